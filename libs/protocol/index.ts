@@ -1,0 +1,4 @@
+export * from './gen/caracal/v1/hub_pb.ts';
+
+/** The version of the protocol that this tree speaks; a hub also accepts the one before it. */
+export const protocolVersion = 1;
