@@ -1,0 +1,1 @@
+export { formatSelector, type ParsedSelector, parseSelector, type Selector } from './selector/index.ts';
