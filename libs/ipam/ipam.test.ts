@@ -1,0 +1,175 @@
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ClaimResult, type Journal, JournalError, openJournal as openJournalFile, openNodeIpam } from './index.ts';
+import { encodeRecord } from './journal-format.ts';
+
+let folder: string;
+let opened: Journal[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'caracal-ipam-'));
+});
+afterEach(async () => {
+  await Promise.all(opened.map((journal) => journal.close()));
+  opened = [];
+  await rm(folder, { recursive: true });
+});
+
+async function openJournal(path: string): Promise<Journal> {
+  const journal = await openJournalFile(path);
+  opened.push(journal);
+  return journal;
+}
+
+const path = () => join(folder, 'journal');
+const incarnation = '3f0c6c1e-7d0b-4d52-9a0e-0f6f3c1f2a10';
+const describeNothing = () => ({});
+
+/** A node over the real journal file, with a hub that grants blocks of four addresses and a clock moved by hand. */
+async function node(options: { grants?: string[]; rest?: number; name?: string } = {}) {
+  const grants = options.grants ?? ['10.0.0.0/30', '10.0.0.4/30'];
+  const timers: Array<() => void> = [];
+  const claims: string[] = [];
+  const clock = { ms: 1_000_000 };
+  const journal = await openJournal(path());
+  const ipam = await openNodeIpam({
+    node: options.name ?? 'n1',
+    journal,
+    claimBlock: async (pool): Promise<ClaimResult> => {
+      claims.push(pool);
+      const cidr = grants.shift();
+      return cidr ? { ok: true, cidr, pool } : { ok: false, reason: 'full', message: 'all its blocks have an owner' };
+    },
+    onBlock: () => {},
+    restMs: options.rest ?? 30_000,
+    claimAheadBelow: 0,
+    newIncarnation: () => incarnation,
+    now: () => clock.ms,
+    schedule: (callback) => timers.push(callback),
+    onClaimAheadFailed: () => {},
+  });
+  return { ipam, journal, timers, claims, clock };
+}
+
+async function assign(ipam: Awaited<ReturnType<typeof node>>['ipam'], handle: string) {
+  const result = await ipam.assign(handle, ['p'], describeNothing);
+  if (!result.ok) return result.reason;
+  await result.durable;
+  return result.assignment.addresses[0];
+}
+
+describe('a node assigns from its own blocks', () => {
+  it('claims a block only when none has a free address, and says when the pool is full', async () => {
+    const { ipam, claims } = await node();
+    const given = [];
+    for (let i = 0; i < 9; i++) given.push(await assign(ipam, `pod${i}`));
+    expect(given).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((i) => `10.0.0.${i}`).concat('full'));
+    expect(claims).toHaveLength(3);
+  });
+
+  it('gives a handle the same address again', async () => {
+    const { ipam } = await node();
+    expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+    expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+    const [one, two] = await Promise.all([assign(ipam, 'b'), assign(ipam, 'b')]);
+    expect(one).toBe(two);
+    expect(ipam.blocks()[0].used).toBe(2);
+  });
+
+  it('lets a released address rest, before and after a restart', async () => {
+    const first = await node({ grants: ['10.0.0.0/31'] });
+    await assign(first.ipam, 'a');
+    await assign(first.ipam, 'b');
+    await first.ipam.release('a');
+    expect(await assign(first.ipam, 'c')).toBe('full');
+    expect(first.ipam.blocks()[0].used).toBe(1);
+    await first.journal.close();
+
+    const second = await node({ grants: [] });
+    expect(await assign(second.ipam, 'c')).toBe('full');
+    for (const wake of second.timers) wake();
+    expect(await assign(second.ipam, 'c')).toBe('10.0.0.0');
+  });
+
+  it('releases idempotently', async () => {
+    const { ipam } = await node();
+    await assign(ipam, 'a');
+    await ipam.release('a');
+    expect(await ipam.release('a')).toBeUndefined();
+    expect(await ipam.release('never seen')).toBeUndefined();
+  });
+
+  it('names the lack of a pool', async () => {
+    const { ipam } = await node();
+    expect(await ipam.assign('a', [], describeNothing)).toMatchObject({ ok: false, reason: 'noPool' });
+  });
+});
+
+describe('the journal', () => {
+  it('brings everything back after a crash at any byte of the last record', async () => {
+    const { ipam, journal } = await node();
+    await assign(ipam, 'a');
+    const before = (await readFile(path())).length;
+    await assign(ipam, 'b');
+    await journal.close();
+    const whole = await readFile(path());
+    for (let cut = before; cut <= whole.length; cut++) {
+      await writeFile(path(), whole);
+      await truncate(path(), cut);
+      const again = await node({ grants: [] });
+      expect([...again.ipam.assignments()].map((held) => held.handle)).toEqual(
+        cut === whole.length ? ['a', 'b'] : ['a'],
+      );
+      expect(again.journal.torn).toBe(cut !== before && cut !== whole.length);
+      expect(await assign(again.ipam, 'c')).toBe(cut === whole.length ? '10.0.0.2' : '10.0.0.1');
+      await again.journal.close();
+      expect((await openJournal(path())).torn).toBe(false);
+    }
+  });
+
+  it('refuses damage in its middle and names the line', async () => {
+    const { ipam, journal } = await node();
+    await assign(ipam, 'a');
+    await assign(ipam, 'b');
+    await journal.close();
+    const text = await readFile(path(), 'utf8');
+    await writeFile(path(), text.replace('"handle":"a"', '"handle":"x"'));
+    await expect(openJournal(path())).rejects.toThrow(JournalError);
+    await expect(openJournal(path())).rejects.toThrow(/line 3 does not agree/);
+  });
+
+  it('refuses the journal of another node', async () => {
+    const { journal } = await node();
+    await journal.close();
+    await expect(node({ name: 'n2' })).rejects.toThrow('belongs to node n1, not to n2');
+  });
+
+  it('loses no append that arrives during a compaction', async () => {
+    const journal = await openJournal(path());
+    await journal.append({ type: 'node', node: 'n1', incarnation });
+    const compacting = journal.compact([{ type: 'node', node: 'n1', incarnation }]);
+    await Promise.all([compacting, journal.append({ type: 'block', cidr: '10.0.0.0/30', pool: 'p' })]);
+    await journal.close();
+    expect((await openJournal(path())).records.map((record) => record.type)).toEqual(['node', 'block']);
+  });
+
+  it('compacts what is released, and keeps what is held', async () => {
+    const { ipam, journal, timers } = await node({ grants: ['10.0.0.0/26'], rest: 0 });
+    await assign(ipam, 'kept');
+    for (let i = 0; i < 600; i++) {
+      await assign(ipam, `pod${i}`);
+      await ipam.release(`pod${i}`);
+    }
+    expect(timers).toHaveLength(0);
+    await journal.append();
+    expect(journal.length).toBeLessThan(600);
+    await journal.close();
+    const again = await node({ grants: [] });
+    expect([...again.ipam.assignments()].map((held) => held.handle)).toEqual(['kept']);
+  });
+
+  it('writes a checksum that a person can verify', () => {
+    expect(encodeRecord({ type: 'unblock', cidr: '10.0.0.0/26' })).toMatch(/^[0-9a-f]{8} \{"type":"unblock"/);
+  });
+});

@@ -1,0 +1,153 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
+
+/** A journal that must not be used: damaged in its middle, or another node's. */
+export class JournalError extends Error {
+  override name = 'JournalError';
+}
+
+/**
+ * The node's journal: an append-only file that is on the disk before anybody is answered. Appends that arrive while a
+ * flush is under way share the next one (group commit).
+ *
+ * Life: {@link openJournal} reads what is there and cuts off a torn tail; `append` resolves after fdatasync; `compact`
+ * writes a new file beside the old one and renames it over it, so that a crash leaves the one or the other.
+ */
+export interface Journal {
+  /** What the file held when it was opened. */
+  readonly records: readonly JournalRecord[];
+  /** Whether an unfinished last line was cut off at opening. */
+  readonly torn: boolean;
+  /** Records in the file now. */
+  readonly length: number;
+  /** Resolves when the records are on the disk, in order; rejects when they are not (a full disk): then none is valid. */
+  append(...records: JournalRecord[]): Promise<void>;
+  /** Replaces the whole content. */
+  compact(records: readonly JournalRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly text: string;
+  readonly count: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Opens or creates the journal; throws JournalError when it is damaged beyond its last line. */
+export async function openJournal(path: string): Promise<Journal> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  const parsed = parseJournal(text);
+  if (!parsed.ok) {
+    throw new JournalError(`${path}: ${parsed.message}; restore it from a copy, or remove it to rebuild it`);
+  }
+  let file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  // What lies behind the last whole line was never acknowledged; a later append must not join onto it.
+  if (parsed.torn) await file.truncate(parsed.wholeBytes);
+  await file.datasync();
+  await syncFolder(path);
+
+  let length = parsed.records.length;
+  let size = parsed.wholeBytes;
+  let queue: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  let compacting = false;
+
+  function kick(): void {
+    if (compacting) return;
+    running ??= flush().finally(() => {
+      running = undefined;
+    });
+  }
+
+  async function flush(): Promise<void> {
+    while (queue.length > 0 && !compacting) {
+      const batch = queue;
+      queue = [];
+      const text = batch.map((waiting) => waiting.text).join('');
+      try {
+        await writeWhole(file, text, size);
+        await file.datasync();
+        size += Buffer.byteLength(text);
+        for (const waiting of batch) {
+          length += waiting.count;
+          waiting.resolve();
+        }
+      } catch (error) {
+        // A part may have reached the file: cut back to what was acknowledged, so that nothing follows half a line.
+        await file.truncate(size).catch(() => {});
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+  }
+
+  function append(...records: JournalRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      queue.push({ text: records.map(encodeRecord).join(''), count: records.length, resolve, reject });
+      kick();
+    });
+  }
+
+  // Appends that arrive meanwhile wait, and go to the new file.
+  async function compact(records: readonly JournalRecord[]): Promise<void> {
+    compacting = true;
+    try {
+      await running;
+      await replaceBy(records);
+    } finally {
+      compacting = false;
+      kick();
+    }
+  }
+
+  async function replaceBy(records: readonly JournalRecord[]): Promise<void> {
+    const text = records.map(encodeRecord).join('');
+    const replacement = await open(`${path}.new`, 'w', 0o600);
+    await writeWhole(replacement, text, 0);
+    await replacement.datasync();
+    await rename(`${path}.new`, path);
+    await syncFolder(path);
+    const former = file;
+    file = replacement;
+    length = records.length;
+    size = Buffer.byteLength(text);
+    await former.close();
+  }
+
+  return {
+    records: parsed.records,
+    torn: parsed.torn,
+    get length() {
+      return length;
+    },
+    append,
+    compact,
+    async close() {
+      await running;
+      // Closing twice is fine: node:fs rejects the second close of a handle.
+      await file.close().catch(() => {});
+    },
+  };
+}
+
+async function writeWhole(file: FileHandle, text: string, position: number): Promise<void> {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+  }
+}
+
+/** Makes the file's directory entry durable, as fsync(2) asks. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
