@@ -1,3 +1,4 @@
+export { createHubTransport, type HubTransport, type HubTransportOptions, hubServerName } from './client.ts';
 export * from './gen/caracal/v1/hub_pb.ts';
 
 /** The version of the protocol that this tree speaks; a hub also accepts the one before it. */

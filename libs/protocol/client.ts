@@ -1,0 +1,57 @@
+// How agents and caracalctl reach a hub: Connect over HTTP/2, mutual TLS 1.3, over TCP or a unix socket.
+//
+// Over a unix socket the very same TLS runs: who is calling is said by the certificate everywhere, never by the path taken.
+import { connect } from 'node:tls';
+import type { Transport } from '@connectrpc/connect';
+import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
+
+/**
+ * The name (a DNS subject alternative name) that every hub's certificate carries. Hubs come and go with their addresses, so the
+ * address is not what a client checks; and a node's certificate, of the same authority, does not carry it: a node is no hub.
+ */
+export const hubServerName = 'caracal-hub';
+
+export interface HubTransportOptions {
+  /** `host:port`, `[IPv6]:port` (with or without `https://`), or `unix:/path`. Exactly one of `address` and `socket`. */
+  readonly address?: string;
+  /** Path of a unix socket. */
+  readonly socket?: string;
+  /** PEM: the authority that signed the hub's certificate, and our own certificate and key. */
+  readonly ca: string | Buffer;
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly serverName?: string;
+  /** A hub that answers no ping is given up after interval + timeout, with every stream that is open (default 2 s + 3 s). */
+  readonly pingIntervalMs?: number;
+  readonly pingTimeoutMs?: number;
+}
+
+/** A Connect transport that holds one connection, opened at the first call and again after it was lost. */
+export type HubTransport = Transport & {
+  /** Closes the connection with its streams; without it an idle connection keeps the process alive. */
+  close(): void;
+};
+
+/** Nothing is connected yet: errors (refused, no such socket, wrong certificate) come with the first call. */
+export function createHubTransport(options: HubTransportOptions): HubTransport {
+  const { address, socket, ca, cert, key } = options;
+  const servername = options.serverName ?? hubServerName;
+  const target = socket ? { path: socket } : readAddress(address ?? '');
+  const tls = { ca, cert, key, servername, ALPNProtocols: ['h2'], minVersion: 'TLSv1.3' as const };
+  const baseUrl = `https://${servername}`;
+  const sessionManager = new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs: options.pingIntervalMs ?? 2000, pingTimeoutMs: options.pingTimeoutMs ?? 3000 },
+    { createConnection: () => connect({ ...target, ...tls }) },
+  );
+  const transport = createConnectTransport({ baseUrl, httpVersion: '2', acceptCompression: [], sessionManager });
+  return { ...transport, close: () => sessionManager.abort() };
+}
+
+function readAddress(address: string): { path: string } | { host: string; port: number } {
+  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+  const match = /^(?:https:\/\/)?(?:\[(?<ipv6>[^\]]+)\]|(?<host>[^:[\]]+)):(?<port>\d+)\/?$/.exec(address);
+  const host = match?.groups?.ipv6 ?? match?.groups?.host;
+  if (!host) throw new Error(`hub address "${address}": expected host:port, [IPv6]:port or unix:/path`);
+  return { host, port: Number(match?.groups?.port) };
+}

@@ -1,0 +1,81 @@
+// Certificates for tests and lab: an authority, and what it signs for hubs, nodes and administrators.
+import 'reflect-metadata';
+import { randomBytes, webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const day = 24 * 60 * 60 * 1000;
+
+export interface Authority {
+  /** The authority's certificate, PEM. */
+  readonly ca: string;
+  /** Its private key (PKCS 8, PEM), for `openAuthority` in a later process. */
+  readonly caKey: string;
+}
+
+export interface IssuedCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateOptions {
+  /** `caracal:nodes`, `caracal:admins`, `caracal:hubs`, or anything else for a test. */
+  readonly organization: string;
+  readonly commonName: string;
+  /** DNS names; a hub carries `caracal-hub`. */
+  readonly dnsNames?: readonly string[];
+  readonly days?: number;
+}
+
+export async function createAuthority(name = 'Caracal test authority'): Promise<Authority> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomBytes(8).toString('hex'),
+    name: `CN=${name}`,
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + 365 * day),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  return { ca: certificate.toString('pem'), caKey: await exportKey(keys.privateKey) };
+}
+
+/** A certificate, good for a server too when it carries DNS names; valid from yesterday: a clock that is a little wrong refuses nothing. */
+export async function issueCertificate(authority: Authority, options: CertificateOptions): Promise<IssuedCertificate> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
+  const dnsNames = (options.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value }));
+  const issuer = new x509.X509Certificate(authority.ca);
+  const signingKey = await webcrypto.subtle.importKey(
+    'pkcs8',
+    x509.PemConverter.decode(authority.caKey)[0]!,
+    algorithm,
+    false,
+    ['sign'],
+  );
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: randomBytes(8).toString('hex'),
+    subject: new x509.Name([{ O: [options.organization] }, { CN: [options.commonName] }]).toString(),
+    issuer: issuer.subject,
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + (options.days ?? 365) * day),
+    signingAlgorithm: algorithm,
+    publicKey: keys.publicKey,
+    signingKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([clientAuth, ...(dnsNames.length > 0 ? [serverAuth] : [])]),
+      ...(dnsNames.length > 0 ? [new x509.SubjectAlternativeNameExtension(dnsNames)] : []),
+    ],
+  });
+  return { cert: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
