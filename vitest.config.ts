@@ -1,16 +1,38 @@
 import { defineConfig } from 'vitest/config';
 
-/** Suites that need root share kernel-wide resources (processes, memory), so their files run one after another. */
-const oneAtATime = { fileParallelism: false, pool: 'forks' as const, testTimeout: 60_000, hookTimeout: 120_000 };
+/**
+ * Suites that need root share the machine (processors, memory, kernel tables), so they run one after another, and so do
+ * their files.
+ */
+function serial(name: string, groupOrder: number) {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      fileParallelism: false,
+      pool: 'forks' as const,
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+      sequence: { groupOrder },
+    },
+  };
+}
 
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/summary-reporter.ts'],
     projects: [
-      { test: { name: 'unit', include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'scripts/**/*.test.ts'] } },
-      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...oneAtATime } },
-      { test: { name: 'database', include: ['test/database/**/*.test.ts'], ...oneAtATime } },
-      { test: { name: 'peers', include: ['test/peers/**/*.test.ts'], ...oneAtATime } },
-      { test: { name: 'lab', include: ['test/lab/**/*.test.ts'], ...oneAtATime } },
+      {
+        test: {
+          name: 'unit',
+          include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'scripts/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      serial('kernel', 1),
+      serial('database', 2),
+      serial('peers', 3),
+      serial('lab', 4),
     ],
   },
 });
