@@ -1,0 +1,3 @@
+export { createCompiler } from './compiler.ts';
+export type * from './model.ts';
+export type * from './updates.ts';
