@@ -1,0 +1,89 @@
+import { parseAddress } from '@caracal/net';
+import * as z from 'zod';
+import { onlyFalse } from '../fields/not-yet.ts';
+import { asNumber, integer } from '../fields/number.ts';
+import { objectNameField, selector } from '../fields/text.ts';
+
+const peerIP = z
+  .string()
+  .superRefine((text, context) => {
+    if (splitPeerIP(text)) return;
+    const message = `${JSON.stringify(text)} is no address of a peer: use 192.0.2.1, 192.0.2.1:1179, 2001:db8::1 or [2001:db8::1]:1179`;
+    context.addIssue({ code: 'custom', message });
+  })
+  .meta({ description: 'The address of the peer, with a port when it is not 179: ADDRESS, IPV4:PORT or [IPV6]:PORT.' });
+
+/** A router, or other nodes, that some nodes peer with. */
+export const bgpPeerSpec = z
+  .strictObject({
+    node: objectNameField('The one node that peers. Absent together with nodeSelector: all nodes.').optional(),
+    nodeSelector: selector('The nodes that peer.').optional(),
+    peerIP: peerIP.optional(),
+    asNumber: asNumber('The AS number that the peer must have.').optional(),
+    peerSelector: selector('Peer with the nodes that this selects, in place of peerIP and asNumber.').optional(),
+    filters: z
+      .array(objectNameField('The name of a BGPFilter.'))
+      .default([])
+      .meta({ description: 'BGPFilters, tried in order; what no rule of theirs matches is accepted.' }),
+    sourceAddress: z
+      .enum(['UseNodeIP', 'None'])
+      .default('UseNodeIP')
+      .meta({ description: "The session's local address: the node's own, or None to leave the choice to the kernel." }),
+    keepOriginalNextHop: onlyFalse(
+      'Whether routes are passed on to the peer with the next hop that they came with.',
+      'routes are announced with the node as next hop',
+    ),
+    passive: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Whether the node only waits for the peer to connect. Not among Calico's fields." }),
+    families: z
+      .array(z.enum(['ipv4Unicast', 'ipv6Unicast']))
+      .min(1, { error: 'is empty: name at least one of ipv4Unicast, ipv6Unicast' })
+      .default(['ipv4Unicast', 'ipv6Unicast'])
+      .meta({ description: "Address families that are offered to the peer. Not among Calico's fields." }),
+    holdTimeSeconds: z
+      .union([z.literal(0), integer(3, 65535, '')])
+      .default(90)
+      .meta({
+        description:
+          "Hold time offered to the peer: 3 to 65535, or 0 for none (RFC 4271 4.2). Not among Calico's fields.",
+      }),
+    connectRetrySeconds: integer(
+      1,
+      3600,
+      "Longest wait between attempts to connect. Not among Calico's fields.",
+    ).optional(),
+  })
+  .superRefine((spec, context) => {
+    const wrong = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (spec.node !== undefined && spec.nodeSelector !== undefined) {
+      wrong('nodeSelector', 'stands beside spec.node: a peer has one of them, or neither for all nodes');
+    }
+    if (spec.peerSelector !== undefined) {
+      if (spec.peerIP !== undefined) wrong('peerIP', 'stands beside spec.peerSelector: a peer has one of them');
+      if (spec.asNumber !== undefined) {
+        wrong(
+          'asNumber',
+          "stands beside spec.peerSelector: the AS number is then that of the selected nodes' configuration",
+        );
+      }
+      return;
+    }
+    if (spec.peerIP === undefined)
+      wrong('peerIP', 'is missing: the address of the peer (or spec.peerSelector to peer with nodes)');
+    if (spec.asNumber === undefined) wrong('asNumber', 'is missing: the AS number of the peer');
+  });
+
+export type BGPPeerSpec = z.output<typeof bgpPeerSpec>;
+
+/** Takes the `peerIP` of a BGPPeer apart: its address, and its port (179 unless written). Undefined when it is neither form. */
+export function splitPeerIP(text: string): { address: string; port: number } | undefined {
+  if (parseAddress(text)) return { address: text, port: 179 };
+  const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  if (!parts) return undefined;
+  const address = parts[1] ?? parts[2];
+  const port = Number(parts[3]);
+  const family = parts[1] ? 6 : 4;
+  return parseAddress(address)?.family === family && port >= 1 && port <= 65535 ? { address, port } : undefined;
+}
