@@ -1,0 +1,28 @@
+export { addAddress, deleteAddress, type InterfaceAddress } from './addresses.ts';
+export { getPeerCredentials, type PeerCredentials } from './credentials.ts';
+export type { NetlinkError, Outcome, Result } from './errors.ts';
+export {
+  createVeth,
+  deleteLink,
+  type Ipv4Settings,
+  type Link,
+  type LinkChange,
+  setLink,
+  type VethSpec,
+} from './links.ts';
+export { type Neighbour, replaceNeighbour } from './neighbours.ts';
+export { enterNetns, type Netns, type OpenedNetns, openNetns, warmThreadPool } from './netns.ts';
+export { routeProtocols, routeProtocolsFile } from './protocols.ts';
+export { openRouteSocket, type RouteSocket } from './route-socket.ts';
+export {
+  addRoute,
+  deleteRoute,
+  type NextHop,
+  type Route,
+  type RouteFilter,
+  type RouteKey,
+  type RouteType,
+  replaceRoute,
+} from './routes.ts';
+export type { BatchFailure, Request } from './socket.ts';
+export { readSysctl, writeSysctl } from './sysctl.ts';

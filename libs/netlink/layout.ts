@@ -1,0 +1,27 @@
+/**
+ * Layouts of the kernel's structures that this library reads and writes: size, and each field's offset, in bytes.
+ * Encoders and decoders take their offsets from here; test/kernel compares the table with a compiled C program.
+ */
+export const layout = {
+  nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8, nlmsg_pid: 12 },
+  nlmsgerr: { size: 20, error: 0, msg: 4 },
+  nlattr: { size: 4, nla_len: 0, nla_type: 2 },
+  ifinfomsg: { size: 16, ifi_family: 0, ifi_type: 2, ifi_index: 4, ifi_flags: 8, ifi_change: 12 },
+  ifaddrmsg: { size: 8, ifa_family: 0, ifa_prefixlen: 1, ifa_flags: 2, ifa_scope: 3, ifa_index: 4 },
+  ndmsg: { size: 12, ndm_family: 0, ndm_ifindex: 4, ndm_state: 8, ndm_flags: 10, ndm_type: 11 },
+  rtmsg: {
+    size: 12,
+    rtm_family: 0,
+    rtm_dst_len: 1,
+    rtm_src_len: 2,
+    rtm_tos: 3,
+    rtm_table: 4,
+    rtm_protocol: 5,
+    rtm_scope: 6,
+    rtm_type: 7,
+    rtm_flags: 8,
+  },
+  rtnexthop: { size: 8, rtnh_len: 0, rtnh_flags: 2, rtnh_hops: 3, rtnh_ifindex: 4 },
+  ucred: { size: 12, pid: 0, uid: 4, gid: 8 },
+  timeval: { size: 16, tv_sec: 0, tv_usec: 8 },
+} as const;

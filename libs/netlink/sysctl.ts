@@ -1,0 +1,19 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/**
+ * Sets a sysctl of this thread's network namespace. The name is given in parts, because interface names may hold dots:
+ * `['net', 'ipv4', 'conf', 'eth0.5', 'forwarding']`. Synchronous, so that it can be used inside `enterNetns`. Throws
+ * with the path when the kernel does not have it or refuses the value.
+ */
+export function writeSysctl(name: readonly string[], value: string | number): void {
+  writeFileSync(sysctlPath(name), String(value));
+}
+
+/** The value of a sysctl of this thread's network namespace, without its final newline. */
+export function readSysctl(name: readonly string[]): string {
+  return readFileSync(sysctlPath(name), 'utf8').trimEnd();
+}
+
+function sysctlPath(name: readonly string[]): string {
+  return `/proc/sys/${name.join('/')}`;
+}
