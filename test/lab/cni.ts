@@ -1,0 +1,2 @@
+import type { NodeTopology } from './topology.ts';
+export async function installCni(_node: NodeTopology): Promise<void> {}
