@@ -1,0 +1,164 @@
+import { type ResourceOf, splitPeerIP } from '@caracal/api';
+import { routeProtocols } from '@caracal/netlink';
+import { selectsLabels } from '@caracal/policy';
+
+/** What `caracal-bgp` is told: everything, every time; it works out the difference by itself. */
+export interface SpeakerConfig {
+  readonly localAs: number;
+  /** Dotted quad, RFC 6286. */
+  readonly routerId: string;
+  readonly listenPort: number;
+  readonly originate: ReadonlyArray<{ readonly prefix: string; readonly communities?: readonly string[] }>;
+  readonly peers: readonly SpeakerPeer[];
+  readonly kernel: { readonly enabled: boolean; readonly protocol: number };
+}
+
+export interface SpeakerPeer {
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly peerPort?: number;
+  readonly peerAs: number;
+  readonly localAddress?: string;
+  readonly holdTimeSeconds: number;
+  readonly connectRetrySeconds?: number;
+  readonly passive: boolean;
+  readonly families: readonly ('ipv4Unicast' | 'ipv6Unicast')[];
+  readonly importAction: 'Accept' | 'Reject';
+  readonly exportAction: 'Accept' | 'Reject';
+}
+
+/** What the BGP configuration of a node is derived from. */
+export interface SpeakerInputs {
+  readonly node: { readonly name: string; readonly address: string; readonly labels: Readonly<Record<string, string>> };
+  readonly bgpConfiguration?: ResourceOf<'BGPConfiguration'>;
+  readonly nodeConfigurations: ReadonlyMap<string, ResourceOf<'NodeConfiguration'>>;
+  readonly peers: readonly ResourceOf<'BGPPeer'>[];
+  readonly filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>;
+  /** All nodes, as they reported themselves. */
+  readonly nodes: readonly ResourceOf<'Node'>[];
+  readonly pools: ReadonlyMap<string, ResourceOf<'IPPool'>>;
+  readonly blocks: ReadonlyArray<{ readonly cidr: string; readonly pool: string }>;
+}
+
+const defaultAs = 64512;
+
+/** The AS of a node: its own NodeConfiguration, the one named `default`, the BGPConfiguration, 64512, in this order. */
+export function asNumberOf(
+  nodeName: string,
+  inputs: Pick<SpeakerInputs, 'bgpConfiguration' | 'nodeConfigurations'>,
+): number {
+  return (
+    inputs.nodeConfigurations.get(nodeName)?.spec.bgp.asNumber ??
+    inputs.nodeConfigurations.get('default')?.spec.bgp.asNumber ??
+    inputs.bgpConfiguration?.spec.asNumber ??
+    defaultAs
+  );
+}
+
+/** Derives the whole configuration of a node's speaker from what is wanted; pure, so that it can be compared and shown. */
+export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
+  const { node, bgpConfiguration } = inputs;
+  const address = inputs.nodeConfigurations.get(node.name)?.spec.bgp.ipv4Address ?? node.address;
+  const mesh = bgpConfiguration?.spec.nodeToNodeMeshEnabled ?? true;
+  return {
+    localAs: asNumberOf(node.name, inputs),
+    routerId: address,
+    listenPort: bgpConfiguration?.spec.listenPort ?? 179,
+    originate: inputs.blocks
+      .filter((block) => !inputs.pools.get(block.pool)?.spec.disableBGPExport)
+      .map((block) => ({ prefix: block.cidr }))
+      .sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+    peers: [...configuredPeers(inputs, address), ...(mesh ? meshPeers(inputs, address) : [])].sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    ),
+    kernel: { enabled: true, protocol: routeProtocols.bgp },
+  };
+}
+
+function configuredPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPeer[] {
+  return inputs.peers
+    .filter(({ spec }) => spec.node === undefined || spec.node === inputs.node.name)
+    .filter(({ spec }) => spec.nodeSelector === undefined || selectsLabels(spec.nodeSelector, inputs.node.labels))
+    .flatMap((peer) => {
+      if (peer.spec.peerSelector !== undefined) return selectedPeers(inputs, peer, localAddress);
+      const target = peer.spec.peerIP === undefined ? undefined : splitPeerIP(peer.spec.peerIP);
+      if (!target || peer.spec.asNumber === undefined) return [];
+      const name = peer.metadata.name;
+      return [sessionOf(inputs, peer, { name, ...target, asNumber: peer.spec.asNumber }, localAddress)];
+    });
+}
+
+/** Peers that are nodes themselves, e.g. route reflectors. */
+function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, localAddress: string): SpeakerPeer[] {
+  const selector = peer.spec.peerSelector ?? 'all()';
+  return inputs.nodes
+    .filter((node) => node.metadata.name !== inputs.node.name && selectsLabels(selector, node.metadata.labels))
+    .flatMap((node) => {
+      const address = addressOf(node, inputs);
+      if (!address) return [];
+      const name = `${peer.metadata.name}-${node.metadata.name}`;
+      const asNumber = asNumberOf(node.metadata.name, inputs);
+      return [sessionOf(inputs, peer, { name, address, port: 179, asNumber }, localAddress)];
+    });
+}
+
+function sessionOf(
+  inputs: SpeakerInputs,
+  { spec }: ResourceOf<'BGPPeer'>,
+  target: { name: string; address: string; port: number; asNumber: number },
+  localAddress: string,
+): SpeakerPeer {
+  return {
+    name: target.name,
+    peerAddress: target.address,
+    ...(target.port === 179 ? {} : { peerPort: target.port }),
+    peerAs: target.asNumber,
+    // The node's IPv4 address can start no session with an IPv6 peer.
+    ...(spec.sourceAddress === 'UseNodeIP' && !target.address.includes(':') ? { localAddress } : {}),
+    holdTimeSeconds: spec.holdTimeSeconds,
+    ...(spec.connectRetrySeconds === undefined ? {} : { connectRetrySeconds: spec.connectRetrySeconds }),
+    passive: spec.passive,
+    families: spec.families,
+    importAction: filterAction(inputs, spec.filters, 'import'),
+    exportAction: filterAction(inputs, spec.filters, 'export'),
+  };
+}
+
+function meshPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPeer[] {
+  return inputs.nodes.flatMap((node): SpeakerPeer[] => {
+    const address = addressOf(node, inputs);
+    if (node.metadata.name === inputs.node.name || !address) return [];
+    return [
+      {
+        name: `mesh-${node.metadata.name}`,
+        peerAddress: address,
+        peerAs: asNumberOf(node.metadata.name, inputs),
+        localAddress,
+        holdTimeSeconds: 90,
+        passive: false,
+        families: ['ipv4Unicast'],
+        importAction: 'Accept',
+        exportAction: 'Accept',
+      },
+    ];
+  });
+}
+
+function addressOf(node: ResourceOf<'Node'>, inputs: SpeakerInputs): string | undefined {
+  return inputs.nodeConfigurations.get(node.metadata.name)?.spec.bgp.ipv4Address ?? node.spec.ipv4Address;
+}
+
+/** A filter that rejects everything, or that does not exist, closes the direction: an unknown intention announces nothing. */
+function filterAction(
+  inputs: SpeakerInputs,
+  names: readonly string[],
+  direction: 'import' | 'export',
+): 'Accept' | 'Reject' {
+  for (const name of names) {
+    const spec = inputs.filters.get(name)?.spec;
+    if (!spec) return 'Reject';
+    const first = (direction === 'import' ? spec.importV4 : spec.exportV4)[0];
+    if (first) return first.action;
+  }
+  return 'Accept';
+}

@@ -1,0 +1,63 @@
+import { type Kind, parseResource, type ResourceOf } from '@caracal/api';
+import type { Resource } from '@caracal/protocol';
+import type { Logger } from 'pino';
+
+/** The kinds that the agent itself reads; policy's kinds go to the compiler as they are. */
+const configurationKinds = ['IPPool', 'BGPConfiguration', 'BGPPeer', 'BGPFilter', 'NodeConfiguration', 'Node'] as const;
+
+type ConfigurationKind = (typeof configurationKinds)[number];
+
+export function isConfigurationKind(kind: string): kind is ConfigurationKind {
+  return (configurationKinds as readonly string[]).includes(kind);
+}
+
+/** The configuration objects as typed values, each parsed once when it changes. */
+export class Configuration {
+  readonly #objects = new Map<Kind, Map<string, ResourceOf<Kind>>>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Takes a resource of the feed. One that does not validate is named in the log and counts as absent. */
+  put(resource: Resource): void {
+    if (!isConfigurationKind(resource.kind)) return;
+    const parsed = parseResource({
+      apiVersion: resource.apiVersion,
+      kind: resource.kind,
+      metadata: { name: resource.name, labels: resource.labels, annotations: resource.annotations },
+      spec: JSON.parse(resource.specJson),
+    });
+    if (parsed.ok) this.#kind(resource.kind).set(resource.name, parsed.resource);
+    else {
+      this.#kind(resource.kind).delete(resource.name);
+      this.#logger.error({ problems: parsed.problems }, `${resource.kind}/${resource.name} from the hub is ignored`);
+    }
+  }
+
+  remove(kind: string, name: string): void {
+    if (isConfigurationKind(kind)) this.#kind(kind).delete(name);
+  }
+
+  get<K extends ConfigurationKind>(kind: K, name: string): ResourceOf<K> | undefined {
+    // Each kind's map holds resources of that kind alone: put() files them by it.
+    return this.#kind(kind).get(name) as ResourceOf<K> | undefined;
+  }
+
+  /** All of a kind, by name. */
+  all<K extends ConfigurationKind>(kind: K): Array<ResourceOf<K>> {
+    const sorted = [...this.#kind(kind).entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+    // As in get().
+    return sorted.map(([, resource]) => resource as ResourceOf<K>);
+  }
+
+  #kind(kind: Kind): Map<string, ResourceOf<Kind>> {
+    let objects = this.#objects.get(kind);
+    if (!objects) {
+      objects = new Map();
+      this.#objects.set(kind, objects);
+    }
+    return objects;
+  }
+}

@@ -1,0 +1,128 @@
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { type FeedItem, FeedItemSchema, FeedMessageSchema, type Resource } from '@caracal/protocol';
+
+/** What happened between two committed revisions, in an order in which it may be applied. */
+export interface FeedChange {
+  readonly items: readonly FeedItem[];
+  readonly revision: bigint;
+  readonly nonce: bigint;
+}
+
+/** Kinds of which there may be hundreds of thousands: their objects are not kept here, only the fact that they exist. */
+const transientKinds = new Set(['Pod']);
+
+/**
+ * The node's copy of what the hub serves, advanced frame by frame. Nothing is visible before its commit, so nobody acts
+ * on half a snapshot. A snapshot becomes the difference to what was there: whatever it does not name is deleted.
+ */
+export class FeedState {
+  /** Configuration by `kind/namespace/name`. */
+  readonly resources = new Map<string, Resource>();
+  revision = 0n;
+  nonce = 0n;
+  /** The key of everything that exists, with the item that deletes it. */
+  #known = new Map<string, FeedItem>();
+  #pending: FeedItem[] = [];
+  #snapshot = false;
+  #liveness: { live: boolean; staleSinceMs: bigint } = { live: true, staleSinceMs: 0n };
+
+  /** Whether a whole state has been seen: before that, nothing here may be acted upon. */
+  get complete(): boolean {
+    return this.revision > 0n;
+  }
+
+  /** What the hub last said of itself: whether it is in step with the database. */
+  get liveness(): { live: boolean; staleSinceMs: bigint } {
+    return this.#liveness;
+  }
+
+  /** Takes one frame's payload; returns the change when it commits one. Throws on bytes that are no FeedMessage. */
+  advance(payload: Uint8Array): FeedChange | undefined {
+    const { message } = fromBinary(FeedMessageSchema, payload);
+    switch (message.case) {
+      case 'snapshotBegin':
+        this.#snapshot = true;
+        this.#pending = [];
+        return undefined;
+      case 'items':
+        for (const item of message.value.items) this.#pending.push(item);
+        return undefined;
+      case 'commit':
+        return this.#commit(message.value.revision, message.value.nonce);
+      case 'heartbeat':
+        this.#liveness = message.value;
+        return undefined;
+      default:
+        // A later protocol's message: what it says cannot matter to an agent that does not know it.
+        return undefined;
+    }
+  }
+
+  /** Drops what was received and not committed: the stream that carried it has ended. */
+  discardPending(): void {
+    this.#pending = [];
+    this.#snapshot = false;
+  }
+
+  #commit(revision: bigint, nonce: bigint): FeedChange {
+    const items = this.#pending;
+    if (this.#snapshot) {
+      const named = new Set(items.map(keyOf));
+      for (const [key, deletion] of this.#known) if (!named.has(key)) items.push(deletion);
+    }
+    for (const item of items) this.#record(item);
+    this.discardPending();
+    this.revision = revision;
+    this.nonce = nonce;
+    return { items, revision, nonce };
+  }
+
+  #record(item: FeedItem): void {
+    const key = keyOf(item);
+    const deletion = deletionOf(item);
+    if (deletion) this.#known.set(key, deletion);
+    else this.#known.delete(key);
+    if (item.item.case === 'resource' && !transientKinds.has(item.item.value.kind)) {
+      this.resources.set(key, item.item.value);
+    } else if (item.item.case === 'resourceDeleted') {
+      this.resources.delete(key);
+    }
+  }
+}
+
+function keyOf({ item }: FeedItem): string {
+  switch (item.case) {
+    case 'resource':
+    case 'resourceDeleted':
+      return `${item.value.kind}/${item.value.namespace}/${item.value.name}`;
+    case 'endpoint':
+    case 'endpointDeleted':
+      return `endpoint ${item.value.node}/${item.value.containerId}/${item.value.interface}`;
+    case 'block':
+      return `block ${item.value.cidr}`;
+    case 'blockDeleted':
+      return `block ${item.value}`;
+    default:
+      return '';
+  }
+}
+
+/** The item that takes an upsert back, or undefined when the item is itself a deletion. */
+function deletionOf({ item }: FeedItem): FeedItem | undefined {
+  switch (item.case) {
+    case 'resource': {
+      const { kind, namespace, name } = item.value;
+      return create(FeedItemSchema, { item: { case: 'resourceDeleted', value: { kind, namespace, name } } });
+    }
+    case 'endpoint': {
+      const { node, containerId, interface: name } = item.value;
+      return create(FeedItemSchema, {
+        item: { case: 'endpointDeleted', value: { node, containerId, interface: name } },
+      });
+    }
+    case 'block':
+      return create(FeedItemSchema, { item: { case: 'blockDeleted', value: item.value.cidr } });
+    default:
+      return undefined;
+  }
+}

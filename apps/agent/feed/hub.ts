@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createHubTransport, type HubTransport, NodeService } from '@caracal/protocol';
+import { type Client, createClient } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+import type { AgentConfig } from '../config.ts';
+
+/** The longest silence of a stream: a hub that lives sends a heartbeat much more often. */
+const silenceMs = 15_000;
+const shortestPauseMs = 50;
+const longestPauseMs = 5_000;
+
+type NodeClient = Client<typeof NodeService>;
+
+export interface HubOptions {
+  readonly hub: AgentConfig['hub'];
+  readonly logger: Logger;
+  /** From where to resume: the last committed revision and its nonce, or zeros for a snapshot. */
+  position(): { revision: bigint; nonce: bigint };
+  onFrame(payload: Uint8Array): void;
+  /** A stream has begun (true) or ended (false). */
+  onConnected(connected: boolean): void;
+  readonly protocolVersion: number;
+}
+
+/** The node's connection to one hub at a time. */
+export interface Hub {
+  /** The client of the hub that serves us now, or of the one that is tried next. */
+  client(): NodeClient;
+  readonly connected: boolean;
+  /** Ends the current stream, so that the next one starts from `position()`. */
+  restart(): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Keeps a subscription alive for as long as the agent lives: hubs are tried in turn, with a growing, jittered pause; every
+ * way in which a stream can end (an error, an orderly end, silence) means the same: connect again and resume.
+ */
+export function connectHub(options: HubOptions): Hub {
+  const { logger, hub } = options;
+  const pem = { ca: readFileSync(hub.ca), cert: readFileSync(hub.cert), key: readFileSync(hub.key) };
+  const stopping = new AbortController();
+  let next = 0;
+  let transport: HubTransport = open();
+  let client = createClient(NodeService, transport);
+  let stream: AbortController | undefined;
+  let connected = false;
+
+  function open(): HubTransport {
+    return createHubTransport({ address: hub.addresses[next % hub.addresses.length], ...pem });
+  }
+
+  async function follow(): Promise<void> {
+    stream = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, stream.signal]);
+    let silence = setTimeout(() => stream?.abort(new Error(`no message for ${silenceMs / 1000} s`)), silenceMs);
+    try {
+      const request = { protocolVersion: options.protocolVersion, ...options.position() };
+      for await (const frame of client.subscribe(request, { signal })) {
+        clearTimeout(silence);
+        silence = setTimeout(() => stream?.abort(new Error(`no message for ${silenceMs / 1000} s`)), silenceMs);
+        if (!connected) {
+          connected = true;
+          options.onConnected(true);
+        }
+        options.onFrame(frame.payload);
+      }
+    } finally {
+      clearTimeout(silence);
+      if (connected) {
+        connected = false;
+        options.onConnected(false);
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    let pauseMs = shortestPauseMs;
+    let reported = '';
+    while (!stopping.signal.aborted) {
+      const startedAt = performance.now();
+      const address = hub.addresses[next % hub.addresses.length];
+      try {
+        await follow();
+        logger.info({ hub: address }, 'the hub ended the feed: connecting again');
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        const message = error instanceof Error ? error.message : String(error);
+        // The same failure again and again is one line in the log, not one a try.
+        if (message !== reported) logger.warn({ hub: address, reason: message }, 'no feed from the hub: trying again');
+        reported = message;
+      }
+      if (performance.now() - startedAt > longestPauseMs) {
+        pauseMs = shortestPauseMs;
+        reported = '';
+      }
+      await delay(pauseMs * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => {});
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+      transport.close();
+      next++;
+      transport = open();
+      client = createClient(NodeService, transport);
+    }
+  }
+
+  const running = run();
+  return {
+    client: () => client,
+    get connected() {
+      return connected;
+    },
+    restart: () => stream?.abort(new Error('a new snapshot is wanted')),
+    async stop() {
+      stopping.abort();
+      await running;
+      transport.close();
+    },
+  };
+}
