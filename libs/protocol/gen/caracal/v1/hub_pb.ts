@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file caracal/v1/hub.proto.
  */
 export const file_caracal_v1_hub: GenFile = /*@__PURE__*/
-  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIjYKEUNsYWltQmxvY2tSZXF1ZXN0EgwKBHBvb2wYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkibQoSQ2xhaW1CbG9ja1Jlc3BvbnNlEiIKBWJsb2NrGAEgASgLMhEuY2FyYWNhbC52MS5CbG9ja0gAEikKCXBvb2xfZnVsbBgCIAEoCzIULmNhcmFjYWwudjEuUG9vbEZ1bGxIAEIICgZyZXN1bHQiGgoIUG9vbEZ1bGwSDgoGYmxvY2tzGAEgASgNIjgKE1JlbGVhc2VCbG9ja1JlcXVlc3QSDAoEY2lkchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCSIWChRSZWxlYXNlQmxvY2tSZXNwb25zZSKgAQoNUmVwb3J0UmVxdWVzdBIMCgRmdWxsGAEgASgIEi8KCWVuZHBvaW50cxgCIAMoCzIcLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludBIoCgdyZW1vdmVkGAMgAygLMhcuY2FyYWNhbC52MS5FbmRwb2ludEtleRImCgZzdGF0dXMYBCABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMi4gEKEFJlcG9ydGVkRW5kcG9pbnQSJgoIZW5kcG9pbnQYASABKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50EjgKBmxhYmVscxgCIAMoCzIoLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludC5MYWJlbHNFbnRyeRIXCg9zZXJ2aWNlX2FjY291bnQYAyABKAkSJAoFcG9ydHMYBCADKAsyFS5jYXJhY2FsLnYxLk5hbWVkUG9ydBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjkKCU5hbWVkUG9ydBIMCgRuYW1lGAEgASgJEhAKCHByb3RvY29sGAIgASgJEgwKBHBvcnQYAyABKA0i3gEKCk5vZGVTdGF0dXMSEgoKYWRkcmVzc192NBgBIAEoCRISCgphZGRyZXNzX3Y2GAIgASgJEhEKCWFzX251bWJlchgDIAEoDRIZChFlbmZvcmNlZF9yZXZpc2lvbhgEIAEoBBIsCgliZ3BfcGVlcnMYBSADKAsyGS5jYXJhY2FsLnYxLkJncFBlZXJTdGF0dXMSDwoHdmVyc2lvbhgGIAEoCRITCgtpbmNhcm5hdGlvbhgHIAEoCRImCgZibG9ja3MYCCADKAsyFi5jYXJhY2FsLnYxLkJsb2NrVXNhZ2UinAEKDUJncFBlZXJTdGF0dXMSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhEKCWFzX251bWJlchgDIAEoDRINCgVzdGF0ZRgEIAEoCRIQCghzaW5jZV9tcxgFIAEoBBIQCghyZWNlaXZlZBgGIAEoDRISCgphZHZlcnRpc2VkGAcgASgNEhIKCmxhc3RfZXJyb3IYCCABKAkiKAoKQmxvY2tVc2FnZRIMCgRjaWRyGAEgASgJEgwKBHVzZWQYAiABKA0iEAoOUmVwb3J0UmVzcG9uc2UiMgoMQXBwbHlSZXF1ZXN0EhEKCWRvY3VtZW50cxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIpUBCg1BcHBseVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEiQKB2FwcGxpZWQYAiADKAsyEy5jYXJhY2FsLnYxLkFwcGxpZWQSEAoIcmV2aXNpb24YAyABKAQSJQoId2FybmluZ3MYBCADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0iSwoHUHJvYmxlbRIQCghkb2N1bWVudBgBIAEoDRIOCgZvYmplY3QYAiABKAkSDQoFZmllbGQYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSIqCgdBcHBsaWVkEg4KBm9iamVjdBgBIAEoCRIPCgdvdXRjb21lGAIgASgJIjsKCkdldFJlcXVlc3QSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSJICgtHZXRSZXNwb25zZRInCglyZXNvdXJjZXMYASADKAsyFC5jYXJhY2FsLnYxLlJlc291cmNlEhAKCHJldmlzaW9uGAIgASgEIjYKDURlbGV0ZVJlcXVlc3QSJQoEa2V5cxgBIAMoCzIXLmNhcmFjYWwudjEuUmVzb3VyY2VLZXkiSQoORGVsZXRlUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SEAoIcmV2aXNpb24YAiABKAQimQEKDExhYmVsUmVxdWVzdBIkCgNrZXkYASABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5EjQKBmxhYmVscxgCIAMoCzIkLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIQoNTGFiZWxSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCITChFMaXN0QmxvY2tzUmVxdWVzdCJeChJMaXN0QmxvY2tzUmVzcG9uc2USIQoGYmxvY2tzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIlCgV1c2FnZRgCIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSInChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJIkAKFUxpc3RFbmRwb2ludHNSZXNwb25zZRInCgllbmRwb2ludHMYASADKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50IhIKEExpc3ROb2Rlc1JlcXVlc3QiOQoRTGlzdE5vZGVzUmVzcG9uc2USJAoFbm9kZXMYASADKAsyFS5jYXJhY2FsLnYxLk5vZGVFbnRyeSJsCglOb2RlRW50cnkSDAoEbmFtZRgBIAEoCRImCgZzdGF0dXMYAiABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAyABKAQSEQoJY29ubmVjdGVkGAQgASgIMrICCgtOb2RlU2VydmljZRJCCglTdWJzY3JpYmUSHC5jYXJhY2FsLnYxLlN1YnNjcmliZVJlcXVlc3QaFS5jYXJhY2FsLnYxLkZlZWRGcmFtZTABEksKCkNsYWltQmxvY2sSHS5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXF1ZXN0Gh4uY2FyYWNhbC52MS5DbGFpbUJsb2NrUmVzcG9uc2USUQoMUmVsZWFzZUJsb2NrEh8uY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXF1ZXN0GiAuY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXNwb25zZRI/CgZSZXBvcnQSGS5jYXJhY2FsLnYxLlJlcG9ydFJlcXVlc3QaGi5jYXJhY2FsLnYxLlJlcG9ydFJlc3BvbnNlMvADCgxBZG1pblNlcnZpY2USPAoFQXBwbHkSGC5jYXJhY2FsLnYxLkFwcGx5UmVxdWVzdBoZLmNhcmFjYWwudjEuQXBwbHlSZXNwb25zZRI2CgNHZXQSFi5jYXJhY2FsLnYxLkdldFJlcXVlc3QaFy5jYXJhY2FsLnYxLkdldFJlc3BvbnNlEj8KBkRlbGV0ZRIZLmNhcmFjYWwudjEuRGVsZXRlUmVxdWVzdBoaLmNhcmFjYWwudjEuRGVsZXRlUmVzcG9uc2USPAoFTGFiZWwSGC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdBoZLmNhcmFjYWwudjEuTGFiZWxSZXNwb25zZRJLCgpMaXN0QmxvY2tzEh0uY2FyYWNhbC52MS5MaXN0QmxvY2tzUmVxdWVzdBoeLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1Jlc3BvbnNlElQKDUxpc3RFbmRwb2ludHMSIC5jYXJhY2FsLnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiEuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2USSAoJTGlzdE5vZGVzEhwuY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh0uY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIlwKEUNsYWltQmxvY2tSZXF1ZXN0EgwKBHBvb2wYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSJAoEaGVsZBgDIAEoCzIWLmNhcmFjYWwudjEuSGVsZEJsb2NrcyIbCgpIZWxkQmxvY2tzEg0KBWNpZHJzGAEgAygJIm0KEkNsYWltQmxvY2tSZXNwb25zZRIiCgVibG9jaxgBIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABIpCglwb29sX2Z1bGwYAiABKAsyFC5jYXJhY2FsLnYxLlBvb2xGdWxsSABCCAoGcmVzdWx0IhoKCFBvb2xGdWxsEg4KBmJsb2NrcxgBIAEoDSI4ChNSZWxlYXNlQmxvY2tSZXF1ZXN0EgwKBGNpZHIYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkiFgoUUmVsZWFzZUJsb2NrUmVzcG9uc2UioAEKDVJlcG9ydFJlcXVlc3QSDAoEZnVsbBgBIAEoCBIvCgllbmRwb2ludHMYAiADKAsyHC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQSKAoHcmVtb3ZlZBgDIAMoCzIXLmNhcmFjYWwudjEuRW5kcG9pbnRLZXkSJgoGc3RhdHVzGAQgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzIuIBChBSZXBvcnRlZEVuZHBvaW50EiYKCGVuZHBvaW50GAEgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludBI4CgZsYWJlbHMYAiADKAsyKC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQuTGFiZWxzRW50cnkSFwoPc2VydmljZV9hY2NvdW50GAMgASgJEiQKBXBvcnRzGAQgAygLMhUuY2FyYWNhbC52MS5OYW1lZFBvcnQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI5CglOYW1lZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIt4BCgpOb2RlU3RhdHVzEhIKCmFkZHJlc3NfdjQYASABKAkSEgoKYWRkcmVzc192NhgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SGQoRZW5mb3JjZWRfcmV2aXNpb24YBCABKAQSLAoJYmdwX3BlZXJzGAUgAygLMhkuY2FyYWNhbC52MS5CZ3BQZWVyU3RhdHVzEg8KB3ZlcnNpb24YBiABKAkSEwoLaW5jYXJuYXRpb24YByABKAkSJgoGYmxvY2tzGAggAygLMhYuY2FyYWNhbC52MS5CbG9ja1VzYWdlIpwBCg1CZ3BQZWVyU3RhdHVzEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SDQoFc3RhdGUYBCABKAkSEAoIc2luY2VfbXMYBSABKAQSEAoIcmVjZWl2ZWQYBiABKA0SEgoKYWR2ZXJ0aXNlZBgHIAEoDRISCgpsYXN0X2Vycm9yGAggASgJIigKCkJsb2NrVXNhZ2USDAoEY2lkchgBIAEoCRIMCgR1c2VkGAIgASgNIhAKDlJlcG9ydFJlc3BvbnNlIjIKDEFwcGx5UmVxdWVzdBIRCglkb2N1bWVudHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCKVAQoNQXBwbHlSZXNwb25zZRIlCghwcm9ibGVtcxgBIAMoCzITLmNhcmFjYWwudjEuUHJvYmxlbRIkCgdhcHBsaWVkGAIgAygLMhMuY2FyYWNhbC52MS5BcHBsaWVkEhAKCHJldmlzaW9uGAMgASgEEiUKCHdhcm5pbmdzGAQgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtIksKB1Byb2JsZW0SEAoIZG9jdW1lbnQYASABKA0SDgoGb2JqZWN0GAIgASgJEg0KBWZpZWxkGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiKgoHQXBwbGllZBIOCgZvYmplY3QYASABKAkSDwoHb3V0Y29tZRgCIAEoCSI7CgpHZXRSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkiSAoLR2V0UmVzcG9uc2USJwoJcmVzb3VyY2VzGAEgAygLMhQuY2FyYWNhbC52MS5SZXNvdXJjZRIQCghyZXZpc2lvbhgCIAEoBCI2Cg1EZWxldGVSZXF1ZXN0EiUKBGtleXMYASADKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5IkkKDkRlbGV0ZVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEhAKCHJldmlzaW9uGAIgASgEIpkBCgxMYWJlbFJlcXVlc3QSJAoDa2V5GAEgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleRI0CgZsYWJlbHMYAiADKAsyJC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiEKDUxhYmVsUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiEwoRTGlzdEJsb2Nrc1JlcXVlc3QiXgoSTGlzdEJsb2Nrc1Jlc3BvbnNlEiEKBmJsb2NrcxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSJQoFdXNhZ2UYAiADKAsyFi5jYXJhY2FsLnYxLkJsb2NrVXNhZ2UiJwoUTGlzdEVuZHBvaW50c1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSJAChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USJwoJZW5kcG9pbnRzGAEgAygLMhQuY2FyYWNhbC52MS5FbmRwb2ludCISChBMaXN0Tm9kZXNSZXF1ZXN0IjkKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBW5vZGVzGAEgAygLMhUuY2FyYWNhbC52MS5Ob2RlRW50cnkibAoJTm9kZUVudHJ5EgwKBG5hbWUYASABKAkSJgoGc3RhdHVzGAIgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAMgASgEEhEKCWNvbm5lY3RlZBgEIAEoCDKyAgoLTm9kZVNlcnZpY2USQgoJU3Vic2NyaWJlEhwuY2FyYWNhbC52MS5TdWJzY3JpYmVSZXF1ZXN0GhUuY2FyYWNhbC52MS5GZWVkRnJhbWUwARJLCgpDbGFpbUJsb2NrEh0uY2FyYWNhbC52MS5DbGFpbUJsb2NrUmVxdWVzdBoeLmNhcmFjYWwudjEuQ2xhaW1CbG9ja1Jlc3BvbnNlElEKDFJlbGVhc2VCbG9jaxIfLmNhcmFjYWwudjEuUmVsZWFzZUJsb2NrUmVxdWVzdBogLmNhcmFjYWwudjEuUmVsZWFzZUJsb2NrUmVzcG9uc2USPwoGUmVwb3J0EhkuY2FyYWNhbC52MS5SZXBvcnRSZXF1ZXN0GhouY2FyYWNhbC52MS5SZXBvcnRSZXNwb25zZTLwAwoMQWRtaW5TZXJ2aWNlEjwKBUFwcGx5EhguY2FyYWNhbC52MS5BcHBseVJlcXVlc3QaGS5jYXJhY2FsLnYxLkFwcGx5UmVzcG9uc2USNgoDR2V0EhYuY2FyYWNhbC52MS5HZXRSZXF1ZXN0GhcuY2FyYWNhbC52MS5HZXRSZXNwb25zZRI/CgZEZWxldGUSGS5jYXJhY2FsLnYxLkRlbGV0ZVJlcXVlc3QaGi5jYXJhY2FsLnYxLkRlbGV0ZVJlc3BvbnNlEjwKBUxhYmVsEhguY2FyYWNhbC52MS5MYWJlbFJlcXVlc3QaGS5jYXJhY2FsLnYxLkxhYmVsUmVzcG9uc2USSwoKTGlzdEJsb2NrcxIdLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1JlcXVlc3QaHi5jYXJhY2FsLnYxLkxpc3RCbG9ja3NSZXNwb25zZRJUCg1MaXN0RW5kcG9pbnRzEiAuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBohLmNhcmFjYWwudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlEkgKCUxpc3ROb2RlcxIcLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVxdWVzdBodLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message caracal.v1.SubscribeRequest
@@ -457,6 +457,14 @@ export type ClaimBlockRequest = Message<"caracal.v1.ClaimBlockRequest"> & {
    * @generated from field: string incarnation = 2;
    */
   incarnation: string;
+
+  /**
+   * The pool's blocks that the journal holds. When set, a claim can be repeated safely: a block that this incarnation owns besides
+   * these was granted in an answer that got lost, and is granted again. When not set, every claim asks for one more.
+   *
+   * @generated from field: caracal.v1.HeldBlocks held = 3;
+   */
+  held?: HeldBlocks | undefined;
 };
 
 /**
@@ -465,6 +473,23 @@ export type ClaimBlockRequest = Message<"caracal.v1.ClaimBlockRequest"> & {
  */
 export const ClaimBlockRequestSchema: GenMessage<ClaimBlockRequest> = /*@__PURE__*/
   messageDesc(file_caracal_v1_hub, 13);
+
+/**
+ * @generated from message caracal.v1.HeldBlocks
+ */
+export type HeldBlocks = Message<"caracal.v1.HeldBlocks"> & {
+  /**
+   * @generated from field: repeated string cidrs = 1;
+   */
+  cidrs: string[];
+};
+
+/**
+ * Describes the message caracal.v1.HeldBlocks.
+ * Use `create(HeldBlocksSchema)` to create a new message.
+ */
+export const HeldBlocksSchema: GenMessage<HeldBlocks> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 14);
 
 /**
  * @generated from message caracal.v1.ClaimBlockResponse
@@ -495,7 +520,7 @@ export type ClaimBlockResponse = Message<"caracal.v1.ClaimBlockResponse"> & {
  * Use `create(ClaimBlockResponseSchema)` to create a new message.
  */
 export const ClaimBlockResponseSchema: GenMessage<ClaimBlockResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 14);
+  messageDesc(file_caracal_v1_hub, 15);
 
 /**
  * @generated from message caracal.v1.PoolFull
@@ -512,7 +537,7 @@ export type PoolFull = Message<"caracal.v1.PoolFull"> & {
  * Use `create(PoolFullSchema)` to create a new message.
  */
 export const PoolFullSchema: GenMessage<PoolFull> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 15);
+  messageDesc(file_caracal_v1_hub, 16);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockRequest
@@ -534,7 +559,7 @@ export type ReleaseBlockRequest = Message<"caracal.v1.ReleaseBlockRequest"> & {
  * Use `create(ReleaseBlockRequestSchema)` to create a new message.
  */
 export const ReleaseBlockRequestSchema: GenMessage<ReleaseBlockRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 16);
+  messageDesc(file_caracal_v1_hub, 17);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockResponse
@@ -547,7 +572,7 @@ export type ReleaseBlockResponse = Message<"caracal.v1.ReleaseBlockResponse"> & 
  * Use `create(ReleaseBlockResponseSchema)` to create a new message.
  */
 export const ReleaseBlockResponseSchema: GenMessage<ReleaseBlockResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 17);
+  messageDesc(file_caracal_v1_hub, 18);
 
 /**
  * @generated from message caracal.v1.ReportRequest
@@ -583,7 +608,7 @@ export type ReportRequest = Message<"caracal.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 18);
+  messageDesc(file_caracal_v1_hub, 19);
 
 /**
  * @generated from message caracal.v1.ReportedEndpoint
@@ -619,7 +644,7 @@ export type ReportedEndpoint = Message<"caracal.v1.ReportedEndpoint"> & {
  * Use `create(ReportedEndpointSchema)` to create a new message.
  */
 export const ReportedEndpointSchema: GenMessage<ReportedEndpoint> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 19);
+  messageDesc(file_caracal_v1_hub, 20);
 
 /**
  * @generated from message caracal.v1.NamedPort
@@ -648,7 +673,7 @@ export type NamedPort = Message<"caracal.v1.NamedPort"> & {
  * Use `create(NamedPortSchema)` to create a new message.
  */
 export const NamedPortSchema: GenMessage<NamedPort> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 20);
+  messageDesc(file_caracal_v1_hub, 21);
 
 /**
  * @generated from message caracal.v1.NodeStatus
@@ -702,7 +727,7 @@ export type NodeStatus = Message<"caracal.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 21);
+  messageDesc(file_caracal_v1_hub, 22);
 
 /**
  * @generated from message caracal.v1.BgpPeerStatus
@@ -766,7 +791,7 @@ export type BgpPeerStatus = Message<"caracal.v1.BgpPeerStatus"> & {
  * Use `create(BgpPeerStatusSchema)` to create a new message.
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 22);
+  messageDesc(file_caracal_v1_hub, 23);
 
 /**
  * @generated from message caracal.v1.BlockUsage
@@ -788,7 +813,7 @@ export type BlockUsage = Message<"caracal.v1.BlockUsage"> & {
  * Use `create(BlockUsageSchema)` to create a new message.
  */
 export const BlockUsageSchema: GenMessage<BlockUsage> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 23);
+  messageDesc(file_caracal_v1_hub, 24);
 
 /**
  * @generated from message caracal.v1.ReportResponse
@@ -801,7 +826,7 @@ export type ReportResponse = Message<"caracal.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 24);
+  messageDesc(file_caracal_v1_hub, 25);
 
 /**
  * @generated from message caracal.v1.ApplyRequest
@@ -825,7 +850,7 @@ export type ApplyRequest = Message<"caracal.v1.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 25);
+  messageDesc(file_caracal_v1_hub, 26);
 
 /**
  * @generated from message caracal.v1.ApplyResponse
@@ -861,7 +886,7 @@ export type ApplyResponse = Message<"caracal.v1.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 26);
+  messageDesc(file_caracal_v1_hub, 27);
 
 /**
  * @generated from message caracal.v1.Problem
@@ -901,7 +926,7 @@ export type Problem = Message<"caracal.v1.Problem"> & {
  * Use `create(ProblemSchema)` to create a new message.
  */
 export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 27);
+  messageDesc(file_caracal_v1_hub, 28);
 
 /**
  * @generated from message caracal.v1.Applied
@@ -925,7 +950,7 @@ export type Applied = Message<"caracal.v1.Applied"> & {
  * Use `create(AppliedSchema)` to create a new message.
  */
 export const AppliedSchema: GenMessage<Applied> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 28);
+  messageDesc(file_caracal_v1_hub, 29);
 
 /**
  * @generated from message caracal.v1.GetRequest
@@ -956,7 +981,7 @@ export type GetRequest = Message<"caracal.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 29);
+  messageDesc(file_caracal_v1_hub, 30);
 
 /**
  * @generated from message caracal.v1.GetResponse
@@ -978,7 +1003,7 @@ export type GetResponse = Message<"caracal.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 30);
+  messageDesc(file_caracal_v1_hub, 31);
 
 /**
  * @generated from message caracal.v1.DeleteRequest
@@ -995,7 +1020,7 @@ export type DeleteRequest = Message<"caracal.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 31);
+  messageDesc(file_caracal_v1_hub, 32);
 
 /**
  * @generated from message caracal.v1.DeleteResponse
@@ -1017,7 +1042,7 @@ export type DeleteResponse = Message<"caracal.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 32);
+  messageDesc(file_caracal_v1_hub, 33);
 
 /**
  * @generated from message caracal.v1.LabelRequest
@@ -1039,7 +1064,7 @@ export type LabelRequest = Message<"caracal.v1.LabelRequest"> & {
  * Use `create(LabelRequestSchema)` to create a new message.
  */
 export const LabelRequestSchema: GenMessage<LabelRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 33);
+  messageDesc(file_caracal_v1_hub, 34);
 
 /**
  * @generated from message caracal.v1.LabelResponse
@@ -1056,7 +1081,7 @@ export type LabelResponse = Message<"caracal.v1.LabelResponse"> & {
  * Use `create(LabelResponseSchema)` to create a new message.
  */
 export const LabelResponseSchema: GenMessage<LabelResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 34);
+  messageDesc(file_caracal_v1_hub, 35);
 
 /**
  * @generated from message caracal.v1.ListBlocksRequest
@@ -1069,7 +1094,7 @@ export type ListBlocksRequest = Message<"caracal.v1.ListBlocksRequest"> & {
  * Use `create(ListBlocksRequestSchema)` to create a new message.
  */
 export const ListBlocksRequestSchema: GenMessage<ListBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 35);
+  messageDesc(file_caracal_v1_hub, 36);
 
 /**
  * @generated from message caracal.v1.ListBlocksResponse
@@ -1091,7 +1116,7 @@ export type ListBlocksResponse = Message<"caracal.v1.ListBlocksResponse"> & {
  * Use `create(ListBlocksResponseSchema)` to create a new message.
  */
 export const ListBlocksResponseSchema: GenMessage<ListBlocksResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 36);
+  messageDesc(file_caracal_v1_hub, 37);
 
 /**
  * @generated from message caracal.v1.ListEndpointsRequest
@@ -1110,7 +1135,7 @@ export type ListEndpointsRequest = Message<"caracal.v1.ListEndpointsRequest"> & 
  * Use `create(ListEndpointsRequestSchema)` to create a new message.
  */
 export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 37);
+  messageDesc(file_caracal_v1_hub, 38);
 
 /**
  * @generated from message caracal.v1.ListEndpointsResponse
@@ -1127,7 +1152,7 @@ export type ListEndpointsResponse = Message<"caracal.v1.ListEndpointsResponse"> 
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
 export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 38);
+  messageDesc(file_caracal_v1_hub, 39);
 
 /**
  * @generated from message caracal.v1.ListNodesRequest
@@ -1140,7 +1165,7 @@ export type ListNodesRequest = Message<"caracal.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 39);
+  messageDesc(file_caracal_v1_hub, 40);
 
 /**
  * @generated from message caracal.v1.ListNodesResponse
@@ -1157,7 +1182,7 @@ export type ListNodesResponse = Message<"caracal.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 40);
+  messageDesc(file_caracal_v1_hub, 41);
 
 /**
  * @generated from message caracal.v1.NodeEntry
@@ -1189,7 +1214,7 @@ export type NodeEntry = Message<"caracal.v1.NodeEntry"> & {
  * Use `create(NodeEntrySchema)` to create a new message.
  */
 export const NodeEntrySchema: GenMessage<NodeEntry> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 41);
+  messageDesc(file_caracal_v1_hub, 42);
 
 /**
  * For node agents. The caller's node name is that of its certificate; a request never carries it.

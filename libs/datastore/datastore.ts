@@ -1,0 +1,51 @@
+import { kyselyOn, openPool } from './database.ts';
+import { type FeedObserver, type FollowOptions, followFeed } from './follow.ts';
+import { GroupWriter } from './group-writer.ts';
+import type { StoredBlock, StoredEndpoint, StoredResource } from './items.ts';
+import { listBlocks } from './queries/list-blocks.ts';
+import { listEndpoints } from './queries/list-endpoints.ts';
+import { listResources, type ResourceFilter } from './queries/list-resources.ts';
+import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
+import { trimFeed } from './queries/trim-feed.ts';
+import { type WriteAnswer, type WriteRequest, write } from './queries/write.ts';
+
+/** The store of record. Everything here fails with what `pg` throws; `unavailableReason` tells a database that is away. */
+export interface Datastore {
+  /** Stores one request in whole or not at all; what forbids it comes back in the answer. Concurrent requests share a transaction. */
+  write<R extends WriteRequest>(request: R): Promise<WriteAnswer<R>>;
+  listResources(filter: ResourceFilter): Promise<{ resources: StoredResource[]; revision: bigint }>;
+  listBlocks(): Promise<StoredBlock[]>;
+  listEndpoints(address?: string): Promise<StoredEndpoint[]>;
+  reportStatus(node: string, status: unknown): Promise<void>;
+  listNodeStatus(): Promise<StoredNodeStatus[]>;
+  trimFeed(olderThanSeconds: number): Promise<void>;
+  /** Tells the observer all of the feed until the signal aborts; see follow.ts. */
+  follow(observer: FeedObserver, options: FollowOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatastoreOptions {
+  /** Connections besides the feed's (default 4). */
+  readonly connections?: number;
+  /** An idle connection was lost. */
+  readonly onConnectionLost?: (error: Error) => void;
+  /** A call of the write function went out with this many requests. */
+  readonly onWrite?: (requests: number) => void;
+}
+
+/** Connects to nothing yet: a database that is away shows in the calls. */
+export function openDatastore(url: string, options: DatastoreOptions = {}): Datastore {
+  const database = kyselyOn(openPool(url, options.connections ?? 4, options.onConnectionLost ?? (() => {})));
+  const writer = new GroupWriter((requests) => write(database, requests), options.onWrite);
+  return {
+    write: (request) => writer.submit(request),
+    listResources: (filter) => listResources(database, filter),
+    listBlocks: () => listBlocks(database),
+    listEndpoints: (address) => listEndpoints(database, address),
+    reportStatus: (node, status) => reportStatus(database, node, status),
+    listNodeStatus: () => listNodeStatus(database),
+    trimFeed: (olderThanSeconds) => trimFeed(database, olderThanSeconds),
+    follow: (observer, followOptions) => followFeed(url, observer, followOptions),
+    close: () => database.destroy(),
+  };
+}

@@ -1,0 +1,14 @@
+export { type Datastore, type DatastoreOptions, openDatastore } from './datastore.ts';
+export { type FeedObserver, type FollowOptions, SchemaMismatch } from './follow.ts';
+export type {
+  Position,
+  ResourceName,
+  Revision,
+  StoredBlock,
+  StoredEndpoint,
+  StoredItem,
+  StoredResource,
+} from './items.ts';
+export { type MigrationReport, migrate, schemaRange } from './migrate.ts';
+export type { Refusal, ResourcePut } from './queries/write.ts';
+export { unavailableReason } from './unavailable.ts';
