@@ -1,3 +1,5 @@
+export { checkTogether } from './check-together.ts';
+export { documentOf } from './document.ts';
 export { type Protocol, protocolNumber } from './fields/number.ts';
 export type { BGPConfigurationSpec } from './kinds/bgp-configuration.ts';
 export type { BGPFilterSpec } from './kinds/bgp-filter.ts';
@@ -20,5 +22,8 @@ export type { NodeConfigurationSpec } from './kinds/node-configuration.ts';
 export type { EntityRule, PolicyRule } from './kinds/policy-rule.ts';
 export { defaultTier, kubernetesPolicyOrder, type TierSpec } from './kinds/tier.ts';
 export * from './kinds.ts';
+export { labelKeyComplaint, labelValueComplaint } from './metadata.ts';
+export { nearest } from './nearest.ts';
+export { type DocumentProblem, type ParsedResource, type ParsedResources, parseAll, parseResource } from './parse.ts';
 export * from './resource.ts';
 export { formatSelector, type ParsedSelector, parseSelector, type Selector } from './selector/index.ts';

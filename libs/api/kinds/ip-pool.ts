@@ -19,6 +19,8 @@ export const ipPoolSpec = z
   .strictObject({
     cidr: strictCidr('The addresses of the pool. Pools do not overlap. It cannot change once blocks are in use.'),
     blockSize: z.int().optional().meta({
+      minimum: 20,
+      maximum: 128,
       description: 'Prefix length of a block: 20 to 32 for IPv4 (default 26), 116 to 128 for IPv6 (default 122).',
     }),
     natOutgoing: z.boolean().default(false).meta({
