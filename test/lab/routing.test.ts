@@ -1,0 +1,123 @@
+// Pods' addresses travel: from a node's block over BGP to a real router, to the other nodes' kernels, and packets follow.
+import { routeProtocols } from '@caracal/netlink';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Lab, type PodRecord, upLab } from './index.ts';
+import { eventually, uniqueName } from './testing.ts';
+
+interface KernelRoute {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly type?: string;
+  readonly dev?: string;
+}
+
+let lab: Lab;
+let pods: PodRecord[];
+
+beforeAll(async () => {
+  lab = await upLab({ name: uniqueName('route'), nodes: 3 });
+  pods = await Promise.all(['n1', 'n2', 'n3'].map((node) => lab.pod.add({ node, name: `on-${node}` })));
+});
+afterAll(() => lab?.down());
+
+async function kernelRoutes(place: string, protocol: string | number): Promise<KernelRoute[]> {
+  const { stdout } = await lab.exec(place, 'ip', ['-j', '-4', 'route', 'show', 'proto', String(protocol)]);
+  return JSON.parse(stdout || '[]');
+}
+
+const ping = async (from: string, to: string) => (await lab.exec(from, 'ping', ['-c1', '-W3', to])).code === 0;
+
+/** The block of each node, as BIRD learned it from that node. */
+async function blocks(): Promise<Map<string, string>> {
+  const learned = lab.topology.nodeList.map(async ({ name }): Promise<[string, string]> => {
+    const cidr = await eventually(`BIRD has a block from ${name}`, async () => {
+      return /^(10\.244\.\d+\.\d+\/26)\s/m.exec(await lab.birdc(`show route protocol ${name}`))?.[1];
+    });
+    return [name, cidr];
+  });
+  return new Map(await Promise.all(learned));
+}
+
+describe('routing', () => {
+  it('gives each node a block of its own, which BIRD learns with its AS', async () => {
+    const learned = await blocks();
+    expect(new Set(learned.values()).size).toBe(3);
+    const table = await lab.birdc('show route');
+    for (const { asNumber } of lab.topology.nodeList) expect(table).toContain(`[AS${asNumber}i]`);
+  });
+
+  it('puts the blocks into the kernels of the router and of the other nodes', async () => {
+    const learned = await blocks();
+    const expected = (except: string) =>
+      lab.topology.nodeList
+        .filter((node) => node.name !== except)
+        .map((node) => `${learned.get(node.name)} via ${node.address}`)
+        .sort();
+    const present = async (place: string, protocol: string | number) =>
+      (await kernelRoutes(place, protocol))
+        .filter((route) => route.dst.startsWith('10.244.'))
+        .map((route) => `${route.dst} via ${route.gateway}`)
+        .sort();
+    for (const [place, protocol] of [
+      ['tor', 'bird'],
+      ...lab.topology.nodeList.map(({ name }) => [name, routeProtocols.bgp] as const),
+    ] as const) {
+      await eventually(`${place} has the routes ${expected(place)}`, async () => {
+        return JSON.stringify(await present(place, protocol)) === JSON.stringify(expected(place));
+      });
+    }
+  });
+
+  it('keeps packets for unused addresses of a block from circling: the block is a blackhole on its node', async () => {
+    const learned = await blocks();
+    for (const { name } of lab.topology.nodeList) {
+      const routes = await kernelRoutes(name, routeProtocols.pod);
+      expect(routes).toContainEqual(expect.objectContaining({ type: 'blackhole', dst: learned.get(name) }));
+    }
+  });
+
+  it('lets the client behind the router reach every pod', async () => {
+    for (const pod of pods) {
+      await eventually(`the client reaches ${pod.name}`, () => ping('client', pod.ips[0]));
+    }
+  });
+
+  it('lets every pod reach every other, and the client', async () => {
+    for (const from of pods) {
+      for (const to of pods) {
+        if (from !== to) expect(await ping(from.name, to.ips[0]), `${from.name} to ${to.name}`).toBe(true);
+      }
+      expect(await ping(from.name, lab.topology.client.address), `${from.name} to client`).toBe(true);
+    }
+  });
+
+  it('lets a node reach its own pods and those of others', async () => {
+    for (const pod of pods) expect(await ping('n1', pod.ips[0]), pod.name).toBe(true);
+  });
+
+  it('has no IPv6 in pods', async () => {
+    for (const pod of pods) expect((await lab.exec(pod.name, 'ip', ['-6', 'address'])).stdout).toBe('');
+  });
+});
+
+describe('without a router', () => {
+  it('nodes speak BGP among each other, in one AS', async () => {
+    const mesh = await upLab({ name: uniqueName('mesh'), nodes: 3, tor: 'none' });
+    try {
+      const [first, second, third] = await Promise.all(
+        ['n1', 'n2', 'n3'].map((node) => mesh.pod.add({ node, name: `on-${node}` })),
+      );
+      for (const [from, to] of [
+        [first, second],
+        [second, third],
+        [third, first],
+      ]) {
+        await eventually(`${from.name} reaches ${to.name}`, async () => {
+          return (await mesh.exec(from.name, 'ping', ['-c1', '-W1', to.ips[0]])).code === 0;
+        });
+      }
+    } finally {
+      await mesh.down();
+    }
+  });
+});
