@@ -1,8 +1,8 @@
 export { addAddress, deleteAddress, type InterfaceAddress } from './addresses.ts';
 export { getPeerCredentials, type PeerCredentials } from './credentials.ts';
 export type { NetlinkError, Outcome, Result } from './errors.ts';
+export { LinkReaper } from './link-reaper.ts';
 export {
-  createVeth,
   deleteLink,
   type Ipv4Settings,
   type Link,

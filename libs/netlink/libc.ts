@@ -12,11 +12,16 @@ function declare<F extends (...parameters: never[]) => unknown>(prototype: strin
   return library.func(prototype) as unknown as F;
 }
 
+/** A libc function that koffi can also run on a thread of libuv's pool. */
+type Async<P extends readonly unknown[], R> = ((...parameters: P) => R) & {
+  readonly async: (...parameters: [...P, (error: unknown, result: R) => void]) => void;
+};
+
 /** The few libc functions that Node.js has no equivalent of. All of them block; each returns -1 on failure. */
 export const libc = {
   socket: declare<(domain: number, type: number, protocol: number) => number>('int socket(int, int, int)'),
   close: declare<(fd: number) => number>('int close(int)'),
-  send: declare<(fd: number, data: Uint8Array, length: number, flags: number) => number>(
+  send: declare<Async<[fd: number, data: Uint8Array, length: number, flags: number], number>>(
     'long send(int, const void *, size_t, int)',
   ),
   recv: declare<(fd: number, data: Uint8Array, length: number, flags: number) => number>(

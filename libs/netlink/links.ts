@@ -1,5 +1,5 @@
 import * as k from './constants.ts';
-import { netlinkError, type Result } from './errors.ts';
+import type { Result } from './errors.ts';
 import { layout } from './layout.ts';
 import { forEachAttribute, type Message, readString } from './reader.ts';
 import type { NetlinkSocket, Request } from './socket.ts';
@@ -50,6 +50,8 @@ export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly mac?: string;
+  /** A number that marks links to be handled together (IFLA_GROUP); 0 by default. */
+  readonly group?: number;
   readonly ipv4?: Ipv4Settings;
 }
 
@@ -60,7 +62,7 @@ function encodeLinkAttributes(writer: MessageWriter, link: { name: string; mac?:
 }
 
 /** Creates a veth pair with both ends down; EEXIST when either name is taken. */
-export function createVeth(spec: VethSpec): Request {
+function createVeth(spec: VethSpec): Request {
   return {
     operation: () => `create veth pair ${spec.name} and ${spec.peer.name}`,
     encode: (writer) => {
@@ -81,19 +83,21 @@ export function createVeth(spec: VethSpec): Request {
   };
 }
 
-/** Changes an existing link, given by index. */
-export function setLink(index: number, change: LinkChange): Request {
+/** Changes an existing link, given by index or name; ENODEV when there is none. */
+export function setLink(link: number | string, change: LinkChange): Request {
   return {
-    operation: () => `change link ${index}`,
+    operation: () => `change link ${link}`,
     encode: (writer) => {
       const fixed = writer.begin(k.RTM_SETLINK, k.NLM_F_REQUEST, message.size);
-      writer.setUint32(fixed + message.ifi_index, index);
+      if (typeof link === 'number') writer.setUint32(fixed + message.ifi_index, link);
+      else writer.attributeString(k.IFLA_IFNAME, link);
       if (change.up !== undefined) {
         writer.setUint32(fixed + message.ifi_flags, change.up ? k.IFF_UP : 0);
         writer.setUint32(fixed + message.ifi_change, k.IFF_UP);
       }
       if (change.mtu) writer.attributeUint32(k.IFLA_MTU, change.mtu);
       if (change.mac) writer.attributeBytes(k.IFLA_ADDRESS, parseMac(change.mac));
+      if (change.group !== undefined) writer.attributeUint32(k.IFLA_GROUP, change.group);
       if (change.ipv4) encodeIpv4Settings(writer, change.ipv4);
     },
   };
@@ -127,8 +131,19 @@ export function deleteLink(name: string): Request {
   };
 }
 
+/** Deletes all links of a group at once; ENODEV when it has none. */
+export function deleteLinkGroup(group: number): Request {
+  return {
+    operation: () => `delete the links of group ${group}`,
+    encode: (writer) => {
+      writer.begin(k.RTM_DELLINK, k.NLM_F_REQUEST, message.size);
+      writer.attributeUint32(k.IFLA_GROUP, group);
+    },
+  };
+}
+
 /** Asks for one link by name (the answer goes to the visitor; see {@link parseLink}); ENODEV when there is none. */
-export function requestLink(name: string): Request {
+function requestLink(name: string): Request {
   return {
     operation: () => `look up link ${name}`,
     encode: (writer) => {
@@ -140,7 +155,7 @@ export function requestLink(name: string): Request {
 }
 
 /** Reads an RTM_NEWLINK message. */
-export function parseLink({ view, bytes, start, end }: Message): Link {
+function parseLink({ view, bytes, start, end }: Message): Link {
   const link = {
     index: view.getInt32(start + message.ifi_index, true),
     up: (view.getUint32(start + message.ifi_flags, true) & k.IFF_UP) !== 0,
@@ -178,6 +193,17 @@ export function parseLink({ view, bytes, start, end }: Message): Link {
   return link;
 }
 
+/** Creates a veth pair and answers with its near end, in one send. */
+export function createVethLink(socket: NetlinkSocket, spec: VethSpec): Result<Link> {
+  let created: Link | undefined;
+  const outcome = socket.batch([createVeth(spec), requestLink(spec.name)], (answer) => {
+    if (answer.type === k.RTM_NEWLINK) created = parseLink(answer);
+  });
+  if (!outcome.ok) return outcome;
+  if (!created) throw new Error(`the kernel created link ${spec.name} and did not show it`);
+  return { ok: true, value: created };
+}
+
 /** The link of the name; undefined when there is none. */
 export function findLink(socket: NetlinkSocket, name: string): Result<Link | undefined> {
   let found: Link | undefined;
@@ -207,9 +233,4 @@ export function listLinks(socket: NetlinkSocket): Result<Link[]> {
     },
   );
   return outcome.ok ? { ok: true, value: links } : outcome;
-}
-
-/** The error for a link that should have been there. */
-export function noSuchLink(name: string): { readonly ok: false; readonly error: ReturnType<typeof netlinkError> } {
-  return { ok: false, error: netlinkError(`find link ${name}`, 19) };
 }

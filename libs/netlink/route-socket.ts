@@ -1,6 +1,6 @@
 import { type InterfaceAddress, listAddresses } from './addresses.ts';
 import type { Outcome, Result } from './errors.ts';
-import { findLink, type Link, listLinks } from './links.ts';
+import { createVethLink, findLink, type Link, listLinks, type VethSpec } from './links.ts';
 import { listPermanentNeighbours, type Neighbour } from './neighbours.ts';
 import { enterNetns, type Netns } from './netns.ts';
 import { deleteRoute, listRoutes, type Route, type RouteFilter, type RouteKey, replaceRoute } from './routes.ts';
@@ -19,6 +19,8 @@ export interface RouteSocket {
   /** Deletes a route; that there is none is a success. */
   deleteRoute(key: RouteKey): Outcome;
   listRoutes(filter: RouteFilter): Result<Route[]>;
+  /** Creates a veth pair, both ends down, and answers with the near one; EEXIST when either name is taken. */
+  createVeth(spec: VethSpec): Result<Link>;
   findLink(name: string): Result<Link | undefined>;
   listLinks(): Result<Link[]>;
   listAddresses(interfaceIndex?: number): Result<InterfaceAddress[]>;
@@ -43,6 +45,7 @@ export function openRouteSocket(options: { readonly netns?: Netns } = {}): Route
       return !outcome.ok && outcome.error.code === 'ESRCH' ? { ok: true } : outcome;
     },
     listRoutes: (filter) => listRoutes(socket, filter),
+    createVeth: (spec) => createVethLink(socket, spec),
     findLink: (name) => findLink(socket, name),
     listLinks: () => listLinks(socket),
     listAddresses: (interfaceIndex) => listAddresses(socket, interfaceIndex),
@@ -51,7 +54,7 @@ export function openRouteSocket(options: { readonly netns?: Netns } = {}): Route
   };
 }
 
-/** The raw socket, for callers that read answers themselves. */
+/** The raw socket, opened in the given namespace. */
 export function openNetlinkSocket(netns?: Netns): NetlinkSocket {
   return netns ? enterNetns(netns, () => new NetlinkSocket()) : new NetlinkSocket();
 }

@@ -148,6 +148,30 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * Like `request`, for what the kernel takes long over (deleting links): a thread of libuv's pool waits meanwhile. The
+   * socket must not be used until the answer is there.
+   */
+  async requestInBackground(request: Request): Promise<Outcome> {
+    this.#writer.reset();
+    request.encode(this.#writer);
+    this.#writer.addFlags(k.NLM_F_ACK);
+    this.#writer.end(++this.#sequence);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    libc.send.async(this.#fd, this.#writer.bytes, this.#writer.length, 0, (error, sent) => {
+      if (error) reject(error);
+      else resolve(sent);
+    });
+    // The errno of another thread cannot be read from here.
+    if ((await promise) < 0) return { ok: false, error: netlinkError(request.operation(), 5, 'send failed') };
+    let error: NetlinkError | undefined;
+    const failed = this.#receiveUntil(this.#sequence, this.#sequence, undefined, (_sequence, errno, detail) => {
+      error = netlinkError(request.operation(), errno, detail);
+    });
+    if (failed) error ??= netlinkError(request.operation(), failed, 'no answer from the kernel');
+    return error ? { ok: false, error } : succeeded;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -165,6 +189,15 @@ export class NetlinkSocket {
     onError: (sequence: number, errno: number, detail: string | undefined) => void,
   ): number {
     if (libc.send(this.#fd, this.#writer.bytes, this.#writer.length, 0) < 0) return lastErrno();
+    return this.#receiveUntil(firstSequence, lastSequence, visit, onError);
+  }
+
+  #receiveUntil(
+    firstSequence: number,
+    lastSequence: number,
+    visit: ((message: Message) => void) | undefined,
+    onError: (sequence: number, errno: number, detail: string | undefined) => void,
+  ): number {
     const bytes = this.#receive;
     const view = this.#view;
     for (;;) {

@@ -6,11 +6,11 @@ import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@caracal
 import {
   addAddress,
   addRoute,
-  createVeth,
   deleteAddress,
   deleteLink,
   deleteRoute,
   enterNetns,
+  LinkReaper,
   type Netns,
   type Outcome,
   openNetns,
@@ -75,7 +75,7 @@ function pair(): { v0: number; eth0: number } {
     mtu: 1400,
     peer: { name: 'eth0', mtu: 1400, netnsFd: podNetns.fd },
   };
-  expect(socket.request(createVeth(spec))).toEqual({ ok: true });
+  expect(socket.createVeth(spec)).toMatchObject({ ok: true });
   const v0 = value(socket.findLink('v0'))!.index;
   const eth0 = value(podSocket.findLink('eth0'))!.index;
   expect(socket.request(setLink(v0, { up: true }))).toEqual({ ok: true });
@@ -105,7 +105,10 @@ test('creates a veth pair across namespaces, changes it and deletes it', () => {
   );
   expect(settings).toEqual(['1', '1', '2']);
 
-  expect(failure(socket.request(createVeth({ name: 'v0', peer: { name: 'other' } })))).toBe('EEXIST');
+  expect(socket.createVeth({ name: 'v0', peer: { name: 'other' } })).toMatchObject({
+    ok: false,
+    error: { code: 'EEXIST' },
+  });
   expect(socket.request(deleteLink('v0'))).toEqual({ ok: true });
   expect(value(podSocket.findLink('eth0'))).toBeUndefined();
   expect(failure(socket.request(deleteLink('v0')))).toBe('ENODEV');
@@ -212,6 +215,24 @@ test('a large batch reports exactly the requests that failed, and lists come bac
   const failures = socket.batchAll(routes.map(replaceRoute));
   expect(failures.map((each) => each.index)).toEqual([7, 1007, 2007, 3007, 4007]);
   expect(value(socket.listRoutes({ family: 4, protocol: 201 }))).toHaveLength(4995);
+});
+
+test('the reaper deletes links of both ends, many at once, and takes an absent link as deleted', async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `r${i}`);
+  for (const name of names) socket.createVeth({ name, peer: { name: `peer-${name}`, netnsFd: podNetns.fd } });
+  const reaper = new LinkReaper(hostNetns);
+  try {
+    // One, then the others while the kernel still works on it, one of them twice.
+    const first = reaper.delete('r0');
+    expect(await first).toEqual({ ok: true });
+    expect(value(socket.listLinks()).map((link) => link.name)).toEqual(['lo', ...names.slice(1)]);
+    const outcomes = await Promise.all([...names.slice(1), 'r1', 'absent'].map((name) => reaper.delete(name)));
+    expect(outcomes.every((outcome) => outcome.ok)).toBe(true);
+    expect(value(socket.listLinks()).map((link) => link.name)).toEqual(['lo']);
+    expect(value(podSocket.listLinks()).map((link) => link.name)).toEqual(['lo']);
+  } finally {
+    reaper.close();
+  }
 });
 
 test('entering a namespace: sysctls inside, back outside, also after an exception', () => {
