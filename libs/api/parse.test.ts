@@ -600,10 +600,13 @@ describe('parseResource', () => {
     expect(verdict(value)).toEqual(lines);
   });
 
-  test.each(right)('accepts %s', (...[, value, spec, warnings = []]) => {
-    expect(specOf(value)).toEqual(spec);
-    expect(verdict(value)).toEqual(['right', ...warnings]);
-  });
+  test.each(right.map(([name, value, spec, warnings = []]) => ({ name, value, spec, warnings })))(
+    'accepts $name',
+    ({ value, spec, warnings }) => {
+      expect(specOf(value)).toEqual(spec);
+      expect(verdict(value)).toEqual(['right', ...warnings]);
+    },
+  );
 
   test('every kind is in both tables', () => {
     const kindsOf = (values: readonly (readonly [string, unknown, ...unknown[]])[]) =>
