@@ -83,7 +83,10 @@ export interface EndpointTier {
   readonly defaultAction: 'Deny' | 'Pass';
 }
 
-/** A pod's interface on this node. A direction whose list of tiers is empty is open. */
+/**
+ * A pod's interface on this node. A direction whose list of tiers is empty is open, and so is a packet that every tier
+ * of the list has passed (by a rule or by its default action).
+ */
 export interface CompiledEndpoint {
   /** `containerId/ifname`, as in CNI. */
   readonly id: string;

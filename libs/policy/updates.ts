@@ -47,24 +47,25 @@ export interface LocalEndpoint {
   readonly pod: Pod;
 }
 
-/**
- * A resource as stored: the kinds that policy reads are Tier, NetworkPolicy, GlobalNetworkPolicy,
- * KubernetesNetworkPolicy, NetworkSet, GlobalNetworkSet, Namespace, ServiceAccount and Pod. Others are ignored.
- */
-export interface PolicyResource {
+/** A resource as the hub stores it: validated and with defaults, so that `kind` tells what `spec` is (see libs/api). */
+export interface StoredResource {
   readonly kind: string;
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
     readonly uid?: string;
-    readonly labels?: Labels;
+    readonly labels: Labels;
   };
-  readonly spec?: unknown;
+  readonly spec: unknown;
 }
 
-/** One change of what the compiler knows. A second upsert of a key replaces the first; removing what is unknown does nothing. */
+/**
+ * One change of what the compiler knows. A second upsert of a key replaces the first; removing what is unknown does
+ * nothing. Of resources it reads Tier, NetworkPolicy, GlobalNetworkPolicy, KubernetesNetworkPolicy, NetworkSet,
+ * GlobalNetworkSet, Namespace, ServiceAccount and Pod, and ignores the other kinds.
+ */
 export type Update =
-  | { readonly type: 'resource'; readonly resource: PolicyResource }
+  | { readonly type: 'resource'; readonly resource: StoredResource }
   | {
       readonly type: 'resourceRemoved';
       readonly kind: string;

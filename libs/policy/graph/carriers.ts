@@ -1,0 +1,187 @@
+import type { ResourceOf } from '@caracal/api';
+import type { Family } from '@caracal/net';
+import { canonicalAddress, canonicalCidr, setMembers } from '../conversion/nets.ts';
+import type { Endpoint, EndpointKey, LocalEndpoint, NamedPort, Pod } from '../updates.ts';
+import type { IdentityTable } from './identities.ts';
+import { MultiMap } from './multi-map.ts';
+import type { CarrierNode, EndpointNode, Identity, LocalNode, NetworkSetNode, PodNode, Source } from './nodes.ts';
+
+/** Where a source belongs now: undefined while its pod is unknown. */
+export interface Placement {
+  readonly identity: Identity | undefined;
+  readonly members: readonly string[];
+  readonly ports: readonly NamedPort[];
+}
+
+const noPorts: readonly NamedPort[] = [];
+const noMembers: readonly string[] = [];
+
+/**
+ * The question of this node: which identity does each address carry? Pods and endpoints join on the pod's uid, in
+ * whichever order they come; network sets carry their own labels. What may have moved is kept until asked for.
+ */
+export class CarrierTable {
+  readonly #identities: IdentityTable;
+  readonly #family: Family;
+  readonly #pods = new Map<string, PodNode>();
+  readonly #podsByUid = new MultiMap<string, PodNode>();
+  readonly #endpoints = new Map<string, EndpointNode>();
+  readonly #locals = new Map<string, LocalNode>();
+  readonly #carriersByUid = new MultiMap<string, EndpointNode | LocalNode>();
+  readonly #networkSets = new Map<string, NetworkSetNode>();
+  #dirty = new Set<CarrierNode>();
+
+  constructor(identities: IdentityTable, family: Family) {
+    this.#identities = identities;
+    this.#family = family;
+  }
+
+  setPod(pod: Pod): void {
+    const node = this.#podNode(pod);
+    this.removePod(pod.key);
+    this.#pods.set(pod.key, node);
+    if (!node.uid) return;
+    this.#podsByUid.add(node.uid, node);
+    this.#touch(node.uid);
+  }
+
+  removePod(key: string): void {
+    const node = this.#pods.get(key);
+    if (!node) return;
+    this.#pods.delete(key);
+    this.#identities.release(node.identity);
+    if (!node.uid) return;
+    this.#podsByUid.delete(node.uid, node);
+    this.#touch(node.uid);
+  }
+
+  setEndpoint(endpoint: Endpoint): void {
+    const key = endpointKey(endpoint);
+    const previous = this.#endpoints.get(key);
+    if (previous) this.#removeCarrier(previous);
+    const node: EndpointNode = {
+      kind: 'endpoint',
+      source: emptySource(),
+      uid: endpoint.podUid,
+      members: this.#addresses(endpoint.addresses),
+      removed: false,
+    };
+    this.#endpoints.set(key, node);
+    this.#addCarrier(node);
+  }
+
+  removeEndpoint(endpoint: EndpointKey): void {
+    const key = endpointKey(endpoint);
+    const node = this.#endpoints.get(key);
+    if (!node) return;
+    this.#endpoints.delete(key);
+    this.#removeCarrier(node);
+  }
+
+  setLocal(endpoint: LocalEndpoint): void {
+    this.removeLocal(endpoint.id);
+    const node: LocalNode = {
+      kind: 'local',
+      id: endpoint.id,
+      interfaceName: endpoint.interfaceName,
+      source: emptySource(),
+      pod: this.#podNode(endpoint.pod),
+      uid: endpoint.pod.uid,
+      members: this.#addresses(endpoint.addresses),
+      removed: false,
+    };
+    this.#locals.set(endpoint.id, node);
+    this.#addCarrier(node);
+  }
+
+  removeLocal(id: string): void {
+    const node = this.#locals.get(id);
+    if (!node) return;
+    this.#locals.delete(id);
+    this.#identities.release(node.pod.identity);
+    this.#removeCarrier(node);
+  }
+
+  setNetworkSet({ metadata, spec }: ResourceOf<'NetworkSet'> | ResourceOf<'GlobalNetworkSet'>): void {
+    const { name, namespace = '', labels } = metadata;
+    this.removeNetworkSet(namespace, name);
+    const nets = spec.nets.flatMap((net) => canonicalCidr(net, this.#family) ?? []);
+    const node: NetworkSetNode = {
+      kind: 'networkSet',
+      source: emptySource(),
+      identity: this.#identities.acquire('networkSet', namespace, '', labels),
+      members: [...new Set(nets.flatMap((net) => setMembers(net, this.#family)))],
+      removed: false,
+    };
+    this.#networkSets.set(`${namespace}/${name}`, node);
+    this.#dirty.add(node);
+  }
+
+  removeNetworkSet(namespace: string, name: string): void {
+    const key = `${namespace}/${name}`;
+    const node = this.#networkSets.get(key);
+    if (!node) return;
+    this.#networkSets.delete(key);
+    this.#identities.release(node.identity);
+    node.removed = true;
+    this.#dirty.add(node);
+  }
+
+  /** The carriers whose place may have changed since the last call. */
+  takeDirty(): ReadonlySet<CarrierNode> {
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
+    return dirty;
+  }
+
+  placement(node: CarrierNode): Placement {
+    if (node.removed) return { identity: undefined, members: noMembers, ports: noPorts };
+    if (node.kind === 'networkSet') return { identity: node.identity, members: node.members, ports: noPorts };
+    const pod = this.#podOf(node.uid) ?? (node.kind === 'local' ? node.pod : undefined);
+    return { identity: pod?.identity, members: node.members, ports: pod?.ports ?? noPorts };
+  }
+
+  /** The feed's pod of a uid; of several, which no cluster has, always the same one. */
+  #podOf(uid: string): PodNode | undefined {
+    let first: PodNode | undefined;
+    if (uid) for (const pod of this.#podsByUid.get(uid)) if (!first || pod.key < first.key) first = pod;
+    return first;
+  }
+
+  #podNode(pod: Pod): PodNode {
+    return {
+      key: pod.key,
+      uid: pod.uid,
+      identity: this.#identities.acquire('pod', pod.namespace, pod.serviceAccount, pod.labels),
+      ports: pod.ports.length > 0 ? pod.ports : noPorts,
+    };
+  }
+
+  #addCarrier(node: EndpointNode | LocalNode): void {
+    if (node.uid) this.#carriersByUid.add(node.uid, node);
+    this.#dirty.add(node);
+  }
+
+  #removeCarrier(node: EndpointNode | LocalNode): void {
+    if (node.uid) this.#carriersByUid.delete(node.uid, node);
+    node.removed = true;
+    this.#dirty.add(node);
+  }
+
+  #touch(uid: string): void {
+    for (const carrier of this.#carriersByUid.get(uid)) this.#dirty.add(carrier);
+  }
+
+  #addresses(addresses: readonly string[]): readonly string[] {
+    const canonical = addresses.flatMap((address) => canonicalAddress(address, this.#family) ?? []);
+    return canonical.length < 2 ? canonical : [...new Set(canonical)];
+  }
+}
+
+function emptySource(): Source {
+  return { identity: undefined, members: noMembers, ports: noPorts };
+}
+
+function endpointKey(endpoint: EndpointKey): string {
+  return `${endpoint.node}/${endpoint.containerId}/${endpoint.interface}`;
+}

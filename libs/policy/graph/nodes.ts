@@ -1,0 +1,104 @@
+/** The nodes of the compiler's graph; compiler.ts has the drawing of how they hang together. */
+import type { PolicySource } from '../conversion/policy-source.ts';
+import type { CompiledPolicy, PolicyId, SetDefinition } from '../model.ts';
+import type { Selecting } from '../selectors/selector-index.ts';
+import type { LabelledParent, Subject } from '../selectors/subject.ts';
+import type { NamedPort } from '../updates.ts';
+
+/** A namespace or service account, and the identities in it that some source carries. */
+export interface ParentNode extends LabelledParent {
+  labels: ReadonlyMap<string, string>;
+  readonly identities: Set<Identity>;
+}
+
+/**
+ * All that selectors can tell apart: kind, namespace, service account and labels. Pods that are equal in these share
+ * one identity, and a selector is evaluated once for all of them.
+ */
+export interface Identity extends Subject {
+  readonly namespace?: ParentNode;
+  readonly serviceAccount?: ParentNode;
+  /** Key of the intern table. */
+  readonly key: string;
+  /** Pods and network sets that hold it. */
+  holders: number;
+  /** What carries it now; matched against selectors as long as there is any. */
+  readonly sources: Set<Source>;
+  /** The sets that it belongs to. */
+  sets: SetNode[];
+  /** Endpoints of this node that carry it, and the policies that select them. */
+  readonly locals: Set<LocalNode>;
+  readonly policies: Set<PolicyNode>;
+}
+
+/** Something with addresses: an endpoint, or a network set with its CIDRs. */
+export interface Source {
+  /** Undefined while nothing is known that could be selected. */
+  identity: Identity | undefined;
+  /** In the notation of `ipset add`. */
+  members: readonly string[];
+  ports: readonly NamedPort[];
+}
+
+/** The addresses (or addresses with a named port) that a selector selects. */
+export interface SetNode extends Selecting {
+  /** What it means; equal texts share one set. */
+  readonly text: string;
+  readonly definition: SetDefinition;
+  readonly port?: { readonly name: string; readonly protocol: 'tcp' | 'udp' | 'sctp' };
+  /** Compiled policies that refer to it. */
+  users: number;
+  readonly identities: Set<Identity>;
+  /** How many sources give a member. */
+  readonly members: Map<string, number>;
+  /** Members that came or went since the last flush, with whether that flush had them. Empty until published. */
+  readonly touched: Map<string, boolean>;
+  published: boolean;
+}
+
+export interface PolicyNode extends Selecting {
+  readonly id: PolicyId;
+  readonly source: PolicySource;
+  /** Identities of local endpoints that it selects; compiled as long as there is any. */
+  readonly selected: Set<Identity>;
+  compiled: { readonly policy: CompiledPolicy; readonly sets: readonly SetNode[] } | undefined;
+}
+
+export interface PodNode {
+  readonly key: string;
+  readonly uid: string;
+  readonly identity: Identity;
+  readonly ports: readonly NamedPort[];
+}
+
+/** An endpoint as its node reported it. */
+export interface EndpointNode {
+  readonly kind: 'endpoint';
+  readonly source: Source;
+  readonly uid: string;
+  readonly members: readonly string[];
+  removed: boolean;
+}
+
+/** An endpoint of this node. */
+export interface LocalNode {
+  readonly kind: 'local';
+  readonly id: string;
+  readonly interfaceName: string;
+  readonly source: Source;
+  /** The pod as ADD described it. */
+  readonly pod: PodNode;
+  readonly uid: string;
+  readonly members: readonly string[];
+  removed: boolean;
+}
+
+export interface NetworkSetNode {
+  readonly kind: 'networkSet';
+  readonly source: Source;
+  readonly identity: Identity;
+  readonly members: readonly string[];
+  removed: boolean;
+}
+
+export type CarrierNode = EndpointNode | LocalNode | NetworkSetNode;
