@@ -1,0 +1,90 @@
+/**
+ * What the CNI server asks of the node: the boundary between the protocol of the container runtime (sockets, JSON,
+ * environment) and the pods of this node (addresses, wiring, policy).
+ */
+
+/** Which attachment a request is about: the key under which an ADD is remembered and retried. */
+export interface Attachment {
+  /** CNI_CONTAINERID. */
+  readonly containerId: string;
+  /** CNI_IFNAME: the interface's name inside the container. */
+  readonly ifname: string;
+  /** The name of the network in the network configuration. */
+  readonly network: string;
+}
+
+/** Who the pod is, as ADD says it; without Kubernetes nothing else does. */
+export interface PodIdentity {
+  /** K8S_POD_NAMESPACE; `default` when no pod is named. */
+  readonly namespace: string;
+  /** K8S_POD_NAME; the container id when no pod is named. */
+  readonly name: string;
+  /** K8S_POD_UID. */
+  readonly uid?: string;
+  /** The configuration's `args.cni.labels`. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface AddRequest extends Attachment {
+  /** CNI_NETNS: path of the container's network namespace. */
+  readonly netns: string;
+  readonly pod: PodIdentity;
+  /** The configuration's `mtu`; the node's own choice when absent. */
+  readonly mtu?: number;
+}
+
+export interface DeleteRequest extends Attachment {
+  /** Absent when the runtime no longer has it. */
+  readonly netns?: string;
+}
+
+export interface CheckRequest extends Attachment {
+  readonly netns: string;
+  /** The addresses that the runtime's `prevResult` gives this interface; they must be there. */
+  readonly expectedAddresses: readonly string[];
+}
+
+/** A refusal, as the CNI specification writes it. */
+export interface CniFailure {
+  readonly ok: false;
+  /** See `cniErrorCodes`, or 100 and above for our own. */
+  readonly code: number;
+  readonly message: string;
+  readonly details?: string;
+}
+
+export interface AddSuccess {
+  readonly ok: true;
+  readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
+  /** The container's default gateway. */
+  readonly gateway: string;
+  readonly hostInterface: string;
+  readonly hostMac: string;
+  readonly podMac: string;
+  readonly mtu?: number;
+}
+
+/** The pods of this node. Failures are values; an exception is a bug and is answered with code 11 and its message. */
+export interface PodNetwork {
+  /**
+   * Gives the pod its address and interface, and answers when its policy is in the kernel. A retried ADD of the same
+   * attachment answers as the first did. When `signal` aborts, or on failure, nothing is left behind.
+   */
+  add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure>;
+  /** Takes all of it back; what is unknown or already gone is a success. */
+  del(request: DeleteRequest): Promise<{ readonly ok: true } | CniFailure>;
+  /** Whether the attachment is as ADD left it. */
+  check(request: CheckRequest): Promise<{ readonly ok: true } | CniFailure>;
+}
+
+/** Error codes that the specification (1.1.0, section "Error") reserves. */
+export const cniErrorCodes = {
+  incompatibleVersion: 1,
+  unsupportedField: 2,
+  containerUnknown: 3,
+  invalidEnvironment: 4,
+  ioFailure: 5,
+  decodingFailure: 6,
+  invalidNetworkConfig: 7,
+  tryAgainLater: 11,
+} as const;

@@ -1,0 +1,104 @@
+import { formatAddress, formatPrefix, type Prefix } from '@caracal/net';
+import {
+  type Link,
+  openRouteSocket,
+  type Result,
+  type Route,
+  type RouteSocket,
+  routeProtocols,
+} from '@caracal/netlink';
+import { hostInterfacePrefix } from './interface-name.ts';
+import { gatewayAddress, hostMac } from './link-local.ts';
+import type { Inspection, InspectRequest, WiringFailure, WiringOperations } from './types.ts';
+import { failure, openPodNetns } from './wire.ts';
+
+/** Compares a pod's interface with what `wire` makes. Changes nothing. */
+export function inspect(host: RouteSocket, request: InspectRequest): Inspection | WiringFailure {
+  const opened = openPodNetns(request.netnsPath);
+  if (!opened.ok) return opened;
+  let pod: RouteSocket | undefined;
+  try {
+    pod = openRouteSocket({ netns: opened.netns });
+    const problems: string[] = [];
+    const near = lookUp(host, request.hostInterface, 'on the host', problems);
+    const far = lookUp(pod, request.podInterface, 'in the pod', problems);
+    if (near && far && (near.linkIndex !== far.index || far.linkIndex !== near.index)) {
+      problems.push(`interface ${request.podInterface} in the pod is not the peer of ${request.hostInterface}`);
+    }
+    if (near) problems.push(...inspectHost(host, near, request));
+    if (far) problems.push(...inspectPod(pod, far, request));
+    return { ok: true, problems };
+  } catch (error) {
+    return failure('kernel', error instanceof Error ? error.message : String(error));
+  } finally {
+    pod?.close();
+    opened.netns.close();
+  }
+}
+
+/** Our interfaces on the host with the addresses that our routes lead to them: what recovery starts from. */
+export function listOwnInterfaces(host: RouteSocket): WiringOperations['listOwnInterfaces']['answer'] {
+  try {
+    const routes = unwrap(host.listRoutes({ family: 4, protocol: routeProtocols.pod }));
+    const addresses = Map.groupBy(routes, (route) => route.nextHops[0]?.interfaceIndex);
+    const interfaces = unwrap(host.listLinks())
+      .filter((link) => link.kind === 'veth' && link.name.startsWith(hostInterfacePrefix))
+      .map(({ name, index, mtu, up }) => ({ name, index, mtu, up, addresses: destinations(addresses.get(index)) }));
+    return { ok: true, interfaces };
+  } catch (error) {
+    return failure('kernel', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function destinations(routes: readonly Route[] = []): string[] {
+  return routes.filter(({ prefix }) => prefix.length === 32).map(({ prefix }) => formatAddress(prefix.address));
+}
+
+function lookUp(socket: RouteSocket, name: string, where: string, problems: string[]): Link | undefined {
+  const link = unwrap(socket.findLink(name));
+  if (!link) problems.push(`interface ${name} is missing ${where}`);
+  else if (!link.up) problems.push(`interface ${name} is down ${where}`);
+  return link;
+}
+
+function inspectHost(host: RouteSocket, link: Link, request: InspectRequest): string[] {
+  const routes = unwrap(host.listRoutes({ family: 4, protocol: routeProtocols.pod }));
+  return request.addresses
+    .filter((address) => !routes.some((route) => leadsTo(route, address, link)))
+    .map((address) => `the route to ${address} by ${link.name} is missing on the host`);
+}
+
+function leadsTo(route: Route, address: string, link: Link): boolean {
+  return isHost(route.prefix, address) && route.nextHops[0]?.interfaceIndex === link.index;
+}
+
+function isHost(prefix: Prefix, address: string): boolean {
+  return formatPrefix(prefix) === `${address}/32`;
+}
+
+function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest): string[] {
+  const problems: string[] = [];
+  const present = unwrap(pod.listAddresses(link.index)).map(({ address }) => formatAddress(address));
+  for (const address of request.addresses) {
+    if (!present.includes(address)) problems.push(`address ${address} is missing on ${link.name} in the pod`);
+  }
+  const hasDefault = unwrap(pod.listRoutes({ family: 4 })).some(
+    ({ prefix, nextHops }) =>
+      prefix.length === 0 &&
+      nextHops.some(
+        (hop) => hop.gateway && formatAddress(hop.gateway) === gatewayAddress && hop.interfaceIndex === link.index,
+      ),
+  );
+  if (!hasDefault) problems.push(`the default route by ${gatewayAddress} is missing in the pod`);
+  const hasNeighbour = unwrap(pod.listPermanentNeighbours()).some(
+    ({ address, mac, interfaceIndex }) =>
+      formatAddress(address) === gatewayAddress && mac === hostMac && interfaceIndex === link.index,
+  );
+  if (!hasNeighbour) problems.push(`the neighbour entry of ${gatewayAddress} is missing in the pod`);
+  return problems;
+}
+
+function unwrap<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(result.error.message);
+  return result.value;
+}

@@ -1,0 +1,86 @@
+/** What the wiring worker is asked and what it answers; plain data, because it crosses a thread boundary. */
+
+/** A pod's interface to be made. */
+export interface WireRequest {
+  /** Path of the pod's network namespace. */
+  readonly netnsPath: string;
+  /** The host's end; see `hostInterfaceName`. */
+  readonly hostInterface: string;
+  /** The pod's end, such as `eth0`. */
+  readonly podInterface: string;
+  /** The pod's IPv4 addresses, without prefix length. */
+  readonly addresses: readonly string[];
+  /** The kernel's default (1500) when absent. */
+  readonly mtu?: number;
+}
+
+export type WiringFailureReason =
+  /** The namespace's file cannot be opened. */
+  | 'netnsMissing'
+  /** The file is no network namespace. */
+  | 'notNetns'
+  /** The namespace is the host's own. */
+  | 'hostNetns'
+  /** The host's end exists: from an earlier ADD that was not undone. */
+  | 'hostInterfaceExists'
+  /** The pod has an interface of that name. */
+  | 'podInterfaceExists'
+  /** The request itself is impossible, such as an address that does not parse. */
+  | 'invalid'
+  /** The kernel refused; the message has its words. */
+  | 'kernel';
+
+export interface WiringFailure {
+  readonly ok: false;
+  readonly reason: WiringFailureReason;
+  readonly message: string;
+}
+
+export interface Wired {
+  readonly ok: true;
+  readonly hostMac: string;
+  readonly podMac: string;
+  readonly gateway: string;
+  readonly mtu: number;
+}
+
+/** What a pod's interface should look like. */
+export interface InspectRequest {
+  readonly netnsPath: string;
+  readonly hostInterface: string;
+  readonly podInterface: string;
+  readonly addresses: readonly string[];
+}
+
+export interface Inspection {
+  readonly ok: true;
+  /** A sentence for everything that is not as `wire` leaves it; none when all is well. */
+  readonly problems: readonly string[];
+}
+
+/** An interface of ours on the host, found in the kernel. */
+export interface OwnInterface {
+  readonly name: string;
+  readonly index: number;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** The addresses that our host routes lead to it. */
+  readonly addresses: readonly string[];
+}
+
+export type WiringOutcome = { readonly ok: true } | WiringFailure;
+
+/** Each operation's request and answer. */
+export interface WiringOperations {
+  readonly wire: { readonly request: WireRequest; readonly answer: Wired | WiringFailure };
+  readonly unwire: { readonly request: { readonly hostInterface: string }; readonly answer: WiringOutcome };
+  readonly inspect: { readonly request: InspectRequest; readonly answer: Inspection | WiringFailure };
+  readonly listOwnInterfaces: {
+    readonly request: Record<string, never>;
+    readonly answer: { readonly ok: true; readonly interfaces: readonly OwnInterface[] } | WiringFailure;
+  };
+  readonly setBlocks: { readonly request: { readonly blocks: readonly string[] }; readonly answer: WiringOutcome };
+  readonly prepareHost: { readonly request: Record<string, never>; readonly answer: WiringOutcome };
+}
+
+export type WiringOperation = keyof WiringOperations;
