@@ -11,8 +11,7 @@ const json = (value: unknown) => process.stdout.write(`${JSON.stringify(value, n
 
 const program = new Command('lab')
   .description('A Caracal network on one machine: nodes, hub, router and client as network namespaces')
-  .showHelpAfterError('(lab --help lists the commands)')
-  .enablePositionalOptions();
+  .showHelpAfterError('(lab --help lists the commands)');
 
 /** A command that works on the lab named by --name. */
 const command = (parent: Command, signature: string, description: string) =>
@@ -51,7 +50,6 @@ command(program, 'env', 'print what caracalctl needs, for eval').action(async ({
 
 command(program, 'exec <where> <command...>', 'run a command in a node, pod, client, tor or hub')
   .usage('[--name LAB] NODE|POD|client|tor|hub -- CMD…')
-  .passThroughOptions()
   .action(async (where: string, words: string[], { name }) => {
     const netns = await placeNetns((await openLab(name)).topology, where);
     process.exitCode = await runHere(...inNetns(netns, words[0], words.slice(1)));

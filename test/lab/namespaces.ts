@@ -13,17 +13,21 @@ export const inNetns = (netns: string, command: string, args: readonly string[])
   [`--net=${netns}`, '--', command, ...args],
 ];
 
-/** Creates the namespaces and links them: a bridge in the router's, a port on it for every node and the hub, the client behind. */
-export async function createNetwork(topology: Topology): Promise<void> {
-  const taken = await Promise.all(
-    infrastructureNetns(topology).map(async (path) => ((await exists(path)) ? path : '')),
-  );
-  const foreign = taken.find((path) => path !== '');
-  if (foreign) {
+/**
+ * To be called before the lab's record exists: after that, these namespaces are the lab's, and `down` removes them.
+ * @throws when one of them exists already
+ */
+export async function refuseForeign(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (!(await exists(path))) continue;
     throw new Error(
-      `${foreign} exists and is not of a lab that is known here; remove it (ip netns del ${basename(foreign)}) or choose another --name`,
+      `${path} exists and is not of a lab that is known here: remove it (ip netns del ${basename(path)}) or choose other names`,
     );
   }
+}
+
+/** Creates the namespaces and links them: a bridge in the router's, a port on it for every node and the hub, the client behind. */
+export async function createNetwork(topology: Topology): Promise<void> {
   const { router, client, hub, nodeList } = topology;
   const ports = [{ ...hub, name: 'hub' }, ...nodeList];
   await ipBatch([

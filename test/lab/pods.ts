@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from './commands.ts';
-import { createPodNetns, inNetns, killInside, removeNetns } from './namespaces.ts';
+import { createPodNetns, inNetns, killInside, refuseForeign, removeNetns } from './namespaces.ts';
 import { cniConfiguration } from './nodes.ts';
 import { listPods, type PodRecord, readPod, removePod, writePod } from './state.ts';
 import { type NodeTopology, podNetns, type Topology } from './topology.ts';
@@ -45,6 +45,7 @@ export async function addPod(topology: Topology, options: PodOptions): Promise<P
     labels: { ...labels },
     ips: [],
   };
+  await refuseForeign([pod.netns]);
   await writePod(topology.name, pod);
   try {
     await createPodNetns(pod.netns);

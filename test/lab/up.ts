@@ -8,7 +8,7 @@ import { birdc, establishedNodes, startBird } from './bird.ts';
 import { killDatabase, openDatabase } from './database.ts';
 import { migrateDatabase, startHub } from './hub.ts';
 import { withLabLock } from './lock.ts';
-import { createNetwork, killInside, removeNetns } from './namespaces.ts';
+import { createNetwork, killInside, refuseForeign, removeNetns } from './namespaces.ts';
 import { prepareNode, startNodeProcess } from './nodes.ts';
 import { createPki } from './pki.ts';
 import { killAll, waitUntilReady } from './processes.ts';
@@ -53,6 +53,7 @@ export async function buildLab(options: UpOptions): Promise<Topology> {
       await removeLab(leftover);
     }
     const topology = createTopology(shape);
+    await refuseForeign(infrastructureNetns(topology));
     try {
       await build(topology, options, progress);
     } catch (error) {
