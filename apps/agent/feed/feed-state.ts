@@ -1,5 +1,5 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
-import { type FeedItem, FeedItemSchema, FeedMessageSchema, type Resource } from '@caracal/protocol';
+import { type FeedItem, FeedItemSchema, FeedMessageSchema } from '@caracal/protocol';
 
 /** What happened between two committed revisions, in an order in which it may be applied. */
 export interface FeedChange {
@@ -8,16 +8,17 @@ export interface FeedChange {
   readonly nonce: bigint;
 }
 
-/** Kinds of which there may be hundreds of thousands: their objects are not kept here, only the fact that they exist. */
-const transientKinds = new Set(['Pod']);
+/** What one frame was. */
+export interface FeedStep {
+  readonly message: 'snapshotBegin' | 'items' | 'commit' | 'heartbeat' | 'unknown';
+  readonly change?: FeedChange;
+}
 
 /**
- * The node's copy of what the hub serves, advanced frame by frame. Nothing is visible before its commit, so nobody acts
+ * Where the node stands in what the hub serves, advanced frame by frame; of objects it keeps only that they exist. Nothing is visible before its commit, so nobody acts
  * on half a snapshot. A snapshot becomes the difference to what was there: whatever it does not name is deleted.
  */
 export class FeedState {
-  /** Configuration by `kind/namespace/name`. */
-  readonly resources = new Map<string, Resource>();
   revision = 0n;
   nonce = 0n;
   /** The key of everything that exists, with the item that deletes it. */
@@ -26,35 +27,30 @@ export class FeedState {
   #snapshot = false;
   #liveness: { live: boolean; staleSinceMs: bigint } = { live: true, staleSinceMs: 0n };
 
-  /** Whether a whole state has been seen: before that, nothing here may be acted upon. */
-  get complete(): boolean {
-    return this.revision > 0n;
-  }
-
   /** What the hub last said of itself: whether it is in step with the database. */
   get liveness(): { live: boolean; staleSinceMs: bigint } {
     return this.#liveness;
   }
 
-  /** Takes one frame's payload; returns the change when it commits one. Throws on bytes that are no FeedMessage. */
-  advance(payload: Uint8Array): FeedChange | undefined {
+  /** Takes one frame's payload; the step has a change when it commits one. Throws on bytes that are no FeedMessage. */
+  advance(payload: Uint8Array): FeedStep {
     const { message } = fromBinary(FeedMessageSchema, payload);
     switch (message.case) {
       case 'snapshotBegin':
         this.#snapshot = true;
         this.#pending = [];
-        return undefined;
+        return { message: 'snapshotBegin' };
       case 'items':
         for (const item of message.value.items) this.#pending.push(item);
-        return undefined;
+        return { message: 'items' };
       case 'commit':
-        return this.#commit(message.value.revision, message.value.nonce);
+        return { message: 'commit', change: this.#commit(message.value.revision, message.value.nonce) };
       case 'heartbeat':
         this.#liveness = message.value;
-        return undefined;
+        return { message: 'heartbeat' };
       default:
         // A later protocol's message: what it says cannot matter to an agent that does not know it.
-        return undefined;
+        return { message: 'unknown' };
     }
   }
 
@@ -70,23 +66,15 @@ export class FeedState {
       const named = new Set(items.map(keyOf));
       for (const [key, deletion] of this.#known) if (!named.has(key)) items.push(deletion);
     }
-    for (const item of items) this.#record(item);
+    for (const item of items) {
+      const deletion = deletionOf(item);
+      if (deletion) this.#known.set(keyOf(item), deletion);
+      else this.#known.delete(keyOf(item));
+    }
     this.discardPending();
     this.revision = revision;
     this.nonce = nonce;
     return { items, revision, nonce };
-  }
-
-  #record(item: FeedItem): void {
-    const key = keyOf(item);
-    const deletion = deletionOf(item);
-    if (deletion) this.#known.set(key, deletion);
-    else this.#known.delete(key);
-    if (item.item.case === 'resource' && !transientKinds.has(item.item.value.kind)) {
-      this.resources.set(key, item.item.value);
-    } else if (item.item.case === 'resourceDeleted') {
-      this.resources.delete(key);
-    }
   }
 }
 

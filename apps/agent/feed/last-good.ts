@@ -1,4 +1,5 @@
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import type { FeedStep } from './feed-state.ts';
 
 /**
  * The last good state on disk: the very frames that the hub sent, each behind its length (u32, little endian). A
@@ -7,7 +8,7 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
  */
 export interface LastGood {
   /** A frame arrived. Writes behind; a disk that refuses is reported once and costs the copy, not the node. */
-  append(payload: Uint8Array, kind: 'snapshot' | 'commit' | 'other'): void;
+  append(payload: Uint8Array, message: FeedStep['message']): void;
   /** Bytes that a new snapshot would make superfluous, to decide when one is worth asking for. */
   readonly tailBytes: number;
   close(): Promise<void>;
@@ -41,8 +42,8 @@ export function openLastGood(path: string, onError: (error: Error) => void): Las
   let work: Promise<void> = Promise.resolve();
   let failed = false;
 
-  async function write(payload: Uint8Array, kind: 'snapshot' | 'commit' | 'other'): Promise<void> {
-    if (kind === 'snapshot') {
+  async function write(payload: Uint8Array, message: FeedStep['message']): Promise<void> {
+    if (message === 'snapshotBegin') {
       await file?.close();
       file = await open(`${path}.new`, 'w', 0o600);
       unfinished = true;
@@ -54,7 +55,7 @@ export function openLastGood(path: string, onError: (error: Error) => void): Las
     frame.set(payload, 4);
     await file.appendFile(frame);
     if (!unfinished) tailBytes += frame.length;
-    if (kind === 'commit' && unfinished) {
+    if (message === 'commit' && unfinished) {
       await file.datasync();
       await rename(`${path}.new`, path);
       unfinished = false;
@@ -65,12 +66,14 @@ export function openLastGood(path: string, onError: (error: Error) => void): Las
     get tailBytes() {
       return tailBytes;
     },
-    append(payload, kind) {
+    append(payload, message) {
+      // What a hub says of itself is no state.
+      if (message === 'heartbeat' || message === 'unknown') return;
       work = work.then(async () => {
         // After a failure the file may lack a frame: nothing is appended until a snapshot starts it anew.
-        if (failed && kind !== 'snapshot') return;
+        if (failed && message !== 'snapshotBegin') return;
         try {
-          await write(payload, kind);
+          await write(payload, message);
           failed = false;
         } catch (error) {
           failed = true;

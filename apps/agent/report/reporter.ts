@@ -14,7 +14,7 @@ const shortestPauseMs = 100;
 const longestPauseMs = 5_000;
 
 export type EndpointReport = MessageInitShape<typeof ReportedEndpointSchema>;
-type StatusReport = MessageInitShape<typeof NodeStatusSchema>;
+export type StatusReport = MessageInitShape<typeof NodeStatusSchema>;
 
 export interface ReporterOptions {
   readonly logger: Logger;

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDataplane } from '@caracal/dataplane';
+import { openJournal, openNodeIpam } from '@caracal/ipam';
+import { createCompiler } from '@caracal/policy';
+import { protocolVersion } from '@caracal/protocol';
+import type { Logger } from 'pino';
+import { linkToSpeaker } from './bgp/link.ts';
+import { startCniServer } from './cni/index.ts';
+import type { AgentConfig } from './config.ts';
+import { followFeed } from './feed/follow.ts';
+import { connectHub } from './feed/hub.ts';
+import { createNodeView } from './node-view.ts';
+import { startOperations } from './ops/operations.ts';
+import { claimBlock } from './pods/claim.ts';
+import { createPods } from './pods/pods.ts';
+import { recoverPods } from './pods/recover.ts';
+import { createEnforcement } from './policy/enforcement.ts';
+import { endpointReports, nodeStatus } from './report/node-report.ts';
+import { startReporter } from './report/reporter.ts';
+import { createWiring } from './wiring/index.ts';
+
+export interface Agent {
+  /** Stops serving; everything in the kernel stays as it is. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Makes the parts of the agent and connects them:
+ *
+ *   hub ─▶ feed ─┬─▶ enforcement (policy compiler) ─▶ dataplane ─▶ kernel
+ *                └─▶ node view ─▶ speaker config ─▶ caracal-bgp
+ *   CNI socket ─▶ pods ─┬─▶ journal    ├─▶ NAT pools
+ *                       ├─▶ wiring     └─▶ blackholes of our blocks
+ *                       └─▶ enforcement
+ *   journal, kernel, speaker ─▶ reporter ─▶ hub
+ */
+export async function startAgent(config: AgentConfig, logger: Logger): Promise<Agent> {
+  for (const folder of [config.stateDirectory, config.runDirectory])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+
+  const wiring = createWiring();
+  const prepared = await wiring.prepareHost();
+  if (!prepared.ok) throw new Error(prepared.message);
+
+  const journal = await openJournal(join(config.stateDirectory, 'ipam.journal'));
+  if (journal.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
+  const journalIsNew = journal.records.length === 0;
+  const ipam = await openNodeIpam({
+    node: config.nodeName,
+    journal,
+    claimBlock: (pool) => claimBlock(hub.client(), pool, ipam.incarnation),
+    onBlock: (cidr) => {
+      logger.info({ block: cidr }, 'block claimed');
+      view.changed();
+      reporter.statusChanged();
+    },
+    restMs: config.ipam.restSeconds * 1000,
+    claimAheadBelow: config.ipam.claimAheadBelow,
+    newIncarnation: randomUUID,
+    now: Date.now,
+    schedule: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
+    onClaimAheadFailed: (pool, message) =>
+      logger.warn({ pool, reason: message }, 'no block could be claimed in advance'),
+  });
+
+  const dataplane = await createDataplane({ logger });
+  const enforcement = createEnforcement({
+    nodeName: config.nodeName,
+    compiler: createCompiler(),
+    dataplane,
+    logger,
+    onEnforced: () => reporter.statusChanged(),
+  });
+  for (const endpoint of await recoverPods(ipam, wiring, journalIsNew, logger)) void enforcement.addEndpoint(endpoint);
+
+  const speaker = linkToSpeaker({
+    socketPath: config.bgpSocket ?? join(config.runDirectory, 'bgp.sock'),
+    logger,
+    onStatus: () => reporter.statusChanged(),
+  });
+  const view = createNodeView({ config, ipam, wiring, dataplane, speaker, logger });
+
+  const feed = await followFeed({
+    lastGoodPath: join(config.stateDirectory, 'feed.last-good'),
+    logger,
+    onChange(change) {
+      view.apply(change);
+      enforcement.apply(change);
+    },
+    onSnapshotWanted: () => hub.restart(),
+  });
+  const hub = connectHub({
+    hub: config.hub,
+    protocolVersion,
+    logger,
+    position: feed.position,
+    onFrame: feed.receive,
+    onConnected(connected) {
+      if (connected) reporter.full();
+      else feed.interrupted();
+    },
+  });
+  const reporter = startReporter({
+    logger,
+    client: hub.client,
+    endpoints: () => endpointReports(ipam),
+    status: () => nodeStatus({ config, ipam, enforcement, speaker, view }),
+  });
+  // What is known from a former run counts at once: pods start and rules stand before any hub is reached.
+  feed.replay();
+
+  const pods = createPods({
+    ipam,
+    wiring,
+    enforcement,
+    reporter,
+    logger,
+    mtu: config.mtu,
+    pools: view.pools,
+  });
+  const cni = await startCniServer({
+    socketPath: join(config.runDirectory, 'cni.sock'),
+    spoolDirectory: join(config.runDirectory, 'spool'),
+    network: pods,
+    logger,
+  });
+  const operations = config.metrics
+    ? await startOperations(config.metrics, {
+        notReady: () => (enforcement.ready ? [] : ['no policy is known yet: no hub has been reached']),
+        endpoints: () => [...ipam.assignments()].length,
+        enforcedRevision: () => enforcement.enforcedRevision,
+        hubConnected: () => hub.connected,
+        bgpEstablished: () => speaker.peers.filter((peer) => peer.state === 'Established').length,
+        blocks: ipam.blocks,
+      })
+    : undefined;
+  logger.info({ node: config.nodeName, incarnation: ipam.incarnation }, 'agent ready');
+
+  return {
+    async stop() {
+      await cni.close();
+      reporter.stop();
+      await hub.stop();
+      speaker.stop();
+      await feed.close();
+      await dataplane.stop();
+      await wiring.close();
+      await journal.close();
+      await operations?.close();
+    },
+  };
+}

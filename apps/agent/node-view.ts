@@ -1,0 +1,102 @@
+import { type NodeIpam, poolsForWorkload } from '@caracal/ipam';
+import { selectsLabels } from '@caracal/policy';
+import type { Logger } from 'pino';
+import type { BgpLink } from './bgp/link.ts';
+import { asNumberOf, type SpeakerInputs, speakerConfig } from './bgp/speaker-config.ts';
+import type { AgentConfig } from './config.ts';
+import { Configuration, isConfigurationKind } from './feed/configuration.ts';
+import type { FeedChange } from './feed/feed-state.ts';
+import type { Wiring } from './wiring/index.ts';
+
+/** What the node view needs of the dataplane. */
+export interface NatTarget {
+  setPools(pools: ReadonlyArray<{ readonly cidr: string; readonly natOutgoing: boolean }>): Promise<void>;
+}
+
+export interface NodeViewOptions {
+  readonly config: AgentConfig;
+  readonly ipam: NodeIpam;
+  readonly wiring: Wiring;
+  readonly dataplane: NatTarget;
+  readonly speaker: Pick<BgpLink, 'configure'>;
+  readonly logger: Logger;
+}
+
+/**
+ * The configuration as it concerns this node, and what follows from it: the speaker's configuration, the pools that are
+ * translated, the blackholes of our blocks, the pools that pods draw from. Derived whole, every time.
+ */
+export interface NodeView {
+  apply(change: FeedChange): void;
+  /** Something that is derived from has changed beside the feed: a block was claimed. */
+  changed(): void;
+  pools(): readonly string[];
+  asNumber(): number;
+}
+
+export function createNodeView({ config, ipam, wiring, dataplane, speaker, logger }: NodeViewOptions): NodeView {
+  const configuration = new Configuration(logger);
+
+  const labels = () =>
+    configuration.get('Node', config.nodeName)?.metadata.labels ?? { 'kubernetes.io/hostname': config.nodeName };
+
+  function pools(): string[] {
+    return poolsForWorkload(
+      configuration.all('IPPool').map(({ metadata, spec }) => ({
+        name: metadata.name,
+        disabled: spec.disabled,
+        assignmentMode: spec.assignmentMode,
+        allowedUses: spec.allowedUses,
+        selectsNode: selectsLabels(spec.nodeSelector, labels()),
+      })),
+    );
+  }
+
+  function speakerInputs(): SpeakerInputs {
+    const byName = <T extends { metadata: { name: string } }>(resources: T[]) =>
+      new Map(resources.map((resource) => [resource.metadata.name, resource]));
+    return {
+      node: { name: config.nodeName, address: config.nodeAddress, labels: labels() },
+      bgpConfiguration: configuration.get('BGPConfiguration', 'default'),
+      nodeConfigurations: byName(configuration.all('NodeConfiguration')),
+      peers: configuration.all('BGPPeer'),
+      filters: byName(configuration.all('BGPFilter')),
+      nodes: configuration.all('Node'),
+      pools: byName(configuration.all('IPPool')),
+      blocks: ipam.blocks(),
+    };
+  }
+
+  function derive(): void {
+    const complain = (what: string) => (error: Error) =>
+      logger.error({ reason: error.message }, `${what} is not as wanted`);
+    speaker.configure(speakerConfig(speakerInputs()));
+    wiring.setBlocks(ipam.blocks().map((block) => block.cidr)).then((outcome) => {
+      if (!outcome.ok) complain('the blackhole of a block')(new Error(outcome.message));
+    }, complain('the blackhole of a block'));
+    const translated = configuration
+      .all('IPPool')
+      .map(({ spec }) => ({ cidr: spec.cidr, natOutgoing: spec.natOutgoing }));
+    dataplane.setPools(translated).catch(complain('address translation'));
+    ipam.prepare(pools().slice(0, 1));
+  }
+
+  return {
+    apply({ items }) {
+      let relevant = false;
+      for (const { item } of items) {
+        if (item.case === 'resource' && isConfigurationKind(item.value.kind)) {
+          configuration.put(item.value);
+          relevant = true;
+        } else if (item.case === 'resourceDeleted' && isConfigurationKind(item.value.kind)) {
+          configuration.remove(item.value.kind, item.value.name);
+          relevant = true;
+        }
+      }
+      if (relevant) derive();
+    },
+    changed: derive,
+    pools,
+    asNumber: () => asNumberOf(config.nodeName, speakerInputs()),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Assignment } from '@caracal/ipam';
+import type { LocalEndpoint } from '@caracal/policy';
+import { z } from 'zod';
+import type { EndpointReport } from '../report/reporter.ts';
+import { addressesAsBytes } from './address-bytes.ts';
+
+/** What the journal keeps of a pod's endpoint beside its addresses: enough to enforce and report it after a restart. */
+const schema = z.object({
+  containerId: z.string(),
+  ifname: z.string(),
+  network: z.string(),
+  netns: z.string(),
+  hostInterface: z.string(),
+  pod: z.object({
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    labels: z.record(z.string(), z.string()),
+    serviceAccount: z.string(),
+    ports: z.array(z.object({ name: z.string(), protocol: z.enum(['TCP', 'UDP', 'SCTP']), port: z.number() })),
+  }),
+});
+
+export type EndpointRecord = z.infer<typeof schema>;
+
+/** The record in an assignment of the journal; undefined when a line holds something else. */
+export function recordOf(assignment: Assignment): EndpointRecord | undefined {
+  const parsed = schema.safeParse(assignment.endpoint);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** `containerId/ifname`, under which policy and the hub know an endpoint. */
+export function endpointId(record: { readonly containerId: string; readonly ifname: string }): string {
+  return `${record.containerId}/${record.ifname}`;
+}
+
+export function localEndpointOf(record: EndpointRecord, addresses: readonly string[]): LocalEndpoint {
+  const { pod } = record;
+  return {
+    id: endpointId(record),
+    interfaceName: record.hostInterface,
+    addresses,
+    pod: { ...pod, key: `${pod.namespace}/${pod.name}` },
+  };
+}
+
+export function reportOf(record: EndpointRecord, addresses: readonly string[]): EndpointReport {
+  const { pod, containerId, ifname } = record;
+  return {
+    endpoint: {
+      containerId,
+      interface: ifname,
+      podNamespace: pod.namespace,
+      podName: pod.name,
+      podUid: pod.uid,
+      addresses: addressesAsBytes(addresses),
+    },
+    labels: pod.labels,
+    serviceAccount: pod.serviceAccount,
+    ports: pod.ports,
+  };
+}

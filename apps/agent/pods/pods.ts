@@ -1,0 +1,209 @@
+import type { Assignment, NodeIpam } from '@caracal/ipam';
+import type { Logger } from 'pino';
+import {
+  type AddRequest,
+  type AddSuccess,
+  type Attachment,
+  type CheckRequest,
+  type CniFailure,
+  cniErrorCodes,
+  type DeleteRequest,
+  type PodNetwork,
+} from '../cni/pod-network.ts';
+import type { Enforcement } from '../policy/enforcement.ts';
+import type { Reporter } from '../report/reporter.ts';
+import { hostInterfaceName, type Wired, type Wiring, type WiringFailure } from '../wiring/index.ts';
+import { type EndpointRecord, endpointId, localEndpointOf, recordOf, reportOf } from './endpoint-record.ts';
+
+/** Our own error codes; the specification leaves 100 and above to plugins. */
+const addressesExhausted = 100;
+const wiringFailed = 101;
+
+export interface PodsOptions {
+  readonly ipam: NodeIpam;
+  readonly wiring: Wiring;
+  readonly enforcement: Enforcement;
+  readonly reporter: Reporter;
+  readonly logger: Logger;
+  readonly mtu: number;
+  /** The pools that a pod may draw from, in order. */
+  pools(): readonly string[];
+}
+
+/**
+ * The pods of this node: what ADD, DEL and CHECK do. An ADD does three things at once (journal, wiring, policy) and
+ * answers when all three are done; whichever fails takes the others back.
+ */
+export function createPods(options: PodsOptions): PodNetwork {
+  const { ipam, wiring, enforcement, reporter, logger } = options;
+  const queues = new Map<string, Promise<unknown>>();
+
+  /** One request at a time for an attachment: a DEL must not overtake the ADD that it ends. */
+  function inOrder<T>(attachment: Attachment, work: () => Promise<T>): Promise<T> {
+    const key = handleOf(attachment);
+    const result = (queues.get(key) ?? Promise.resolve()).then(work, work);
+    const tail = result.catch(() => {}).finally(() => queues.get(key) === tail && queues.delete(key));
+    queues.set(key, tail);
+    return result;
+  }
+
+  async function add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure> {
+    const handle = handleOf(request);
+    const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
+    if (!enforcement.ready) {
+      return failure(
+        cniErrorCodes.tryAgainLater,
+        'the node knows no policy yet: no hub has been reached since it started',
+      );
+    }
+    const assigned = await ipam.assign(handle, options.pools(), () => ({ ...describe(request) }));
+    if (!assigned.ok) {
+      const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
+      log.warn({ reason: assigned.message }, 'no address for the pod');
+      return failure(code, 'no address can be assigned', assigned.message);
+    }
+    const { assignment } = assigned;
+    // The record was made by describe(), here or before a restart.
+    const record = recordOf(assignment) ?? describe(request);
+    const [journalled, wired, enforced] = await Promise.allSettled([
+      assigned.durable,
+      wire(request, record, assignment),
+      enforcement.addEndpoint(localEndpointOf(record, assignment.addresses)),
+    ]);
+    const refusal = firstRefusal(journalled, wired, enforced, signal);
+    if (refusal || wired.status === 'rejected' || !wired.value.ok) {
+      await takeBack(request, record);
+      log.warn({ reason: refusal?.message }, 'ADD failed: everything of it was taken back');
+      return refusal ?? failure(wiringFailed, 'the interface could not be made');
+    }
+    reporter.added(endpointId(record), reportOf(record, assignment.addresses));
+    log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
+    return {
+      ok: true,
+      addresses: assignment.addresses.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 })),
+      gateway: wired.value.gateway,
+      hostInterface: record.hostInterface,
+      hostMac: wired.value.hostMac,
+      podMac: wired.value.podMac,
+      mtu: wired.value.mtu,
+    };
+  }
+
+  async function wire(
+    request: AddRequest,
+    record: EndpointRecord,
+    { addresses }: Assignment,
+  ): Promise<Wired | WiringFailure> {
+    const wanted = {
+      netnsPath: request.netns,
+      hostInterface: record.hostInterface,
+      podInterface: request.ifname,
+      addresses,
+      mtu: request.mtu ?? options.mtu,
+    };
+    const first = await wiring.wire(wanted);
+    if (first.ok || first.reason !== 'hostInterfaceExists') return first;
+    // A retried ADD, or one that a crash cut short: what is there may be half of it, so it is made anew.
+    const removed = await wiring.unwire(record.hostInterface);
+    return removed.ok ? wiring.wire(wanted) : removed;
+  }
+
+  async function takeBack(attachment: Attachment, record: EndpointRecord): Promise<void> {
+    const results = await Promise.allSettled([
+      wiring.unwire(record.hostInterface),
+      ipam.release(handleOf(attachment)),
+      enforcement.removeEndpoint(endpointId(record)),
+    ]);
+    for (const result of results) {
+      if (result.status === 'rejected') logger.error({ reason: String(result.reason) }, 'taking back an ADD failed');
+    }
+  }
+
+  async function del(request: DeleteRequest): Promise<{ readonly ok: true } | CniFailure> {
+    const hostInterface = hostInterfaceName(request.containerId, request.ifname);
+    const known = ipam.assignment(handleOf(request));
+    const unwired = await wiring.unwire(hostInterface);
+    if (!unwired.ok) return failure(wiringFailed, `interface ${hostInterface} could not be removed`, unwired.message);
+    // Only what no packet can reach any more gives its address and its rules back.
+    await Promise.all([enforcement.removeEndpoint(endpointId(request)), ipam.release(handleOf(request))]);
+    if (known) {
+      reporter.removed(endpointId(request), request.containerId, request.ifname);
+      logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
+    }
+    return { ok: true };
+  }
+
+  async function check(request: CheckRequest): Promise<{ readonly ok: true } | CniFailure> {
+    const assignment = ipam.assignment(handleOf(request));
+    if (!assignment)
+      return failure(cniErrorCodes.containerUnknown, 'no address is assigned to this container and interface');
+    const missing = request.expectedAddresses.filter((address) => !assignment.addresses.includes(address));
+    if (missing.length > 0) {
+      return failure(wiringFailed, `the journal has ${assignment.addresses.join(', ')}, not ${missing.join(', ')}`);
+    }
+    const inspection = await wiring.inspect({
+      netnsPath: request.netns,
+      hostInterface: hostInterfaceName(request.containerId, request.ifname),
+      podInterface: request.ifname,
+      addresses: assignment.addresses,
+    });
+    if (!inspection.ok) return failure(wiringFailed, inspection.message);
+    return inspection.problems.length === 0 ? { ok: true } : failure(wiringFailed, inspection.problems.join('; '));
+  }
+
+  return {
+    add: (request, signal) => inOrder(request, () => add(request, signal)),
+    del: (request) => inOrder(request, () => del(request)),
+    check: (request) => inOrder(request, () => check(request)),
+  };
+}
+
+function handleOf({ network, containerId, ifname }: Attachment): string {
+  return `${network}/${containerId}/${ifname}`;
+}
+
+function describe({ containerId, ifname, network, netns, pod }: AddRequest): EndpointRecord {
+  return {
+    containerId,
+    ifname,
+    network,
+    netns,
+    hostInterface: hostInterfaceName(containerId, ifname),
+    // Without Kubernetes nobody gives the pod a uid: its container is its identity.
+    pod: { ...pod, uid: pod.uid ?? containerId, serviceAccount: 'default', ports: [] },
+  };
+}
+
+function firstRefusal(
+  journalled: PromiseSettledResult<unknown>,
+  wired: PromiseSettledResult<Wired | WiringFailure>,
+  enforced: PromiseSettledResult<unknown>,
+  signal: AbortSignal,
+): CniFailure | undefined {
+  if (journalled.status === 'rejected') {
+    return failure(cniErrorCodes.ioFailure, 'the journal could not be written', String(journalled.reason));
+  }
+  if (wired.status === 'rejected')
+    return failure(wiringFailed, 'the interface could not be made', String(wired.reason));
+  if (!wired.value.ok) return failure(codeOf(wired.value), wired.value.message);
+  if (enforced.status === 'rejected') {
+    return failure(cniErrorCodes.tryAgainLater, 'the policy of the pod is not in the kernel', String(enforced.reason));
+  }
+  if (signal.aborted) return failure(cniErrorCodes.tryAgainLater, 'the caller hung up');
+  return undefined;
+}
+
+function codeOf({ reason }: WiringFailure): number {
+  switch (reason) {
+    case 'netnsMissing':
+    case 'notNetns':
+    case 'hostNetns':
+      return cniErrorCodes.invalidEnvironment;
+    default:
+      return wiringFailed;
+  }
+}
+
+function failure(code: number, message: string, details?: string): CniFailure {
+  return { ok: false, code, message, ...(details === undefined ? {} : { details }) };
+}
