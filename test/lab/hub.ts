@@ -1,5 +1,4 @@
 // The lab's hub: on the node network for the agents, on a unix socket for caracalctl.
-import { chmod } from 'node:fs/promises';
 import { app, run } from './commands.ts';
 import { inNetns } from './namespaces.ts';
 import { credentials } from './pki.ts';
@@ -28,7 +27,6 @@ export async function startHub(topology: Topology, databaseUrl: string, signal?:
     env: { CARACAL_DATABASE_URL: databaseUrl },
   });
   await waitUntilReady(topology.name, name, 'it listens', () => accepts(topology.hub.socket), { signal });
-  await chmod(topology.hub.socket, 0o600);
 }
 
 export const stopHub = (topology: Topology): Promise<boolean> => endProcess(topology.name, name, 'SIGTERM');
@@ -38,5 +36,6 @@ const writeHubConfig = (topology: Topology): Promise<void> =>
   writeJson(topology.hub.config, {
     listen: [{ host: topology.hub.address, port: topology.hub.port }, { socket: topology.hub.socket }],
     tls: credentials(topology, 'hub'),
+    ops: { socket: topology.hub.opsSocket },
     mode: 'standalone',
   });

@@ -61,8 +61,8 @@ export interface Lab {
   ctl(args: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** What BIRD answers. */
   birdc(command: string): Promise<string>;
-  /** Applies documents through the hub, all or none; rejects with the problems. */
-  apply(documents: readonly object[]): Promise<void>;
+  /** Applies documents through the hub, all or none: answers with the revision, or rejects with the problems. */
+  apply(documents: readonly object[]): Promise<bigint>;
   /** What caracalctl needs to reach the hub. */
   env(): Record<string, string>;
   down(): Promise<void>;

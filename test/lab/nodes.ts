@@ -1,6 +1,6 @@
 // A node: a namespace in which an agent and a caracal-bgp run, with folders of its own for what they keep, and the CNI executable.
 import { mkdir } from 'node:fs/promises';
-import { installCni } from './cni.ts';
+import { installCni } from '@caracal/cni';
 import { app } from './commands.ts';
 import { credentials } from './pki.ts';
 import { accepts, endProcess, isRunning, startProcess, waitUntilReady } from './processes.ts';
@@ -18,13 +18,14 @@ export const cniConfiguration = (): string => JSON.stringify({ cniVersion: '1.1.
 export async function prepareNode(topology: Topology, node: NodeTopology): Promise<void> {
   await mkdir(node.folder, { mode: 0o700 });
   for (const folder of [node.runDirectory, node.stateDirectory]) await mkdir(folder, { mode: 0o700 });
-  await installCni(node);
+  installCni({ folder: node.cniBin, socketPath: node.socket, spoolDirectory: node.spool });
   await writeJson(node.agentConfig, {
     nodeName: node.name,
     nodeAddress: node.address,
     nodeAddressV6: node.address6,
     stateDirectory: node.stateDirectory,
     runDirectory: node.runDirectory,
+    metrics: { socket: node.metricsSocket },
     hub: {
       addresses: [`${topology.hub.address}:${topology.hub.port}`],
       ...credentials(topology, node.name),

@@ -28,6 +28,7 @@ export interface LabStatus {
     /** Text, exactly what goes to the executable's standard input. */
     readonly cniConf: string;
     readonly bgpSocket: string;
+    readonly metricsSocket: string;
     readonly stateDirectory: string;
     readonly cert: string;
     readonly key: string;
@@ -81,6 +82,7 @@ export async function labStatus(topology: Topology): Promise<LabStatus> {
         cniBin: node.cniBin,
         cniConf: cniConfiguration(),
         bgpSocket: node.bgpSocket,
+        metricsSocket: node.metricsSocket,
         stateDirectory: node.stateDirectory,
         cert: credentials(topology, node.name).cert,
         key: credentials(topology, node.name).key,

@@ -37,6 +37,8 @@ export interface NodeTopology extends Host {
   readonly socket: string;
   readonly spool: string;
   readonly bgpSocket: string;
+  /** The agent's health and metrics, HTTP. */
+  readonly metricsSocket: string;
   readonly bgpState: string;
   /** The folder that holds the CNI executables. */
   readonly cniBin: string;
@@ -48,7 +50,13 @@ export interface Topology extends LabShape {
   readonly pki: string;
   readonly logs: string;
   readonly database: { readonly data: string; readonly socketDirectory: string };
-  readonly hub: Host & { readonly port: number; readonly socket: string; readonly config: string };
+  readonly hub: Host & {
+    readonly port: number;
+    readonly socket: string;
+    /** Its health and metrics, HTTP. */
+    readonly opsSocket: string;
+    readonly config: string;
+  };
   readonly nodeList: readonly NodeTopology[];
   readonly router: Host & {
     readonly asNumber: number;
@@ -116,6 +124,7 @@ export function createTopology(shape: LabShape): Topology {
       ...host('hub', 2),
       port: 7443,
       socket: join(folder, 'hub', 'hub.sock'),
+      opsSocket: join(folder, 'hub', 'ops.sock'),
       config: join(folder, 'hub', 'hub.json'),
     },
     nodeList: Array.from({ length: shape.nodes }, (_, index) => {
@@ -132,6 +141,7 @@ export function createTopology(shape: LabShape): Topology {
         socket: join(node, 'run', 'cni.sock'),
         spool: join(node, 'run', 'spool'),
         bgpSocket: join(node, 'run', 'bgp.sock'),
+        metricsSocket: join(node, 'run', 'metrics.sock'),
         bgpState: join(node, 'state', 'bgp.json'),
         cniBin: join(node, 'cni-bin'),
       };

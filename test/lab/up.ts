@@ -3,7 +3,7 @@
 // Building starts whatever does not depend on each other at the same time: the database is the long pole (initdb), and behind
 // it come migrations and hub; meanwhile the nodes' processes start, and wait for the hub by themselves.
 
-import { applyResources } from './admin.ts';
+import { applyResources, waitForRevision } from './admin.ts';
 import { birdc, establishedNodes, startBird } from './bird.ts';
 import { killDatabase, openDatabase } from './database.ts';
 import { migrateDatabase, startHub } from './hub.ts';
@@ -88,6 +88,7 @@ async function build(topology: Topology, options: UpOptions, progress: (line: st
     progress(line);
     return result;
   };
+  let revision = 0n;
   const databaseAndHub = async () => {
     const database = await openDatabase(topology);
     await step('database: Postgres accepts connections', () => database.start());
@@ -97,9 +98,9 @@ async function build(topology: Topology, options: UpOptions, progress: (line: st
       startHub(topology, database.url, signal),
     );
     if (!options.bare) {
-      await step('resources: a pool, and how the nodes speak BGP', () =>
-        applyResources(topology, defaultResources(topology)),
-      );
+      await step('resources: a pool, and how the nodes speak BGP', async () => {
+        revision = await applyResources(topology, defaultResources(topology));
+      });
     }
   };
   const router = async () => {
@@ -130,6 +131,7 @@ async function build(topology: Topology, options: UpOptions, progress: (line: st
   for (const part of parts) part.catch((error) => failure.abort(error));
   await Promise.allSettled(parts);
   signal.throwIfAborted();
+  await step('nodes: all follow the hub', () => waitForRevision(topology, revision, signal));
   if (!options.bare && topology.tor === 'bird') {
     await step('BGP: every node has its session with the router', () => waitForSessions(topology, signal));
   }

@@ -1,2 +1,0 @@
-import type { NodeTopology } from './topology.ts';
-export async function installCni(_node: NodeTopology): Promise<void> {}
