@@ -10,5 +10,5 @@ export type {
   StoredResource,
 } from './items.ts';
 export { type MigrationReport, migrate, schemaRange } from './migrate.ts';
-export type { Refusal, ResourcePut } from './queries/write.ts';
+export type { PutOutcome, Refusal, ResourcePut, ResourcesRequest } from './queries/write.ts';
 export { unavailableReason } from './unavailable.ts';

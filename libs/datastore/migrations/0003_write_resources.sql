@@ -106,7 +106,7 @@ CREATE FUNCTION refusals(request jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_agg(to_jsonb(r)) FROM refused r
 $$;
 
--- {put, label, delete, expected?: {revision, kinds}}
+-- {put, label, delete, expected?: {revision, kinds}, dryRun?}
 --   -> {conflict: true}: a resource of one of those kinds changed after that revision, so what was checked is no longer so
 --   |  {refused: […]}
 --   |  {outcomes: ['created' | 'configured' | 'unchanged', …]} in the order of `put`
@@ -129,14 +129,20 @@ BEGIN
   SELECT array_agg(r.name IS NULL ORDER BY i) INTO created
   FROM jsonb_array_elements(request -> 'put') WITH ORDINALITY u(p, i)
   LEFT JOIN resource r ON (r.kind, r.namespace, r.name) = (p ->> 'kind', p ->> 'namespace', p ->> 'name');
-  PERFORM delete_resources(next, request -> 'delete');
-  PERFORM put_resources(next, request -> 'put');
-  PERFORM label_resources(next, request -> 'label');
-  SELECT jsonb_agg(CASE WHEN created[i] THEN 'created' WHEN c.revision IS NULL THEN 'unchanged' ELSE 'configured' END ORDER BY i)
-  INTO outcomes
-  FROM jsonb_array_elements(request -> 'put') WITH ORDINALITY u(p, i)
-  LEFT JOIN change c ON c.revision = next AND c.item = 'resource'
-    AND c.key = ARRAY[p ->> 'kind', p ->> 'namespace', p ->> 'name'] AND c.body IS NOT NULL;
+  BEGIN
+    PERFORM delete_resources(next, request -> 'delete');
+    PERFORM put_resources(next, request -> 'put');
+    PERFORM label_resources(next, request -> 'label');
+    SELECT jsonb_agg(CASE WHEN created[i] THEN 'created' WHEN c.revision IS NULL THEN 'unchanged' ELSE 'configured' END ORDER BY i)
+    INTO outcomes
+    FROM jsonb_array_elements(request -> 'put') WITH ORDINALITY u(p, i)
+    LEFT JOIN change c ON c.revision = next AND c.item = 'resource'
+      AND c.key = ARRAY[p ->> 'kind', p ->> 'namespace', p ->> 'name'] AND c.body IS NOT NULL;
+    IF (request ->> 'dryRun')::boolean THEN
+      RAISE EXCEPTION USING ERRCODE = 'CDRY1'; -- undoes this block, and keeps what it found out
+    END IF;
+  EXCEPTION WHEN SQLSTATE 'CDRY1' THEN NULL;
+  END;
   RETURN jsonb_build_object('outcomes', coalesce(outcomes, '[]'));
 END
 $$;

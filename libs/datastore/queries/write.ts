@@ -26,6 +26,8 @@ export interface ResourcesRequest {
   readonly delete?: readonly ResourceName[];
   /** Only if no resource of these kinds has changed after this revision: what was checked against them still holds. */
   readonly expected?: { readonly revision: bigint; readonly kinds: readonly string[] };
+  /** Answers as if it were stored, and stores nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** A block of a pool for a node. */

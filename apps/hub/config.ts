@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const absolutePath = z.string().regex(/^\//, 'must be an absolute path');
+const listenAddress = z.union([
+  z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65535) }),
+  z.strictObject({ socket: absolutePath }),
+]);
+
+const schema = z.strictObject({
+  /** Where agents and caracalctl connect: TCP ports, unix sockets, any number. */
+  listen: z.array(listenAddress).min(1),
+  /** PEM files: the authority of the clients' certificates, our certificate (DNS name `caracal-hub`) and its key. */
+  tls: z.strictObject({ ca: absolutePath, cert: absolutePath, key: absolutePath }),
+  /** A file with the database's URL; without it the environment has it in CARACAL_DATABASE_URL. */
+  databaseUrlFile: absolutePath.optional(),
+  /** The same for `migrate`, which needs a role that may create others; by default the database's URL. Or CARACAL_MIGRATION_DATABASE_URL. */
+  migrationDatabaseUrlFile: absolutePath.optional(),
+  /** standalone: there is no Kubernetes, and pods and nodes are known from the agents' reports alone. */
+  mode: z.enum(['standalone', 'kubernetes']).default('standalone'),
+  /** Health and metrics. */
+  ops: listenAddress.optional(),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  feed: z
+    .strictObject({
+      /** Changes that come in a stream are gathered for so long. */
+      coalesceMs: z.number().int().min(0).max(1000).default(30),
+      heartbeatMs: z.number().int().min(100).default(3000),
+      /** A stream that takes nothing for so long is ended. */
+      stallMs: z.number().int().min(1000).default(60_000),
+      /** How long changes are kept, for readers that resume and as history. */
+      keepDays: z.number().min(0.01).default(7),
+    })
+    .prefault({}),
+  ping: z
+    .strictObject({
+      intervalMs: z.number().int().min(100).default(5000),
+      timeoutMs: z.number().int().min(100).default(5000),
+    })
+    .prefault({}),
+  /** How long requests may finish after SIGTERM. */
+  drainMs: z.number().int().min(0).default(5000),
+});
+
+export type HubConfig = z.infer<typeof schema>;
+export type HubConfigInput = z.input<typeof schema>;
+
+/** Throws an Error that names the field that is wrong. */
+export function parseHubConfig(value: unknown, name: string): HubConfig {
+  const result = schema.safeParse(value ?? {});
+  if (result.success) return result.data;
+  throw new Error(`${name} is no hub configuration:\n${z.prettifyError(result.error)}`);
+}
+
+/** From a file in YAML (or JSON). */
+export function readHubConfig(path: string): HubConfig {
+  return parseHubConfig(parse(readFileSync(path, 'utf8')), path);
+}
+
+/** The URL of the database for running; throws when there is none. */
+export function databaseUrl(config: HubConfig, env: NodeJS.ProcessEnv): string {
+  const url = config.databaseUrlFile ? readFileSync(config.databaseUrlFile, 'utf8').trim() : env.CARACAL_DATABASE_URL;
+  if (url) return url;
+  throw new Error('no database: set databaseUrlFile in the configuration, or CARACAL_DATABASE_URL in the environment');
+}
+
+/** The URL of the database for migrations. */
+export function migrationDatabaseUrl(config: HubConfig, env: NodeJS.ProcessEnv): string {
+  if (config.migrationDatabaseUrlFile) return readFileSync(config.migrationDatabaseUrlFile, 'utf8').trim();
+  return env.CARACAL_MIGRATION_DATABASE_URL || databaseUrl(config, env);
+}

@@ -1,0 +1,224 @@
+// What the hub knows of the feed, for all its streams: the present state (the image) and the latest revisions (the log), every
+// item encoded once. It is a copy of the database and nothing else, so a restart loses nothing; and because it is here, agents that
+// come back get their snapshot while Postgres is away.
+//
+// A stream is a cursor, (revision, nonce), in the log. There is no queue for a stream: a slow reader stands still in the log, and
+// one that the log has left behind gets a snapshot. So memory does not grow with slow agents, however many there are.
+//
+//   database ──▶ image: key → encoded item ──▶ snapshot frames, shared until the log after them has grown
+//          └───▶ log: revision → encoded items ──▶ frames (cursor … head], shared by all who stand at that cursor
+import type { FeedObserver, Position, Revision, StoredItem } from '@caracal/datastore';
+import { SchemaMismatch } from '@caracal/datastore';
+import type { FeedFrame } from '@caracal/protocol';
+import { encodeItem, frameOf, packFrames } from './encode.ts';
+
+interface LogEntry extends Position {
+  readonly pieces: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+export interface FeedPart {
+  readonly frames: readonly FeedFrame[];
+  /** Where a stream stands that has sent these frames. */
+  readonly position: Position;
+}
+
+const longestLog = { entries: 10_000, bytes: 8 * 1024 * 1024 };
+/** A tail is handed out in parts of about this size, so that a reader that is far behind moves its cursor in between. */
+const partBytes = 512 * 1024;
+/** A snapshot serves later streams too, until the log after it is larger than this (and than an eighth of it). */
+const staleSnapshotBytes = 256 * 1024;
+
+export class Feed implements FeedObserver {
+  readonly #now: () => number;
+  readonly #staleAfterMs: number;
+  #image = new Map<string, Uint8Array>();
+  #building: Map<string, Uint8Array> | undefined;
+  /** Contiguous; the first entry is only a place to resume from. Empty before the first snapshot. */
+  #log: LogEntry[] = [];
+  #logBytes = 0;
+  #snapshot: (FeedPart & { readonly bytes: number }) | undefined;
+  #tails = new Map<bigint, FeedPart>();
+  #waiting = new Set<() => void>();
+  #contactAt: number;
+  #lost: Error | undefined;
+
+  constructor(now: () => number, staleAfterMs = 3500) {
+    this.#now = now;
+    this.#staleAfterMs = staleAfterMs;
+    this.#contactAt = now();
+  }
+
+  // ---- from the database ----
+
+  snapshotBegin(): void {
+    this.#building = new Map();
+  }
+
+  snapshotItems(items: readonly StoredItem[]): void {
+    for (const item of items) this.#building?.set(keyOf(item), encodeItem(item));
+  }
+
+  snapshotEnd(position: Position, recent: readonly Revision[]): void {
+    this.#image = this.#building ?? new Map();
+    this.#building = undefined;
+    this.#log = [];
+    this.#logBytes = 0;
+    this.#snapshot = undefined;
+    for (const revision of recent) this.#append(revision, revision.items.map(encodeItem));
+    if (this.head?.revision !== position.revision) {
+      this.#log = [];
+      this.#append(position, []);
+    }
+    this.#advanced();
+  }
+
+  revisions(revisions: readonly Revision[]): void {
+    for (const revision of revisions) {
+      const pieces = revision.items.map((item) => {
+        const piece = encodeItem(item);
+        if (item.value) this.#image.set(keyOf(item), piece);
+        else this.#image.delete(keyOf(item));
+        return piece;
+      });
+      this.#append(revision, pieces);
+    }
+    this.#advanced();
+  }
+
+  contact(): void {
+    const wasLive = this.liveness().live;
+    this.#contactAt = this.#now();
+    this.#lost = undefined;
+    if (!wasLive) this.#wake();
+  }
+
+  lost(error: Error): void {
+    const wasLive = this.liveness().live;
+    this.#lost = error;
+    if (wasLive) this.#wake();
+  }
+
+  #append({ revision, nonce }: Position, pieces: readonly Uint8Array[]): void {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 64);
+    this.#log.push({ revision, nonce, pieces, bytes });
+    this.#logBytes += bytes;
+  }
+
+  #advanced(): void {
+    let surplus = Math.max(0, this.#log.length - longestLog.entries);
+    let bytes = this.#logBytes - this.#log.slice(0, surplus).reduce((sum, entry) => sum + entry.bytes, 0);
+    while (bytes > longestLog.bytes && surplus < this.#log.length - 1) bytes -= this.#log[surplus++].bytes;
+    if (surplus > 0) this.#log.splice(0, surplus);
+    this.#logBytes = bytes;
+    this.#tails.clear();
+    this.#wake();
+  }
+
+  // ---- for the streams ----
+
+  /** The newest revision; undefined before the first snapshot. */
+  get head(): Position | undefined {
+    return this.#log.at(-1);
+  }
+
+  get itemCount(): number {
+    return this.#image.size;
+  }
+
+  /** Whether we are in step with the database, and if not since when (Unix milliseconds) and why. */
+  liveness(): { live: boolean; staleSinceMs: number; reason?: string; schemaMismatch: boolean } {
+    const live = !this.#lost && this.head !== undefined && this.#now() - this.#contactAt < this.#staleAfterMs;
+    return {
+      live,
+      staleSinceMs: live ? 0 : this.#contactAt,
+      reason: live ? undefined : (this.#lost?.message ?? 'the database does not answer'),
+      schemaMismatch: this.#lost instanceof SchemaMismatch,
+    };
+  }
+
+  contains(position: Position): boolean {
+    return this.#entryAt(position.revision)?.nonce === position.nonce;
+  }
+
+  /** What a stream that stands there sends next: a part of the tail, or a snapshot when the place is unknown. Undefined: nothing now. */
+  next(cursor: Position | undefined): FeedPart | undefined {
+    if (!this.head) return undefined;
+    if (!cursor || !this.contains(cursor)) return this.#currentSnapshot();
+    if (cursor.revision === this.head.revision) return undefined;
+    let tail = this.#tails.get(cursor.revision);
+    if (!tail) {
+      tail = this.#tailAfter(cursor.revision);
+      this.#tails.set(cursor.revision, tail);
+    }
+    return tail;
+  }
+
+  /** Resolves when there may be something new, when the time is over, or when the signal aborts. */
+  changed(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done);
+      if (signal.aborted) done();
+    });
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
+  #entryAt(revision: bigint): LogEntry | undefined {
+    return this.#log.length > 0 ? this.#log[Number(revision - this.#log[0].revision)] : undefined;
+  }
+
+  #tailAfter(revision: bigint): FeedPart {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    let index = Number(revision - this.#log[0].revision);
+    while (index < this.#log.length - 1 && bytes < partBytes) {
+      index++;
+      pieces.push(...this.#log[index].pieces);
+      bytes += this.#log[index].bytes;
+    }
+    const position = positionOf(this.#log[index]);
+    return { frames: [...packFrames(pieces), commit(position)], position };
+  }
+
+  #currentSnapshot(): FeedPart {
+    const cached = this.#snapshot;
+    if (cached && this.contains(cached.position)) {
+      let since = 0;
+      const limit = Math.max(staleSnapshotBytes, cached.bytes / 8);
+      for (let i = this.#log.length - 1; this.#log[i].revision > cached.position.revision && since <= limit; i--) {
+        since += this.#log[i].bytes;
+      }
+      if (since <= limit) return cached;
+    }
+    const position = positionOf(this.#log.at(-1)!);
+    const items = packFrames(this.#image.values());
+    const bytes = items.reduce((sum, frame) => sum + frame.payload.length, 0);
+    const frames = [frameOf({ case: 'snapshotBegin', value: {} }), ...items, commit(position)];
+    this.#snapshot = { frames, position, bytes };
+    return this.#snapshot;
+  }
+}
+
+function commit(position: Position): FeedFrame {
+  return frameOf({ case: 'commit', value: position });
+}
+
+function positionOf({ revision, nonce }: Position): Position {
+  return { revision, nonce };
+}
+
+/** Unique among all items; NUL is in no name. */
+function keyOf({ item, key }: StoredItem): string {
+  return `${item}\0${key.join('\0')}`;
+}

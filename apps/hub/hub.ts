@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { openDatastore } from '@caracal/datastore';
+import { AdminService, NodeService } from '@caracal/protocol';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+import { adminService } from './admin-service/index.ts';
+import type { HubConfig } from './config.ts';
+import { Feed } from './feed/feed.ts';
+import { ConnectedNodes } from './node-service/connected-nodes.ts';
+import { nodeService } from './node-service/index.ts';
+import { startOpsListener } from './ops/listener.ts';
+import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { authorise, explainErrors } from './server/interceptors.ts';
+import { startServer } from './server/server.ts';
+
+const trimEveryMs = 10 * 60 * 1000;
+
+export interface Hub {
+  /** `host:port` or `unix:/path` of every listener. */
+  readonly addresses: readonly string[];
+  /** Ends streams in order, lets requests finish, and stops. */
+  close(): Promise<void>;
+}
+
+/**
+ *   Postgres ──follow──▶ Feed ──subscription──▶ NodeService ┐
+ *      ▲                                                    ├──▶ TLS server on every listener
+ *      └──write, list── NodeService, AdminService ──────────┘
+ *
+ * Starts whether or not the database is there, and outlives its absence: streams tell "stale since", requests fail with
+ * `unavailable`, and both recover by themselves.
+ */
+export async function startHub(config: HubConfig, url: string, logger: Logger): Promise<Hub> {
+  const feed = new Feed(Date.now);
+  const connected = new ConnectedNodes();
+  const metrics: Metrics = createMetrics(feed, connected);
+  const datastore = openDatastore(url, {
+    onConnectionLost: (error) => logger.debug({ reason: error.message }, 'an idle database connection was lost'),
+    onWrite: metrics.onWrite,
+  });
+  const draining = new AbortController();
+  const stopping = new AbortController();
+
+  const following = datastore.follow(announcing(feed, logger), {
+    signal: stopping.signal,
+    coalesceMs: config.feed.coalesceMs,
+  });
+  const trim = setInterval(() => {
+    datastore
+      .trimFeed(config.feed.keepDays * 86_400)
+      .catch((error) => logger.debug({ err: error }, 'old changes not trimmed'));
+  }, trimEveryMs);
+
+  const node = nodeService({
+    datastore,
+    feed,
+    connected,
+    draining: draining.signal,
+    standalone: config.mode === 'standalone',
+    heartbeatMs: config.feed.heartbeatMs,
+    stallMs: config.feed.stallMs,
+    logger,
+  });
+  const admin = adminService({ datastore, connected, logger });
+  const server = await startServer({
+    listen: config.listen,
+    tls: pemTexts(config.tls),
+    ping: config.ping,
+    interceptors: [metrics.interceptor, explainErrors(logger), authorise, knownSchema(feed)],
+    routes: (router) => router.service(NodeService, node).service(AdminService, admin),
+  });
+  const ops =
+    config.ops &&
+    (await startOpsListener({
+      listen: config.ops,
+      registry: metrics.registry,
+      notReady: () => (draining.signal.aborted ? 'draining' : feed.liveness().reason),
+    }));
+
+  return {
+    addresses: server.addresses,
+    close: async () => {
+      draining.abort();
+      clearInterval(trim);
+      await server.close(config.drainMs);
+      stopping.abort();
+      await following;
+      await datastore.close();
+      await ops?.close();
+    },
+  };
+}
+
+/** A schema that we do not know is not written to: another version of the hub may be rolling out. */
+function knownSchema(feed: Feed): Interceptor {
+  return (next) => (request) => {
+    const { schemaMismatch, reason } = feed.liveness();
+    if (schemaMismatch && !request.stream) throw new ConnectError(reason ?? '', Code.Unavailable);
+    return next(request);
+  };
+}
+
+/** The feed as observer, with a line in the log when the database goes and comes; the same failure again is not news. */
+function announcing(feed: Feed, logger: Logger) {
+  let told: string | undefined = '';
+  return {
+    snapshotBegin: () => feed.snapshotBegin(),
+    snapshotItems: (items: Parameters<Feed['snapshotItems']>[0]) => feed.snapshotItems(items),
+    snapshotEnd: (...args: Parameters<Feed['snapshotEnd']>) => {
+      feed.snapshotEnd(...args);
+      logger.info({ revision: String(args[0].revision), items: feed.itemCount }, 'snapshot read from the database');
+    },
+    revisions: (revisions: Parameters<Feed['revisions']>[0]) => feed.revisions(revisions),
+    contact: () => {
+      feed.contact();
+      if (told !== undefined)
+        logger.info({ revision: String(feed.head?.revision) }, 'ready: in step with the database');
+      told = undefined;
+    },
+    lost: (error: Error) => {
+      feed.lost(error);
+      if (told !== error.message)
+        logger.warn({ reason: error.message }, 'the database cannot be followed: trying again');
+      told = error.message;
+    },
+  };
+}
+
+function pemTexts({ ca, cert, key }: HubConfig['tls']) {
+  const read = (path: string) => readFileSync(path, 'utf8');
+  return { ca: read(ca), cert: read(cert), key: read(key) };
+}

@@ -1,0 +1,66 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Datastore } from '@caracal/datastore';
+import { formatPrefix, parsePrefix } from '@caracal/net';
+import type { ClaimBlockRequest, ClaimBlockResponseSchema, ReleaseBlockRequest } from '@caracal/protocol';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+
+/** The lowest free block of a pool, for this node. */
+export async function claimBlock(
+  datastore: Datastore,
+  logger: Logger,
+  node: string,
+  request: ClaimBlockRequest,
+): Promise<MessageInitShape<typeof ClaimBlockResponseSchema>> {
+  const { pool, incarnation } = request;
+  requireIncarnation(incarnation);
+  const held = request.held?.cidrs.map(readCidr);
+  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held });
+  if (answer.unknownPool) throw new ConnectError(`there is no IPPool/${pool}`, Code.NotFound);
+  if (answer.disabledPool) {
+    throw new ConnectError(`IPPool/${pool} is disabled: no new blocks are granted from it`, Code.FailedPrecondition);
+  }
+  if (!answer.block) {
+    logger.warn({ node, pool, blocks: answer.full }, 'no block granted: the pool is full');
+    return { result: { case: 'poolFull', value: { blocks: answer.full } } };
+  }
+  const { cidr } = answer.block;
+  logger.info({ node, pool, block: cidr, revision: String(answer.revision) }, 'block granted');
+  return { result: { case: 'block', value: { cidr, pool, node } } };
+}
+
+/** Gives a block back; only its owner can. Repeating it is no error. */
+export async function releaseBlock(
+  datastore: Datastore,
+  logger: Logger,
+  node: string,
+  request: ReleaseBlockRequest,
+): Promise<object> {
+  requireIncarnation(request.incarnation);
+  const cidr = readCidr(request.cidr);
+  const { owner, released } = await datastore.write({ op: 'release', cidr, node, incarnation: request.incarnation });
+  if (owner && owner.node !== node) {
+    logger.warn({ node, block: cidr, owner: owner.node }, 'release refused: the block belongs to another node');
+    throw new ConnectError(`block ${cidr} belongs to node ${owner.node}, not to ${node}`, Code.PermissionDenied);
+  }
+  if (owner) {
+    throw new ConnectError(
+      `block ${cidr} belongs to incarnation ${owner.incarnation} of node ${node}, not to ${request.incarnation}`,
+      Code.FailedPrecondition,
+    );
+  }
+  if (released) logger.info({ node, block: cidr }, 'block released');
+  return {};
+}
+
+function requireIncarnation(incarnation: string): void {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(incarnation)) {
+    throw new ConnectError(`incarnation "${incarnation}" is no UUID`, Code.InvalidArgument);
+  }
+}
+
+function readCidr(text: string): string {
+  const prefix = parsePrefix(text);
+  if (!prefix) throw new ConnectError(`"${text}" is no CIDR`, Code.InvalidArgument);
+  return formatPrefix(prefix);
+}

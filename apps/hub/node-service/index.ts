@@ -1,0 +1,73 @@
+import type { Datastore } from '@caracal/datastore';
+import { type NodeService, protocolVersion } from '@caracal/protocol';
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+import type { Feed } from '../feed/feed.ts';
+import { subscription } from '../feed/subscription.ts';
+import { callerKey, endStreamKey } from '../server/caller.ts';
+import { claimBlock, releaseBlock } from './blocks.ts';
+import type { ConnectedNodes } from './connected-nodes.ts';
+import { createReportHandler } from './report.ts';
+
+export interface NodeServiceOptions {
+  readonly datastore: Datastore;
+  readonly feed: Feed;
+  readonly connected: ConnectedNodes;
+  /** Aborts when the hub drains: streams end in order, and their agents go elsewhere. */
+  readonly draining: AbortSignal;
+  readonly standalone: boolean;
+  readonly heartbeatMs: number;
+  readonly stallMs: number;
+  readonly logger: Logger;
+}
+
+/** What node agents may do, each for itself: the node's name is the certificate's, no request carries one. */
+export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof NodeService> {
+  const { datastore, feed, connected, draining, logger } = options;
+  const report = createReportHandler(datastore, options.standalone);
+  return {
+    async *subscribe(request, context) {
+      const node = nodeOf(context);
+      if (request.protocolVersion !== protocolVersion && request.protocolVersion !== protocolVersion - 1) {
+        throw new ConnectError(
+          `this hub speaks protocol version ${protocolVersion} and the one before, not ${request.protocolVersion}`,
+          Code.FailedPrecondition,
+        );
+      }
+      const leave = connected.enter(node);
+      const { revision, nonce } = request;
+      logger.info({ node, revision: String(revision), resumes: feed.contains({ revision, nonce }) }, 'node subscribed');
+      try {
+        yield* subscription(
+          feed,
+          { revision, nonce },
+          {
+            signal: AbortSignal.any([context.signal, draining]),
+            heartbeatMs: options.heartbeatMs,
+            stallMs: options.stallMs,
+            onStall: () => {
+              logger.warn(
+                { node },
+                `node takes nothing from its stream for ${options.stallMs / 1000} s: the stream is ended`,
+              );
+              context.values.get(endStreamKey)();
+            },
+            now: Date.now,
+          },
+        );
+      } finally {
+        leave();
+        logger.info({ node }, 'node left');
+      }
+    },
+    claimBlock: (request, context) => claimBlock(datastore, logger, nodeOf(context), request),
+    releaseBlock: (request, context) => releaseBlock(datastore, logger, nodeOf(context), request),
+    report: (request, context) => report(nodeOf(context), request),
+  };
+}
+
+function nodeOf(context: HandlerContext): string {
+  const caller = context.values.get(callerKey);
+  if (caller.role !== 'node') throw new ConnectError('only nodes may ask this', Code.PermissionDenied); // the interceptor has seen to it
+  return caller.name;
+}

@@ -1,0 +1,71 @@
+import { toJson } from '@bufbuild/protobuf';
+import type { Datastore, ResourcePut } from '@caracal/datastore';
+import { addressFromBytes, formatAddress } from '@caracal/net';
+import { type NodeStatus, NodeStatusSchema, type ReportRequest } from '@caracal/protocol';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { nodeResource, podResources } from './standalone.ts';
+
+/**
+ * Stores what a node says of its endpoints and itself. What nobody told before goes into the feed; a repetition changes nothing.
+ * Status goes beside the feed, except the few facts of it that others act on, which are the Node.
+ */
+export function createReportHandler(
+  datastore: Datastore,
+  standalone: boolean,
+): (node: string, request: ReportRequest) => Promise<object> {
+  /** What was last written of each node, so that a status report every few seconds does not take the revision lock. */
+  const nodes = new Map<string, string>();
+
+  return async (node, request) => {
+    const endpoints = lastOfEach(request.endpoints.map(readEndpoint(node)), (e) => `${e.containerId}\0${e.interface}`);
+    const removed = request.removed.map(({ containerId, interface: name }) => ({ containerId, interface: name }));
+    const put: ResourcePut[] = [];
+    if (standalone) put.push(...request.endpoints.flatMap((reported) => podResources(node, reported)));
+    const own = request.status && nodeResource(node, request.status);
+    const facts = JSON.stringify(own);
+    if (own && (request.full || nodes.get(node) !== facts)) put.push(own);
+
+    if (request.full || endpoints.length + removed.length + put.length > 0) {
+      await datastore.write({
+        op: 'report',
+        node,
+        full: request.full,
+        endpoints,
+        removed,
+        put: lastOfEach(put, (r) => `${r.kind}\0${r.namespace}\0${r.name}`),
+        removePods: standalone,
+      });
+      if (own) nodes.set(node, facts);
+    }
+    if (request.status) await datastore.reportStatus(node, statusJson(request.status));
+    return {};
+  };
+}
+
+function statusJson(status: NodeStatus): unknown {
+  return toJson(NodeStatusSchema, status);
+}
+
+function readEndpoint(node: string) {
+  return ({ endpoint }: ReportRequest['endpoints'][number]) => {
+    if (!endpoint?.containerId || !endpoint.interface) {
+      throw new ConnectError(`node ${node}: an endpoint needs a container id and an interface`, Code.InvalidArgument);
+    }
+    const { containerId, interface: name, podNamespace, podName, podUid } = endpoint;
+    const addresses = endpoint.addresses.map((bytes) => {
+      if (bytes.length !== 4 && bytes.length !== 16) {
+        throw new ConnectError(
+          `node ${node}, container ${containerId}: an address has 4 or 16 bytes, not ${bytes.length}`,
+          Code.InvalidArgument,
+        );
+      }
+      return formatAddress(addressFromBytes(bytes));
+    });
+    return { containerId, interface: name, podNamespace, podName, podUid, addresses };
+  };
+}
+
+/** A statement can touch a row once: of several with one key the last counts. */
+function lastOfEach<T>(values: readonly T[], key: (value: T) => string): T[] {
+  return [...new Map(values.map((value) => [key(value), value])).values()];
+}

@@ -1,0 +1,42 @@
+import { unavailableReason } from '@caracal/datastore';
+import { AdminService, NodeService } from '@caracal/protocol';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+import { callerKey } from './caller.ts';
+
+/** NodeService for nodes, AdminService for administrators: nobody is both. */
+export const authorise: Interceptor = (next) => (request) => {
+  const caller = request.contextValues.get(callerKey);
+  const rules = {
+    [NodeService.typeName]: ['node', 'caracal:nodes'],
+    [AdminService.typeName]: ['admin', 'caracal:admins'],
+  };
+  const [role, organization] = rules[request.service.typeName] ?? [];
+  if (!role || caller.role !== role) {
+    const who = caller.role === 'none' ? `one with ${caller.subject}` : `that of the ${caller.role} ${caller.name}`;
+    throw new ConnectError(
+      `${request.service.typeName} needs a certificate with O=${organization}, and this is ${who}`,
+      Code.PermissionDenied,
+    );
+  }
+  return next(request);
+};
+
+/** A database that is away becomes `unavailable` with its reason; what nobody foresaw becomes `internal` and a line in the log. */
+export function explainErrors(logger: Logger): Interceptor {
+  return (next) => async (request) => {
+    try {
+      return await next(request);
+    } catch (error) {
+      throw asConnectError(error, logger, request.method.name);
+    }
+  };
+}
+
+export function asConnectError(error: unknown, logger: Logger, method: string): ConnectError {
+  if (error instanceof ConnectError) return error;
+  const reason = unavailableReason(error);
+  if (reason) return new ConnectError(`the database cannot be reached: ${reason}`, Code.Unavailable);
+  logger.error({ err: error, method }, 'a request failed');
+  return new ConnectError('the hub failed; its log says why', Code.Internal);
+}

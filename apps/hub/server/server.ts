@@ -1,0 +1,97 @@
+import type { Http2ServerRequest, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
+import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import { fastify } from 'fastify';
+import { type Caller, callerKey, callerOf, endStreamKey } from './caller.ts';
+import { type ListenAddress, type Listener, listen } from './listeners.ts';
+import { keepAlive } from './pings.ts';
+
+export interface ServerOptions {
+  readonly listen: readonly ListenAddress[];
+  /** PEM texts. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: Interceptor[];
+  readonly ping: { readonly intervalMs: number; readonly timeoutMs: number };
+}
+
+export interface Server {
+  /** `host:port` or `unix:/path` of every listener. */
+  readonly addresses: readonly string[];
+  /** No new connections; the clients of those that are open are told to go (GOAWAY), and after the grace they are cut. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Documents of one Apply may be many; a node's full report has at most some hundred pods. */
+const largestRequest = 32 * 1024 * 1024;
+
+/** HTTP/2 over TLS 1.3 with certificates on both sides, on every listener. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const app = fastify({
+    http2: true,
+    https: { ...options.tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+    bodyLimit: largestRequest,
+  });
+  // The handler of a stream whose client dies while it waits for `drain` would wait for ever: Node emits none on a closed stream.
+  app.addHook('onRequest', async (request, reply) => {
+    request.raw.stream.once('close', () => reply.raw.emit('drain'));
+  });
+  const callers = new WeakMap<object, Caller>();
+  await app.register(fastifyConnectPlugin, {
+    grpc: false,
+    grpcWeb: false,
+    acceptCompression: [],
+    readMaxBytes: largestRequest,
+    routes: options.routes,
+    interceptors: options.interceptors,
+    contextValues: ({ raw }) => {
+      const { stream } = raw as unknown as Http2ServerRequest; // the plugin's types know HTTP/1 alone; this server is HTTP/2
+      const session = sessionOf(stream);
+      let caller = session && callers.get(session);
+      if (session && !caller) {
+        caller = callerOf(session.socket as TLSSocket); // the server is a TLS server
+        callers.set(session, caller);
+      }
+      return createContextValues()
+        .set(callerKey, caller ?? { role: 'none', subject: 'a closed connection' })
+        .set(endStreamKey, () => stream.destroy());
+    },
+  });
+  await app.ready();
+
+  const sessions = new Set<ServerHttp2Session>();
+  app.server.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => {}); // the streams of it have been told
+    keepAlive(session, options.ping.intervalMs, options.ping.timeoutMs);
+  });
+  app.server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+  const listeners: Listener[] = [];
+  for (const where of options.listen) {
+    listeners.push(await listen(where, (socket) => app.server.emit('connection', socket)));
+  }
+
+  return {
+    addresses: listeners.map(({ address }) => address),
+    close: async (graceMs) => {
+      const stopped = listeners.map((listener) => listener.close());
+      const closed = [...sessions].map((session) => new Promise<void>((resolve) => session.close(resolve)));
+      const cut = setTimeout(() => {
+        for (const session of sessions) session.destroy();
+      }, graceMs);
+      await Promise.all(closed);
+      clearTimeout(cut);
+      for (const listener of listeners) listener.cut();
+      await Promise.all(stopped);
+      await app.close();
+    },
+  };
+}
+
+/** Undefined when the connection has gone already. */
+function sessionOf(stream: ServerHttp2Stream): ServerHttp2Session | undefined {
+  return (stream.session as ServerHttp2Session | undefined) ?? undefined; // a stream of a server belongs to a server's session
+}
