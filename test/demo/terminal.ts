@@ -1,0 +1,48 @@
+import { stdout } from 'node:process';
+import Table from 'cli-table3';
+import colors from 'picocolors';
+
+const width = 80;
+
+/** What the demo prints: at most 80 columns, colours only on a terminal. */
+export interface Terminal {
+  heading(number: number, title: string): void;
+  /** A thing that held, with what it took. */
+  passed(text: string, ms?: number): void;
+  failed(text: string): void;
+  note(text: string): void;
+  /** A command as a person would type it, and (a part of) what it printed. */
+  command(line: string, output?: string, lines?: number): void;
+  table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): void;
+}
+
+export const terminal: Terminal = {
+  heading: (number, title) => print(`\n${colors.bold(`${number}  ${title}`)}`),
+  passed: (text, ms) => print(`   ${colors.green('✓')} ${cut(text, ms === undefined ? 5 : 15)}${duration(ms)}`),
+  failed: (text) => print(`   ${colors.red('✗')} ${text}`),
+  note: (text) => print(`     ${colors.dim(cut(text, 5))}`),
+  command(line, output = '', lines = 12) {
+    print(`   ${colors.cyan('$')} ${cut(line, 5)}`);
+    const shown = output.trimEnd().split('\n');
+    for (const each of shown.slice(0, lines)) if (each.trim() !== '') print(`     ${colors.dim(cut(each, 5))}`);
+    if (shown.length > lines) print(colors.dim(`     … ${shown.length - lines} more lines`));
+  },
+  table(head, rows) {
+    const table = new Table({ head: [...head], style: { head: [], border: [] } });
+    for (const row of rows) table.push([...row]);
+    for (const line of table.toString().split('\n')) print(`  ${line}`);
+  },
+};
+
+function print(line: string): void {
+  stdout.write(`${line}\n`);
+}
+
+function cut(text: string, indent: number): string {
+  const room = width - indent;
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+}
+
+function duration(ms?: number): string {
+  return ms === undefined ? '' : colors.dim(`  ${Math.round(ms)} ms`);
+}
