@@ -1,0 +1,224 @@
+import {
+  buildTransaction,
+  type IpsetWriter,
+  isEmptyEdit,
+  type Processes,
+  type RestoreFailure,
+  type RestoreWriter,
+  type TableEdit,
+} from 'iptables-wrapper';
+import type { Logger } from '../logger.ts';
+import { poolSets } from '../render/names.ts';
+import { filterJumps, natChains, natJumps } from '../render/static-chains.ts';
+import type { DesiredState } from '../state/desired-state.ts';
+import { formatProblem } from '../state/problems.ts';
+import { delay } from './delay.ts';
+import { readKernel } from './kernel-state.ts';
+import { failureMessage, findRefusedChains } from './refused-chains.ts';
+import type { SetApplier } from './set-applier.ts';
+import { TableBelief } from './table-belief.ts';
+
+/** The kernel lets go of a rule's sets some milliseconds after the rule; sets are destroyed that much later. */
+const sweepDelayMs = 250;
+
+const poolSetNames: readonly string[] = Object.values(poolSets);
+
+interface Waiter {
+  readonly resolve: (repaired: readonly string[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type Outcome =
+  /** The kernel holds the desired state as it was when the attempt began, or newer. */
+  | { readonly ok: true; readonly repaired: readonly string[] }
+  /** What was at fault is closed now: try again at once. */
+  | { readonly ok: false; readonly again: 'at once' }
+  | { readonly ok: false; readonly again: 'later'; readonly message: string };
+
+export interface EngineParts {
+  readonly state: DesiredState;
+  readonly sets: SetApplier;
+  readonly rules: RestoreWriter;
+  readonly ipset: IpsetWriter;
+  readonly processes: Processes;
+  readonly logger: Logger;
+}
+
+/**
+ * Brings the kernel to the desired state: one attempt at a time, each for everything that has changed until then. An
+ * attempt writes what has changed; after any failure, and when asked, the kernel is read and everything compared.
+ */
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly #filter = new TableBelief('filter');
+  readonly #nat = new TableBelief('nat');
+  readonly #stopping = new AbortController();
+  #waiters: Waiter[] = [];
+  #running: Promise<void> | undefined;
+  /** Desired rules exist at all; until then those of the process before us stand. */
+  #rulesKnown = false;
+  #poolsKnown = false;
+  #due = false;
+  #mustRead = true;
+  /** ipset has refused something: have it name the line. */
+  #careful = false;
+  #sweepDue = false;
+  #sweepTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** The desired state has changed; resolves when the kernel holds it. Rejects when stopped before. */
+  changed(part: 'rules' | 'pools'): Promise<unknown> {
+    if (part === 'rules' ? !this.#rulesKnown : !this.#poolsKnown) this.#mustRead = true;
+    if (part === 'rules') this.#rulesKnown = true;
+    else this.#poolsKnown = true;
+    return this.#wait();
+  }
+
+  /** Compares the kernel with the desired state and repairs it; resolves to the names of what was not as it should be. */
+  resync(): Promise<readonly string[]> {
+    this.#parts.state.reopen();
+    this.#mustRead = true;
+    return this.#wait();
+  }
+
+  /** Ends the writers; everything stays in the kernel. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearTimeout(this.#sweepTimer);
+    await this.#running;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(new Error('the dataplane is stopped'));
+    await Promise.all([this.#parts.rules.stop(), this.#parts.ipset.stop()]);
+  }
+
+  #wait(): Promise<readonly string[]> {
+    if (this.#stopping.signal.aborted) return Promise.reject(new Error('the dataplane is stopped'));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#due = true;
+      this.#kick();
+    });
+  }
+
+  #kick(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while ((this.#due || this.#sweepDue) && !this.#stopping.signal.aborted) {
+      if (!this.#due) {
+        await this.#sweep();
+        continue;
+      }
+      this.#due = false;
+      const waiters = this.#waiters.splice(0);
+      const outcome = await this.#attempt().catch(
+        (error: Error): Outcome => ({ ok: false, again: 'later', message: error.message }),
+      );
+      if (outcome.ok) {
+        failures = 0;
+        for (const waiter of waiters) waiter.resolve(outcome.repaired);
+        continue;
+      }
+      this.#waiters.unshift(...waiters);
+      this.#mustRead = true;
+      this.#due = true;
+      if (outcome.again === 'at once') continue;
+      failures++;
+      this.#parts.logger.warn({ failures }, `dataplane: not in the kernel yet: ${outcome.message}`);
+      // The first time it may just have been a writer that was killed.
+      if (failures > 1) await delay(Math.min(5000, 50 * 2 ** failures), this.#stopping.signal);
+    }
+  }
+
+  async #attempt(): Promise<Outcome> {
+    const { state, sets, rules } = this.#parts;
+    const kernel = this.#mustRead ? await readKernel(this.#parts.processes) : undefined;
+    this.#mustRead = false;
+    // From here to the first await everything belongs to one moment of the desired state.
+    const changed = new Set(state.takeChangedChains());
+    const repaired: string[] = [];
+    if (kernel) {
+      const pending = new Set(state.sets.changedNames());
+      repaired.push(...sets.observe(kernel.sets).filter((name) => !pending.has(name)));
+    }
+    const filter = this.#filterEdit(changed, kernel);
+    const edits = [filter];
+    if (this.#poolsKnown && kernel) edits.push(this.#nat.observe(kernel.nat, { chains: natChains, jumps: natJumps }));
+    repaired.push(...edits.flatMap((edit) => namesIn(edit)).filter((name) => !changed.has(name)));
+    const written = await sets.apply(this.#careful);
+    if (!written.ok) return this.#setsRefused(written);
+    this.#careful = false;
+    const transaction = buildTransaction(edits);
+    const result = await rules.apply(transaction);
+    if (!result.ok) return this.#rulesRefused(filter, result, transaction.lines);
+    this.#filter.wrote(filter);
+    if (sets.hasUndesired) this.#sweepLater();
+    return { ok: true, repaired };
+  }
+
+  #filterEdit(changed: Iterable<string>, kernel: Awaited<ReturnType<typeof readKernel>> | undefined): TableEdit {
+    const { chains } = this.#parts.state;
+    if (!this.#rulesKnown) return this.#filter.editOf([], chains);
+    if (kernel) return this.#filter.observe(kernel.filter, { chains, jumps: filterJumps });
+    return this.#filter.editOf(changed, chains);
+  }
+
+  #setsRefused(result: { refused: readonly { set: string; message: string }[]; message: string }): Outcome {
+    if (result.refused.length === 0) {
+      const again = this.#careful ? ('later' as const) : ('at once' as const);
+      this.#careful = true;
+      return { ok: false, again, message: result.message };
+    }
+    for (const { set, message } of result.refused) this.#report(this.#parts.state.breakSet(set, message));
+    return { ok: false, again: 'at once' };
+  }
+
+  async #rulesRefused(filter: TableEdit, failure: RestoreFailure, lines: readonly string[]): Promise<Outcome> {
+    const { state, rules } = this.#parts;
+    const message = failureMessage(failure, lines);
+    if (failure.reason === 'rejected' && failure.chain !== undefined && state.canClose(failure.chain)) {
+      this.#report(state.close(failure.chain, message));
+      return { ok: false, again: 'at once' };
+    }
+    const suspects = [...filter.chains.keys()].filter((chain) => state.canClose(chain));
+    if (failure.reason === 'died' || suspects.length === 0) return { ok: false, again: 'later', message };
+    const refused = await findRefusedChains(rules, this.#filter, filter, suspects);
+    if (!refused) return { ok: false, again: 'later', message };
+    for (const { chain, message } of refused) this.#report(state.close(chain, message));
+    return { ok: false, again: refused.length > 0 ? 'at once' : 'later', message };
+  }
+
+  #report(problem: Parameters<typeof formatProblem>[0] | undefined): void {
+    if (problem) this.#parts.logger.error({ problem }, `dataplane: fails closed: ${formatProblem(problem)}`);
+  }
+
+  #sweepLater(): void {
+    this.#sweepTimer ??= setTimeout(() => {
+      this.#sweepTimer = undefined;
+      this.#sweepDue = true;
+      this.#kick();
+    }, sweepDelayMs).unref();
+  }
+
+  /** Destroys sets that nothing refers to any more. */
+  async #sweep(): Promise<void> {
+    this.#sweepDue = false;
+    // Until the rules are ours, those before us may refer to their sets.
+    if (!this.#rulesKnown) return;
+    const keep = (name: string) => !this.#poolsKnown && poolSetNames.includes(name);
+    const left = await this.#parts.sets.destroyUndesired(keep);
+    if (left) this.#sweepLater();
+  }
+}
+
+function namesIn(edit: TableEdit): string[] {
+  if (isEmptyEdit(edit)) return [];
+  const jumps = [...edit.insertedRules, ...edit.deletedRules].map(({ chain }) => `jump from ${chain}`);
+  return [...edit.chains.keys(), ...edit.removedChains, ...new Set(jumps)];
+}

@@ -1,0 +1,57 @@
+import { parseAddress } from '@caracal/net';
+import type { CompiledEndpoint, Direction, PolicyId } from '@caracal/policy';
+import { isClear, isSet, type Marks } from './marks.ts';
+import { chains } from './names.ts';
+
+/** What an endpoint's chain finds of a policy: its chain, no rules in this direction, or no such policy. */
+export type PolicyReference = { readonly chain: string } | 'empty' | 'missing';
+
+/**
+ * The chain of an endpoint in one direction: returns what is allowed, drops the rest. What would go to a policy that is
+ * missing is dropped.
+ */
+export function renderEndpoint(
+  endpoint: CompiledEndpoint,
+  direction: Direction,
+  marks: Marks,
+  find: (policy: PolicyId) => PolicyReference,
+): readonly string[] {
+  const rules: string[] = [];
+  if (direction === 'egress') rules.push(...antiSpoofing(endpoint.addresses, marks));
+  rules.push(`-j ${chains.conntrack}`);
+  const tiers = endpoint[direction].filter((tier) => tier.policies.length > 0);
+  // Without tiers everything returns anyway.
+  if (tiers.length > 0) rules.push(`${isSet(marks.accept)} -j RETURN`);
+  tiers.forEach((tier, index) => {
+    // cara-conntrack has cleared all bits.
+    if (index > 0) rules.push(`-j ${chains.clearPass}`);
+    let condition = '';
+    for (const policy of tier.policies) {
+      const found = find(policy);
+      if (found === 'empty') continue;
+      if (found === 'missing') {
+        rules.push(`${condition}-j DROP`);
+      } else {
+        rules.push(`${condition}-j ${found.chain}`, `${isSet(marks.accept)} -j RETURN`);
+      }
+      condition = `${isClear(marks.pass)} `;
+    }
+    if (tier.defaultAction === 'Deny') rules.push(`${isClear(marks.pass)} -j DROP`);
+  });
+  return rules;
+}
+
+/**
+ * Drops what has another source than the endpoint's own; before the look at established flows, so that a pod can't put
+ * packets into another's flow either.
+ */
+function antiSpoofing(addresses: readonly string[], marks: Marks): string[] {
+  const own = addresses.filter((address) => parseAddress(address)?.family === 4);
+  if (own.length === 0) return ['-j DROP'];
+  if (own.length === 1) return [`! -s ${own[0]}/32 -j DROP`];
+  return [
+    `-j ${chains.clear}`,
+    ...own.map((address) => `-s ${address}/32 -j ${chains.pass}`),
+    `${isClear(marks.pass)} -j DROP`,
+  ];
+}

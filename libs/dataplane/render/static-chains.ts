@@ -1,0 +1,71 @@
+import { hex, type Marks } from './marks.ts';
+import { chains, dispatchChain, podInterfaces, poolSets } from './names.ts';
+
+/*
+ * The way of a packet. FORWARD and INPUT lead here first. A packet from a pod's interface goes through the tree to the
+ * pod's own chain, one to a pod likewise; these chains drop what is not allowed and return what is, so that whoever comes
+ * back to cara-FORWARD is allowed by both ends. Interfaces that the tree does not know end in its DROP.
+ *
+ * Chains that change often (dispatch, endpoints) use only what iptables-nft translates to nftables itself: addresses,
+ * interfaces, mark matches, verdicts. Every other extension, MARK and conntrack among them, makes the kernel wait for an
+ * RCU grace period (8 to 24 ms measured) when another transaction has just gone before: nft_compat waits for outstanding
+ * destructors. So marks are set in chains of their own, reached by a jump, and a rule that allows goes to cara-accept.
+ */
+
+/** The fixed chains of the filter table of IPv4. */
+export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly string[]> {
+  const all = hex(marks.accept | marks.pass | marks.match | marks.any);
+  const set = (bit: number) => [`-j MARK --set-xmark ${hex(bit)}/${hex(bit)}`];
+  const clear = (bit: number) => [`-j MARK --set-xmark 0x0/${hex(bit)}`];
+  return new Map<string, readonly string[]>([
+    [
+      chains.forward,
+      [
+        `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
+        `-o ${podInterfaces} -j ${dispatchChain('ingress', '')}`,
+        `-i ${podInterfaces} -j ACCEPT`,
+        `-o ${podInterfaces} -j ACCEPT`,
+      ],
+    ],
+    // What the pod's egress allows to the host goes on to the host's own rules.
+    [chains.input, [`-i ${podInterfaces} -j ${dispatchChain('egress', '')}`]],
+    [
+      chains.conntrack,
+      [
+        '-m conntrack --ctstate INVALID -j DROP',
+        `-j MARK --set-xmark 0x0/${all}`,
+        `-m conntrack --ctstate RELATED,ESTABLISHED -j MARK --set-xmark ${hex(marks.accept)}/${hex(marks.accept)}`,
+      ],
+    ],
+    [chains.accept, set(marks.accept)],
+    [chains.pass, set(marks.pass)],
+    [chains.clear, [`-j MARK --set-xmark 0x0/${all}`]],
+    [chains.clearPass, clear(marks.pass)],
+    [chains.setMatch, set(marks.match)],
+    [chains.clearMatch, clear(marks.match)],
+    [chains.setAny, set(marks.any)],
+    [chains.clearAny, clear(marks.any)],
+  ]);
+}
+
+/** The jumps into them, by built-in chain. */
+export const filterJumps: ReadonlyMap<string, string> = new Map([
+  ['FORWARD', `-j ${chains.forward}`],
+  ['INPUT', `-j ${chains.input}`],
+]);
+
+/** The nat table: pods of masquerading pools leave for what is outside all pools with the node's address. */
+export const natChains: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    chains.postrouting,
+    [`-m set --match-set ${poolSets.masquerade} src -m set ! --match-set ${poolSets.all} dst -j MASQUERADE`],
+  ],
+]);
+
+export const natJumps: ReadonlyMap<string, string> = new Map([['POSTROUTING', `-j ${chains.postrouting}`]]);
+
+/** IPv6: pods have none, so nothing of it passes their interfaces. */
+export const ipv6FilterChains: ReadonlyMap<string, readonly string[]> = new Map([
+  [chains.forward, [`-i ${podInterfaces} -j DROP`, `-o ${podInterfaces} -j DROP`]],
+  [chains.input, [`-i ${podInterfaces} -j DROP`]],
+]);

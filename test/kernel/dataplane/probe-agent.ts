@@ -1,0 +1,76 @@
+/**
+ * Runs inside a namespace and sends or answers probes on behalf of a test (see prober.ts): commands and answers are JSON
+ * lines on standard input and output. Ends when standard input does.
+ */
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+
+interface Command {
+  readonly id: number;
+  readonly op: 'listen' | 'probe';
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly address?: string;
+  readonly source?: string;
+  readonly timeoutMs?: number;
+}
+
+function listen({ protocol, port }: Command): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    if (protocol === 'tcp') {
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.pipe(socket);
+      });
+      server.once('error', reject);
+      server.listen(port, '0.0.0.0', () => resolve(true));
+    } else {
+      const socket = createSocket('udp4');
+      socket.once('error', reject);
+      socket.on('message', (message, from) => socket.send(message, from.port, from.address));
+      socket.bind(port, '0.0.0.0', () => resolve(true));
+    }
+  });
+}
+
+/** Whether an echo came back in time. */
+function probe({ protocol, port, address, source, timeoutMs = 400 }: Command): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (protocol === 'tcp') {
+      const socket = connect({ host: address, port, localAddress: source });
+      const end = (passed: boolean) => {
+        clearTimeout(timer);
+        socket.destroy();
+        resolve(passed);
+      };
+      const timer = setTimeout(() => end(false), timeoutMs);
+      socket.on('error', () => end(false));
+      socket.on('connect', () => socket.write('?'));
+      socket.on('data', () => end(true));
+    } else {
+      const socket = createSocket('udp4');
+      const end = (passed: boolean) => {
+        clearTimeout(timer);
+        socket.close();
+        resolve(passed);
+      };
+      const timer = setTimeout(() => end(false), timeoutMs);
+      socket.on('error', () => {});
+      socket.on('message', () => end(true));
+      socket.bind(0, source, () => socket.send('?', port, address));
+    }
+  });
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    // Written by prober.ts.
+    const command = JSON.parse(line) as Command;
+    const answer = command.op === 'listen' ? listen(command) : probe(command);
+    answer.then(
+      (ok) => process.stdout.write(`${JSON.stringify({ id: command.id, ok })}\n`),
+      (error: Error) => process.stdout.write(`${JSON.stringify({ id: command.id, error: error.message })}\n`),
+    );
+  })
+  .on('close', () => process.exit(0));
