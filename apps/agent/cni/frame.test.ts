@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { encodeReply, parseFrame } from './frame.ts';
+
+function frame(environment: string, stdin: string): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32LE(Buffer.byteLength(environment), 0);
+  header.writeUInt32LE(Buffer.byteLength(stdin), 4);
+  return Buffer.concat([header, Buffer.from(environment), Buffer.from(stdin)]);
+}
+
+test('a request is read when its last byte is there, and not before', () => {
+  const bytes = frame('CNI_COMMAND=ADD\0CNI_ARGS=A=B;C=D\0', '{"ü":1}');
+  for (let length = 0; length < bytes.length; length++) {
+    expect(parseFrame(bytes.subarray(0, length))).toEqual({ state: 'incomplete' });
+  }
+  const environment = new Map([
+    ['CNI_COMMAND', 'ADD'],
+    ['CNI_ARGS', 'A=B;C=D'],
+  ]);
+  expect(parseFrame(bytes)).toEqual({ state: 'complete', invocation: { environment, stdin: '{"ü":1}' } });
+});
+
+test('what is longer than its lengths, or absurdly long, is no request', () => {
+  expect(parseFrame(Buffer.concat([frame('', ''), Buffer.from('x')]))).toMatchObject({ state: 'invalid' });
+  expect(parseFrame(Buffer.from('GET / HTTP/1.1\r\n'))).toMatchObject({ state: 'invalid' });
+});
+
+test('any bytes are read without an exception', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => void parseFrame(Buffer.from(bytes))));
+});
+
+test('an answer carries its length in bytes', () => {
+  expect(encodeReply({ exitCode: 1, stdout: 'ü\n' })).toEqual(Buffer.from([1, 0, 0, 0, 3, 0, 0, 0, 0xc3, 0xbc, 10]));
+});

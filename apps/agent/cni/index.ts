@@ -1,0 +1,1 @@
+export { type CniServer, type CniServerOptions, startCniServer } from './server.ts';

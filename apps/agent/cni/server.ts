@@ -1,0 +1,144 @@
+import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { getPeerCredentials } from '@caracal/netlink';
+import type { Logger } from 'pino';
+import { answerInvocation } from './answer.ts';
+import { encodeReply, type Invocation, parseFrame, type Reply } from './frame.ts';
+import type { PodNetwork } from './pod-network.ts';
+import { openSpool } from './spool.ts';
+
+export interface CniServerOptions {
+  /** In a directory of its own that only root may enter; it is made if it is missing. */
+  readonly socketPath: string;
+  /** Where the CNI executable leaves DELs. */
+  readonly spoolDirectory: string;
+  readonly pods: PodNetwork;
+  readonly logger: Logger;
+}
+
+export interface CniServer {
+  /** Accepts no more requests and resolves when those under way are answered. */
+  close(): Promise<void>;
+}
+
+/** Whoever connects has sent its request by then, or is cut off. */
+const requestTimeoutMs = 10_000;
+/** How often the spool is looked at beside every ADD: for a DEL that was spooled while the agent started. */
+const spoolIntervalMs = 10_000;
+
+/**
+ * Serves the CNI executable. What is spooled is carried out before the socket opens, and before every ADD. Rejects when
+ * another process serves the socket already.
+ */
+export async function startCniServer(options: CniServerOptions): Promise<CniServer> {
+  const { socketPath, pods, logger } = options;
+  const never = new AbortController().signal;
+  const spool = openSpool(
+    options.spoolDirectory,
+    (invocation) => answerInvocation(invocation, pods, never, logger),
+    logger,
+  );
+  const underWay = new Set<Promise<void>>();
+  /** Connections that have not sent a request. */
+  const silent = new Set<Socket>();
+
+  async function answer(invocation: Invocation, signal: AbortSignal): Promise<Reply> {
+    if (invocation.environment.get('CNI_COMMAND') === 'ADD') await spool.drain();
+    return answerInvocation(invocation, pods, signal, logger);
+  }
+
+  const server = createServer((socket) => {
+    const refusal = refuseStranger(socket);
+    if (refusal) {
+      logger.warn(refusal);
+      socket.destroy();
+      return;
+    }
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+    readInvocation(socket, logger, (invocation) => {
+      silent.delete(socket);
+      const hangUp = new AbortController();
+      // The executable waits for the answer and never closes before; when it does, the runtime has killed it.
+      socket.once('close', () => hangUp.abort());
+      const work = answer(invocation, hangUp.signal).then((reply) => {
+        if (!socket.destroyed) socket.end(encodeReply(reply));
+      });
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
+    });
+  });
+
+  await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 });
+  await removeStale(socketPath);
+  await spool.drain();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, resolve);
+  });
+  await chmod(socketPath, 0o600);
+  const timer = setInterval(() => void spool.drain(), spoolIntervalMs);
+  timer.unref();
+  logger.info({ socket: socketPath }, 'serving CNI requests');
+
+  return {
+    close: async () => {
+      clearInterval(timer);
+      // Also removes the socket's file.
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of silent) socket.destroy();
+      await Promise.all(underWay);
+      await closed;
+    },
+  };
+}
+
+/** Why the peer may not ask; undefined for root. The directory's mode keeps others out as well. */
+function refuseStranger(socket: Socket): string | undefined {
+  // Node.js has no public way to the descriptor of a socket.
+  const handle = (socket as unknown as { readonly _handle?: { readonly fd: number } })._handle;
+  if (!handle) return 'a CNI connection was closed before it could be looked at';
+  const { uid, pid } = getPeerCredentials(handle.fd);
+  return uid === 0 ? undefined : `refused a CNI connection of process ${pid}, which runs as user ${uid}, not root`;
+}
+
+/** Calls `onInvocation` once, when the request is whole; a peer that sends anything else is cut off. */
+function readInvocation(socket: Socket, logger: Logger, onInvocation: (invocation: Invocation) => void): void {
+  let received: Buffer = Buffer.alloc(0);
+  const timeout = setTimeout(() => {
+    logger.warn('a CNI connection sent no whole request in time');
+    socket.destroy();
+  }, requestTimeoutMs);
+  socket.on('error', (error) => logger.debug({ err: error }, 'a CNI connection failed'));
+  socket.once('close', () => clearTimeout(timeout));
+  socket.on('data', (chunk) => {
+    // No encoding is set, so it is bytes already.
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    received = received.length === 0 ? bytes : Buffer.concat([received, bytes]);
+    const frame = parseFrame(received);
+    if (frame.state === 'incomplete') return;
+    clearTimeout(timeout);
+    if (frame.state === 'complete') {
+      // Goes on reading, so that a hang-up is noticed.
+      socket.removeAllListeners('data').resume();
+      onInvocation(frame.invocation);
+    } else {
+      logger.warn(`a CNI connection sent what is no request: ${frame.message}`);
+      socket.destroy();
+    }
+  });
+}
+
+/** A socket's file outlives a killed agent; one that somebody serves must not be taken away from them. */
+async function removeStale(socketPath: string): Promise<void> {
+  const served = await new Promise<boolean>((resolve) => {
+    const probe = createConnection(socketPath, () => resolve(true));
+    probe.once('error', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
+  if (served) throw new Error(`another process serves ${socketPath}: is an agent running already?`);
+  await unlink(socketPath).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}

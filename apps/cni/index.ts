@@ -1,0 +1,2 @@
+export { buildStub } from './build.ts';
+export { type CniInstallation, installCni } from './install.ts';
