@@ -1,0 +1,82 @@
+import type { SpeakerConfig } from '@caracal/bgp-speaker';
+import { parseAddress, parsePrefix } from '@caracal/net';
+import { parseCommunity } from 'bgp-parser';
+import { z } from 'zod';
+
+const address = z.string().refine((text) => parseAddress(text) !== undefined, 'is no IPv4 or IPv6 address');
+const prefix = z
+  .string()
+  .refine((text) => parsePrefix(text) !== undefined, 'is no prefix such as 10.0.0.0/24 (no bits beyond its length)');
+const asNumber = z.int().min(1).max(0xffffffff);
+const action = z.enum(['Accept', 'Reject']);
+const holdTime = z
+  .int()
+  .max(65535)
+  .refine((seconds) => seconds === 0 || seconds >= 3, 'is neither 0 nor from 3 to 65535');
+
+const peer = z.strictObject({
+  name: z.string().min(1),
+  peerAddress: address,
+  peerAs: asNumber,
+  localAddress: address.optional(),
+  holdTimeSeconds: holdTime.default(90),
+  connectRetrySeconds: z.number().min(0.1).max(3600).default(5),
+  passive: z.boolean().default(false),
+  families: z
+    .array(z.enum(['ipv4Unicast', 'ipv6Unicast']))
+    .min(1)
+    .default(['ipv4Unicast', 'ipv6Unicast']),
+  importAction: action.default('Accept'),
+  exportAction: action.default('Accept'),
+});
+
+/** The number under which our routes stand in the kernel, named `caracal` in rt_protos.d. */
+export const defaultRouteProtocol = 187;
+
+const schema = z
+  .strictObject({
+    localAs: asNumber,
+    routerId: address.refine((text) => parseAddress(text)?.family === 4, 'is no dotted quad'),
+    listenPort: z.int().min(1).max(65535).default(179),
+    listenAddresses: z.array(address).optional(),
+    originate: z
+      .array(
+        z.strictObject({
+          prefix,
+          communities: z
+            .array(z.string().refine((text) => parseCommunity(text) !== undefined, 'is no community such as 65001:100'))
+            .optional(),
+        }),
+      )
+      .default([]),
+    peers: z.array(peer).default([]),
+    kernel: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        protocol: z.int().min(5).max(255).default(defaultRouteProtocol),
+        importCidrs: z.array(prefix).optional(),
+      })
+      .default({ enabled: true, protocol: defaultRouteProtocol }),
+  })
+  .check((context) => {
+    for (const field of ['name', 'peerAddress'] as const) {
+      const seen = new Set<string>();
+      context.value.peers.forEach((one, index) => {
+        if (seen.has(one[field])) {
+          const message = `${one[field]} belongs to two peers`;
+          context.issues.push({ code: 'custom', input: one[field], path: ['peers', index, field], message });
+        }
+        seen.add(one[field]);
+      });
+    }
+  });
+
+export type ParsedConfig = { ok: true; config: SpeakerConfig } | { ok: false; message: string };
+
+/** Validates a SpeakerConfig that came as JSON and fills in defaults; the message names every wrong field. */
+export function parseConfig(value: unknown): ParsedConfig {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { ok: true, config: parsed.data };
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'configuration'}: ${issue.message}`);
+  return { ok: false, message: problems.join('; ') };
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+import { Command, Option } from 'commander';
+import pino from 'pino';
+import { defaultSocket } from './protocol.ts';
+import { run } from './run.ts';
+import { ask, formatTable } from './show.ts';
+
+const program = new Command('caracal-bgp').description('The BGP speaker of Caracal');
+
+program
+  .command('run')
+  .description('speak BGP, configured over the control socket')
+  .option('--socket <path>', 'control socket', defaultSocket)
+  .requiredOption('--state <file>', 'where the last configuration is kept')
+  .option('--kernel', 'write best routes to the kernel', false)
+  .action(async (options: { socket: string; state: string; kernel: boolean }) => {
+    const logger = pino({ name: 'caracal-bgp' });
+    const running = await run(options, logger);
+    const stop = (signal: string) => {
+      logger.info({ signal }, 'leaving');
+      void running.stop().then(() => process.exit(0));
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  });
+
+const output = new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table');
+
+for (const [what, about] of [
+  ['peers', 'the peers and the state of their sessions'],
+  ['routes', 'every path, and which is best (*)'],
+  ['advertised', 'what a peer was told'],
+  ['received', 'what a peer has announced'],
+] as const) {
+  const show = program.commands.find((command) => command.name() === 'show') ?? program.command('show');
+  show.description('show the state of a running speaker');
+  const command = show.command(what).description(about);
+  if (what === 'advertised' || what === 'received') command.argument('<peer>', 'the name of a peer');
+  command
+    .option('--socket <path>', 'control socket', defaultSocket)
+    .addOption(output)
+    .action(async () => {
+      const options = command.opts<{ socket: string; output: 'table' | 'json' }>();
+      const reply = await ask(options.socket, { type: 'show', what, peer: command.args[0] });
+      const text =
+        options.output === 'json' ? JSON.stringify(reply.rows, undefined, 2) : formatTable(reply, Date.now());
+      process.stdout.write(`${text}\n`);
+    });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`caracal-bgp: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,113 @@
+import { Speaker, type SpeakerConfig } from '@caracal/bgp-speaker';
+import { openRouteSocket } from '@caracal/netlink';
+import type { Logger } from 'pino';
+import { parseConfig } from './config.ts';
+import { type ControlServer, startControlServer } from './control-server.ts';
+import { KernelRoutes } from './kernel-routes.ts';
+import { localAddresses } from './local-addresses.ts';
+import type { Reply, Request } from './protocol.ts';
+import { openStateFile } from './state-file.ts';
+import { createTcp } from './tcp.ts';
+
+export interface RunOptions {
+  readonly socket: string;
+  readonly state: string;
+  /** Write best routes to the kernel. */
+  readonly kernel: boolean;
+}
+
+/** Routes of an earlier run are kept this long when a peer does not come back (RFC 4724's restart time is like it). */
+const staleRoutesMs = 120_000;
+const repairMs = 30_000;
+
+export interface Running {
+  /** Leaves for good: a Cease to the peers, our routes out of the kernel. */
+  stop(): Promise<void>;
+}
+
+/** Makes the parts of caracal-bgp, connects and starts them. */
+export async function run(options: RunOptions, logger: Logger): Promise<Running> {
+  const log = (message: string, fields: Readonly<Record<string, unknown>>) => logger.info(fields, message);
+  const kernel = options.kernel ? new KernelRoutes(openRouteSocket(), log) : undefined;
+  const tcp = createTcp((connection) => speaker.accept(connection), log);
+  let control: ControlServer | undefined;
+  let swept = false;
+
+  const speaker = new Speaker({
+    clock: {
+      now: Date.now,
+      monotonic: () => performance.now(),
+      after: (milliseconds, runs) => {
+        const timer = setTimeout(runs, milliseconds);
+        return { cancel: () => clearTimeout(timer) };
+      },
+      soon: (runs) => void setImmediate(runs),
+    },
+    transport: tcp,
+    random: Math.random,
+    localAddresses,
+    routes: kernel ?? { setRoute: () => {} },
+    onChange: () => {
+      control?.changed();
+      sweepWhenComplete();
+    },
+    log,
+  });
+
+  /** Stale kernel routes go when every peer has sent all that it has, and that has been decided on. */
+  function sweepWhenComplete(): void {
+    if (swept || !kernel || !speaker.config || speaker.awaited().length > 0) return;
+    if (speaker.settled) sweep();
+    else setImmediate(sweepWhenComplete);
+  }
+  function sweep(): void {
+    if (!swept) kernel?.sweep();
+    swept = true;
+  }
+
+  const apply = (config: SpeakerConfig) => {
+    kernel?.configure(config.kernel);
+    speaker.configure(config);
+    tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
+  };
+
+  const state = openStateFile(options.state);
+  const stored = state.read();
+  if (stored && 'message' in stored) logger.error(stored, 'the stored configuration cannot be used');
+  else if (stored) apply(stored);
+
+  const handle = (request: Request): Reply => {
+    if (request.type === 'show') return show(speaker, request);
+    const parsed = parseConfig(request.config);
+    if (!parsed.ok) return { type: 'error', message: parsed.message };
+    state.write(parsed.config);
+    apply(parsed.config);
+    return { type: 'configured' };
+  };
+  control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
+
+  const staleTimer = setTimeout(sweep, staleRoutesMs);
+  const repairTimer = setInterval(() => kernel?.repair(), repairMs);
+  logger.info({ socket: options.socket, kernel: options.kernel }, 'ready');
+
+  return {
+    stop: async () => {
+      clearTimeout(staleTimer);
+      clearInterval(repairTimer);
+      control?.close();
+      speaker.stop();
+      kernel?.remove();
+      await tcp.close();
+    },
+  };
+}
+
+function show(speaker: Speaker, { what, peer }: Extract<Request, { type: 'show' }>): Reply {
+  if (what === 'peers') return { type: 'table', what, rows: speaker.status() };
+  if (what === 'routes') return { type: 'table', what, rows: speaker.routes() ?? [] };
+  if (peer === undefined) return { type: 'error', message: `show ${what} needs the name of a peer` };
+  const rows = what === 'received' ? speaker.routes(peer) : speaker.advertised(peer);
+  if (rows) return { type: 'table', what, rows };
+  const names = speaker.status().map((status) => status.name);
+  return { type: 'error', message: `there is no peer ${peer}; there are: ${names.join(', ') || 'none'}` };
+}

@@ -1,0 +1,92 @@
+import { connect } from 'node:net';
+import type { PeerStatus, RouteView } from '@caracal/bgp-speaker';
+import Table from 'cli-table3';
+import { onLines } from './json-lines.ts';
+import type { Reply, Request } from './protocol.ts';
+
+type TableReply = Extract<Reply, { type: 'table' }>;
+
+/** Asks the speaker at the socket; rejects with what is wrong in words. */
+export function ask(socketPath: string, request: Extract<Request, { type: 'show' }>): Promise<TableReply> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    socket.once('error', (error) => reject(new Error(`no caracal-bgp answers on ${socketPath}: ${error.message}`)));
+    socket.once('close', () => reject(new Error(`caracal-bgp on ${socketPath} closed the connection`)));
+    socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    onLines(socket, (line) => {
+      // Our own server wrote the line.
+      const reply = JSON.parse(line) as Reply;
+      if (reply.type === 'table') resolve(reply);
+      else if (reply.type === 'error') reject(new Error(reply.message));
+      else return;
+      socket.destroy();
+    });
+  });
+}
+
+/** The answer as a table for people. */
+export function formatTable(reply: TableReply, now: number): string {
+  return reply.what === 'peers' ? peersTable(reply.rows, now) : routesTable(reply.rows);
+}
+
+const plain = {
+  chars: Object.fromEntries(
+    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+      .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
+      .map((name) => [name, '']),
+  ),
+  style: { 'padding-left': 0, 'padding-right': 1, head: [], border: [] },
+};
+
+function render(head: string[], rows: string[][]): string {
+  const table = new Table({ ...plain, chars: { ...plain.chars, middle: ' ' }, head });
+  table.push(...rows);
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function peersTable(peers: readonly PeerStatus[], now: number): string {
+  return render(
+    ['PEER', 'ADDRESS', 'AS', 'STATE', 'SINCE', 'RECEIVED', 'ADVERTISED', 'LAST ERROR'],
+    peers.map((peer) => [
+      peer.name,
+      peer.address,
+      String(peer.asNumber),
+      peer.state,
+      formatAge(now - peer.sinceMs),
+      String(peer.received),
+      String(peer.advertised),
+      peer.lastError,
+    ]),
+  );
+}
+
+function routesTable(routes: readonly RouteView[]): string {
+  return render(
+    ['', 'PREFIX', 'NEXT HOP', 'PEER', 'AS PATH', 'ATTRIBUTES'],
+    routes.map((route) => [
+      route.excluded ? 'x' : route.best ? '*' : ' ',
+      route.prefix,
+      route.nextHop || '-',
+      route.peer,
+      route.asPath || '-',
+      [
+        route.excluded && `excluded: ${route.excluded}`,
+        ...Object.entries(route.attributes).map((pair) => pair.join('=')),
+      ]
+        .filter(Boolean)
+        .join(' '),
+    ]),
+  );
+}
+
+function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h${Math.floor((seconds % 3600) / 60)}m`;
+  return `${Math.floor(seconds / 86400)}d${Math.floor((seconds % 86400) / 3600)}h`;
+}

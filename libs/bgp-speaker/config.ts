@@ -1,0 +1,49 @@
+import type { RouteFamily } from 'bgp-parser';
+
+/** What a filterless policy does with every route. */
+export type PolicyAction = 'Accept' | 'Reject';
+
+export interface PeerConfig {
+  /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
+  readonly name: string;
+  /** Unique among the peers. */
+  readonly peerAddress: string;
+  readonly peerAs: number;
+  /** The source address of our connections; the kernel chooses when absent. */
+  readonly localAddress?: string;
+  /** 0, or at least 3. */
+  readonly holdTimeSeconds: number;
+  readonly connectRetrySeconds: number;
+  /** Wait for the peer's connection, never start one. */
+  readonly passive: boolean;
+  readonly families: readonly RouteFamily[];
+  readonly importAction: PolicyAction;
+  readonly exportAction: PolicyAction;
+}
+
+export interface OriginatedRoute {
+  readonly prefix: string;
+  /** `65001:100`, or the name of a well-known community. */
+  readonly communities?: readonly string[];
+}
+
+export interface KernelConfig {
+  readonly enabled: boolean;
+  /** The route protocol number of our routes. */
+  readonly protocol: number;
+  /** Only prefixes within these go to the kernel; all of them when absent. */
+  readonly importCidrs?: readonly string[];
+}
+
+/** All that a speaker is told, as JSON. Whoever hands it to the speaker has validated it. */
+export interface SpeakerConfig {
+  readonly localAs: number;
+  /** The BGP Identifier as a dotted quad. */
+  readonly routerId: string;
+  readonly listenPort: number;
+  /** All local addresses when absent. */
+  readonly listenAddresses?: readonly string[];
+  readonly originate: readonly OriginatedRoute[];
+  readonly peers: readonly PeerConfig[];
+  readonly kernel: KernelConfig;
+}

@@ -1,0 +1,70 @@
+import type { Address, Prefix } from '@caracal/net';
+
+/** A timer that was set. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds of the wall clock, for showing. */
+  now(): number;
+  /** Milliseconds that never go back, for measuring. */
+  monotonic(): number;
+  after(milliseconds: number, run: () => void): Timer;
+  /** Runs soon, after input that waits has been read. */
+  soon(run: () => void): void;
+}
+
+/** What a connection tells its session. */
+export interface ConnectionListener {
+  /** An outgoing connection is there (never called for an accepted one). */
+  onOpen(): void;
+  onData(chunk: Uint8Array): void;
+  /** The connection is over, or could not be made; `reason` in words. Called once, last. */
+  onClose(reason: string): void;
+  /** What was written has left the buffer, after a write that answered false. */
+  onDrain(): void;
+}
+
+export interface Connection {
+  /** Whether this side started it. */
+  readonly outgoing: boolean;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  listen(listener: ConnectionListener): void;
+  /** False when the buffer is full: the bytes are kept, but wait for onDrain before writing more. */
+  write(bytes: Uint8Array): boolean;
+  /** Sends what was written, then closes. The listener hears nothing more. */
+  close(): void;
+}
+
+export interface Transport {
+  connect(target: { address: string; port: number; localAddress?: string }): Connection;
+}
+
+/** The addresses that a session's interface has, for next hops. */
+export interface LocalAddresses {
+  readonly ipv4?: Address;
+  /** A global (not link-local) one. */
+  readonly ipv6?: Address;
+}
+
+/** Where the kernel's routes come from: told every change of the best routes to a prefix. */
+export interface RouteSink {
+  /** No next hops: there is no route any more, or it is our own. */
+  setRoute(prefix: Prefix, nextHops: readonly Address[]): void;
+}
+
+/** Everything outside that a speaker uses. */
+export interface SpeakerEnvironment {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** From 0 to 1, as Math.random. */
+  readonly random: () => number;
+  /** The addresses of the interface that has the given address. */
+  readonly localAddresses: (address: string) => LocalAddresses;
+  readonly routes: RouteSink;
+  /** A session's state, counters or error changed, or an End-of-RIB arrived. */
+  readonly onChange: () => void;
+  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}

@@ -1,0 +1,13 @@
+export type { KernelConfig, OriginatedRoute, PeerConfig, PolicyAction, SpeakerConfig } from './config.ts';
+export type {
+  Clock,
+  Connection,
+  ConnectionListener,
+  LocalAddresses,
+  RouteSink,
+  SpeakerEnvironment,
+  Timer,
+  Transport,
+} from './environment.ts';
+export { Speaker } from './speaker.ts';
+export type { PeerStatus, RouteView } from './views.ts';

@@ -1,0 +1,97 @@
+import { ipv4ToNumber, parseAddress } from '@caracal/net';
+import {
+  asNumberOf,
+  type Capability,
+  type DecodeContext,
+  errorCodes,
+  familyNumbers,
+  type Open,
+  openErrors,
+  type RouteFamily,
+  routeFamilyOf,
+  type SessionReset,
+  sessionReset,
+  twoOctetAs,
+} from 'bgp-parser';
+import type { PeerConfig } from './config.ts';
+
+/** Who we are in an OPEN. */
+export interface LocalIdentity {
+  readonly asNumber: number;
+  /** The BGP Identifier as a number. */
+  readonly identifier: number;
+}
+
+/** What the two OPENs of a session agree on. */
+export interface Negotiated {
+  readonly peerIdentifier: number;
+  /** 0: neither keepalives nor a hold timer. */
+  readonly holdTimeSeconds: number;
+  readonly families: readonly RouteFamily[];
+  readonly routeRefresh: boolean;
+  readonly context: DecodeContext;
+}
+
+/** The number of a dotted quad that has been validated. */
+export function identifierOf(routerId: string): number {
+  const address = parseAddress(routerId);
+  if (address?.family !== 4) throw new Error(`router id ${routerId} is not a dotted quad`);
+  return ipv4ToNumber(address);
+}
+
+/** The OPEN that we send to a peer. */
+export function localOpen(local: LocalIdentity, peer: PeerConfig): Open {
+  const capabilities: Capability[] = [
+    ...peer.families.map((family): Capability => ({ name: 'multiprotocol', ...familyNumbers(family) })),
+    { name: 'routeRefresh' },
+    // Without families: we keep no forwarding state for the peer, but we send End-of-RIB (RFC 4724 section 3).
+    { name: 'gracefulRestart', restarting: false, notification: false, restartTimeSeconds: 0, families: [] },
+    { name: 'fourOctetAs', asNumber: local.asNumber },
+  ];
+  return {
+    type: 'open',
+    asNumber: twoOctetAs(local.asNumber),
+    holdTimeSeconds: peer.holdTimeSeconds,
+    bgpIdentifier: local.identifier,
+    capabilities,
+  };
+}
+
+/** Checks the peer's OPEN against the configuration (RFC 4271 section 6.2), and says what both sides can do. */
+export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): Negotiated | SessionReset {
+  const received = asNumberOf(open);
+  if (received !== peer.peerAs) {
+    const message = `Bad Peer AS: expected ${peer.peerAs}, received ${received}`;
+    return sessionReset(errorCodes.open, openErrors.badPeerAs, message);
+  }
+  const external = peer.peerAs !== local.asNumber;
+  // RFC 6286 section 2.2: unique within an AS.
+  if (!external && open.bgpIdentifier === local.identifier) {
+    const message = 'Bad BGP Identifier: the internal peer has ours';
+    return sessionReset(errorCodes.open, openErrors.badBgpIdentifier, message);
+  }
+  const has = (name: Capability['name']) => open.capabilities.some((capability) => capability.name === name);
+  const offered = open.capabilities.flatMap((capability) => {
+    if (capability.name !== 'multiprotocol') return [];
+    const family = routeFamilyOf(capability.afi, capability.safi);
+    return family ? [family] : [];
+  });
+  // RFC 4760 section 8: a peer without the capability speaks IPv4 unicast.
+  const theirs: readonly RouteFamily[] = has('multiprotocol') ? offered : ['ipv4Unicast'];
+  return {
+    peerIdentifier: open.bgpIdentifier,
+    holdTimeSeconds: Math.min(peer.holdTimeSeconds, open.holdTimeSeconds),
+    families: peer.families.filter((family) => theirs.includes(family)),
+    routeRefresh: has('routeRefresh'),
+    context: { fourOctetAs: has('fourOctetAs'), external, addPath: [], extendedMessage: false },
+  };
+}
+
+/**
+ * Whether the connection that we started survives a collision (RFC 4271 section 6.8): the one of the higher BGP
+ * Identifier does, with equal ones that of the higher AS number (RFC 6286 section 2.3).
+ */
+export function oursSurvives(local: LocalIdentity, peerIdentifier: number, peerAs: number): boolean {
+  if (local.identifier !== peerIdentifier) return local.identifier > peerIdentifier;
+  return local.asNumber > peerAs;
+}

@@ -1,0 +1,230 @@
+import { type Address, parseAddress } from '@caracal/net';
+import {
+  type AttributeFault,
+  ceaseErrors,
+  encodeMessage,
+  errorCodes,
+  initialContext,
+  type Open,
+  type RouteFamily,
+  type RouteRefresh,
+  type SessionReset,
+  type Update,
+} from 'bgp-parser';
+import type { PeerConfig } from './config.ts';
+import type { Connection, LocalAddresses, SpeakerEnvironment, Timer } from './environment.ts';
+import { type State, states } from './fsm/table.ts';
+import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
+import { Session, type SessionOwner } from './session.ts';
+
+/** What a peer tells the speaker. */
+export interface PeerListener {
+  onEstablished(peer: Peer): void;
+  onDown(peer: Peer): void;
+  onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void;
+  onRouteRefresh(peer: Peer, refresh: RouteRefresh): void;
+  onDrain(peer: Peer): void;
+  onChange(): void;
+}
+
+/** The first wait after a session ended; doubled with every failure, up to the connect retry time. */
+const firstIdleHoldMs = 500;
+
+/**
+ * A configured neighbour: its session, a second one while two connections collide (RFC 4271 section 6.8), and the wait
+ * between attempts. `established` is the session that exchanges routes.
+ */
+export class Peer {
+  config: PeerConfig;
+  readonly local: LocalIdentity;
+  readonly address: Address;
+  /** The number that paths of this peer carry. */
+  readonly number: number;
+  established: Session | undefined;
+  negotiated: Negotiated | undefined;
+  /** The addresses of the interface that the established session uses. */
+  addresses: LocalAddresses = {};
+  /** Why the last session or attempt ended; empty once established. */
+  lastError = '';
+  /** When the state was entered, in Unix milliseconds. */
+  since: number;
+  /** Families whose End-of-RIB the peer has sent in this session. */
+  readonly endOfRib = new Set<RouteFamily>();
+  readonly #listener: PeerListener;
+  readonly #environment: SpeakerEnvironment;
+  readonly #port: number;
+  #sessions: Session[] = [];
+  #idleTimer: Timer | undefined;
+  #failures = 0;
+  #stopped = false;
+  #lastErrorKind: 'protocol' | 'transport' = 'transport';
+
+  constructor(
+    config: PeerConfig,
+    local: LocalIdentity,
+    number: number,
+    port: number,
+    environment: SpeakerEnvironment,
+    listener: PeerListener,
+  ) {
+    const address = parseAddress(config.peerAddress);
+    if (!address) throw new Error(`peer ${config.name}: ${config.peerAddress} is no address`);
+    this.config = config;
+    this.local = local;
+    this.address = address;
+    this.number = number;
+    this.#port = port;
+    this.#environment = environment;
+    this.#listener = listener;
+    this.since = environment.clock.now();
+  }
+
+  get external(): boolean {
+    return this.config.peerAs !== this.local.asNumber;
+  }
+
+  /** The state of the session that has come furthest. */
+  get state(): State {
+    let furthest = 0;
+    for (const session of this.#sessions) furthest = Math.max(furthest, states.indexOf(session.state));
+    return states[furthest];
+  }
+
+  start(): void {
+    this.#stopped = false;
+    const session = this.#createSession();
+    session.start(this.config.passive);
+  }
+
+  /** Ends the peer's sessions with a Cease and starts none. */
+  stop(subcode: number, data?: Uint8Array): void {
+    this.#stopped = true;
+    this.#idleTimer?.cancel();
+    for (const session of [...this.#sessions]) session.stop(subcode, data);
+    this.#sessions = [];
+  }
+
+  /** Takes a connection that comes from the peer's address, or refuses it. */
+  accept(connection: Connection): void {
+    const waiting = this.#sessions.find((session) => session.state === 'Active');
+    if (waiting) {
+      waiting.adopt(connection);
+      return;
+    }
+    if (this.#stopped || this.established || this.#sessions.length === 0) {
+      refuse(connection);
+      return;
+    }
+    // A third connection takes the place of an earlier incoming one, whose other end has probably gone.
+    const earlier = this.#sessions.find((session) => !session.outgoing && session.state === 'OpenSent');
+    earlier?.dumpForCollision();
+    if (this.#sessions.length > 1) {
+      refuse(connection);
+      return;
+    }
+    const session = this.#createSession();
+    session.start(true);
+    session.adopt(connection);
+  }
+
+  /** Writes encoded messages to the established session; false when its buffer is full. */
+  write(bytes: Uint8Array): boolean {
+    return this.established?.write(bytes) ?? true;
+  }
+
+  #createSession(): Session {
+    const session = new Session(this.#owner, this.#environment);
+    this.#sessions.push(session);
+    return session;
+  }
+
+  readonly #owner: SessionOwner = this.#createOwner();
+
+  #createOwner(): SessionOwner {
+    return {
+      holdTimeSeconds: () => this.config.holdTimeSeconds,
+      connectRetryMs: () => this.#jitter(this.config.connectRetrySeconds * 1000),
+      connect: () => {
+        const { peerAddress, localAddress } = this.config;
+        return this.#environment.transport.connect({ address: peerAddress, port: this.#port, localAddress });
+      },
+      open: () => localOpen(this.local, this.config),
+      judgeOpen: (session, open) => this.#judgeOpen(session, open),
+      onStateChange: (session, from, to) => this.#onStateChange(session, from, to),
+      onUpdate: (update, faults) => this.#listener.onUpdate(this, update, faults),
+      onRouteRefresh: (refresh) => this.#listener.onRouteRefresh(this, refresh),
+      onDrain: () => this.#listener.onDrain(this),
+      onError: (message, kind) => this.#onError(message, kind),
+    };
+  }
+
+  #judgeOpen(session: Session, open: Open): Negotiated | SessionReset | 'collision' {
+    const judged = negotiate(this.local, this.config, open);
+    if ('kind' in judged) return judged;
+    const other = this.#sessions.find((candidate) => candidate !== session);
+    if (!other) return judged;
+    if (other.state === 'Established') return 'collision';
+    if (other.state === 'OpenConfirm') {
+      const keepOutgoing = oursSurvives(this.local, judged.peerIdentifier, this.config.peerAs);
+      if (session.outgoing !== keepOutgoing) return 'collision';
+      other.dumpForCollision();
+    }
+    return judged;
+  }
+
+  #onStateChange(session: Session, from: State, to: State): void {
+    this.since = this.#environment.clock.now();
+    this.#environment.log('session state', { peer: this.config.name, from, to });
+    if (from === 'Established') {
+      this.established = undefined;
+      this.#listener.onDown(this);
+    }
+    if (to === 'Established') this.#onEstablished(session);
+    if (to === 'Idle') {
+      this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
+      if (this.#sessions.length === 0) this.#startLater();
+    }
+    this.#listener.onChange();
+  }
+
+  #onEstablished(session: Session): void {
+    for (const other of this.#sessions) if (other !== session) other.dumpForCollision();
+    this.#failures = 0;
+    this.lastError = '';
+    this.#lastErrorKind = 'transport';
+    this.established = session;
+    this.negotiated = session.negotiated;
+    this.addresses = this.#environment.localAddresses(session.localAddress);
+    this.endOfRib.clear();
+    this.#listener.onEstablished(this);
+  }
+
+  /** The idle hold time of RFC 4271 section 8.1.1 (DampPeerOscillations): short at first, then longer. */
+  #startLater(): void {
+    if (this.#stopped) return;
+    const longest = this.config.connectRetrySeconds * 1000;
+    const wait = Math.min(longest, firstIdleHoldMs * 2 ** Math.min(this.#failures++, 10));
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#environment.clock.after(this.#jitter(wait), () => this.start());
+  }
+
+  /** RFC 4271 section 10: between 0.75 and 1 of the configured time. */
+  #jitter(ms: number): number {
+    return ms * (0.75 + 0.25 * this.#environment.random());
+  }
+
+  /** An error of the protocol stays to be seen while attempts to connect fail for lesser reasons. */
+  #onError(message: string, kind: 'protocol' | 'transport'): void {
+    this.#environment.log('session error', { peer: this.config.name, error: message });
+    if (kind === 'transport' && this.#lastErrorKind === 'protocol') return;
+    this.lastError = message;
+    this.#lastErrorKind = kind;
+    this.#listener.onChange();
+  }
+}
+
+function refuse(connection: Connection): void {
+  const cease = { type: 'notification', code: errorCodes.cease, subcode: ceaseErrors.connectionCollision } as const;
+  connection.write(encodeMessage({ ...cease, data: new Uint8Array(0) }, initialContext));
+  connection.close();
+}

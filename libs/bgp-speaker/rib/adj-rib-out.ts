@@ -1,0 +1,17 @@
+import { Bitmap } from './bitmap.ts';
+import { ChangeQueue } from './change-queue.ts';
+
+/**
+ * What one peer was told of one family: a bit for each advertised route (what was said follows from the best path), and
+ * the routes whose news it has yet to hear. News of a route that changes again while it waits are told once.
+ */
+export class AdjRibOut {
+  readonly advertised = new Bitmap();
+  readonly pending = new ChangeQueue();
+  /** An End-of-RIB is due when nothing is pending. */
+  endOfRibDue = false;
+
+  holds(route: number): boolean {
+    return this.advertised.has(route) || this.pending.has(route);
+  }
+}

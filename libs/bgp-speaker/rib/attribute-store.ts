@@ -1,0 +1,161 @@
+import type { Address } from '@caracal/net';
+import {
+  asPathLength,
+  type DecodeContext,
+  decodeAttributes,
+  encodeAttributes,
+  origins,
+  type PathAttributes,
+} from 'bgp-parser';
+import { grow } from './grow.ts';
+
+/** RFC 4271 leaves it to the implementation; every one takes 100. */
+const defaultLocalPref = 100;
+
+/** The form in which attributes are kept: what an internal four-octet peer would be sent, without routes. */
+const storeContext: DecodeContext = { fourOctetAs: true, external: false, addPath: [], extendedMessage: true };
+
+/**
+ * Sets of path attributes as small numbers: equal bytes, equal number. The next hop is among them, as NEXT_HOP or as an
+ * MP_REACH_NLRI without prefixes. What the decision process compares stands in columns, so that comparing reads no
+ * objects; the rest is decoded when asked for. Numbers are counted by their users and given out again.
+ */
+export class AttributeStore {
+  localPref = new Uint32Array(16);
+  pathLength = new Uint16Array(16);
+  origin = new Uint8Array(16);
+  med = new Uint32Array(16);
+  /** The first AS of the path; 0 when it is empty or begins with a set. */
+  neighborAs = new Uint32Array(16);
+  /** 0 when there is none. */
+  originatorId = new Uint32Array(16);
+  clusterListLength = new Uint16Array(16);
+  #nextHops: (Address | undefined)[] = [];
+  #bytes: (Uint8Array | undefined)[] = [];
+  #users = new Int32Array(16);
+  #hashes = new Int32Array(16);
+  /** Number + 1, 0 for an empty slot, −1 for one that was emptied. */
+  #slots = new Int32Array(32);
+  #usedSlots = 0;
+  #free: number[] = [];
+
+  /** How many distinct sets there are. */
+  get size(): number {
+    return this.#bytes.length - this.#free.length;
+  }
+
+  /** The number of a set of attributes, with one more user. */
+  intern(attributes: PathAttributes): number {
+    const bytes = encodeAttributes(attributes, storeContext);
+    const hash = hashOf(bytes);
+    const found = this.#find(bytes, hash);
+    if (found >= 0) {
+      this.#users[found]++;
+      return found;
+    }
+    const number = this.#free.pop() ?? this.#bytes.length;
+    if (number >= this.#users.length) this.#grow(number + 1);
+    this.#bytes[number] = bytes;
+    this.#users[number] = 1;
+    this.#hashes[number] = hash;
+    this.#fill(number, attributes);
+    this.#insert(number, hash);
+    return number;
+  }
+
+  retain(number: number): void {
+    this.#users[number]++;
+  }
+
+  release(number: number): void {
+    if (--this.#users[number] > 0) return;
+    const mask = this.#slots.length - 1;
+    let slot = this.#hashes[number] & mask;
+    while (this.#slots[slot] !== number + 1) slot = (slot + 1) & mask;
+    this.#slots[slot] = -1;
+    this.#bytes[number] = undefined;
+    this.#free.push(number);
+  }
+
+  /** The next hop: the global address of an IPv6 route; undefined for a route of our own. */
+  nextHop(number: number): Address | undefined {
+    return this.#nextHops[number];
+  }
+
+  /** The attributes of a number, decoded anew. */
+  at(number: number): PathAttributes {
+    const bytes = this.#bytes[number];
+    const list = bytes && decodeAttributes(bytes, storeContext);
+    if (!list || 'kind' in list) throw new Error(`attribute set ${number} does not exist`);
+    return list.attributes;
+  }
+
+  #find(bytes: Uint8Array, hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const number = this.#slots[slot] - 1;
+      if (number >= 0 && this.#hashes[number] === hash && equal(this.#bytes[number], bytes)) return number;
+    }
+    return -1;
+  }
+
+  #insert(number: number, hash: number): void {
+    if (2 * (this.#usedSlots + 1) > this.#slots.length) {
+      this.#slots = new Int32Array(Math.max(32, 4 * 2 ** Math.ceil(Math.log2(this.size + 1))));
+      this.#usedSlots = 0;
+      for (let i = 0; i < this.#bytes.length; i++) {
+        if (this.#bytes[i] && i !== number) this.#insert(i, this.#hashes[i]);
+      }
+    }
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    while (this.#slots[slot] > 0) slot = (slot + 1) & mask;
+    if (this.#slots[slot] === 0) this.#usedSlots++;
+    this.#slots[slot] = number + 1;
+  }
+
+  #fill(number: number, attributes: PathAttributes): void {
+    const path = attributes.asPath ?? [];
+    this.localPref[number] = attributes.localPref ?? defaultLocalPref;
+    this.pathLength[number] = Math.min(0xffff, asPathLength(path));
+    this.#nextHops[number] = nextHopOf(attributes);
+    this.origin[number] = attributes.origin ?? origins.incomplete;
+    this.med[number] = attributes.med ?? 0;
+    this.neighborAs[number] = path[0]?.type === 'sequence' ? path[0].asNumbers[0] : 0;
+    this.originatorId[number] = attributes.originatorId ?? 0;
+    this.clusterListLength[number] = attributes.clusterList?.length ?? 0;
+  }
+
+  #grow(length: number): void {
+    this.localPref = grow(this.localPref, length);
+    this.pathLength = grow(this.pathLength, length);
+    this.origin = grow(this.origin, length);
+    this.med = grow(this.med, length);
+    this.neighborAs = grow(this.neighborAs, length);
+    this.originatorId = grow(this.originatorId, length);
+    this.clusterListLength = grow(this.clusterListLength, length);
+    this.#users = grow(this.#users, length);
+    this.#hashes = grow(this.#hashes, length);
+  }
+}
+
+/** The next hop of a set of attributes: the global address of an IPv6 route. */
+export function nextHopOf(attributes: PathAttributes): Address | undefined {
+  if (attributes.nextHop) return attributes.nextHop;
+  const reach = attributes.mpReach;
+  return reach && reach.family !== 'other' ? reach.nextHops[0] : undefined;
+}
+
+function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  if (!a || a.length !== b.length) return false;
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** FNV-1a with a final mix. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5 | 0;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
+}

@@ -1,0 +1,181 @@
+import type { Prefix } from '@caracal/net';
+import { addressFamilyOf, type RouteFamily } from 'bgp-parser';
+import { decide } from '../decision/decide.ts';
+import type { PeerFacts } from '../decision/steps.ts';
+import type { AttributeStore } from './attribute-store.ts';
+import { ChangeQueue } from './change-queue.ts';
+import { grow } from './grow.ts';
+import { PathStore } from './path-store.ts';
+import { PrefixIndex } from './prefix-index.ts';
+
+/** Paths of one peer: all of its Adj-RIB-In, and those that take part in the decision. */
+export interface PathCounts {
+  received: number;
+  accepted: number;
+}
+
+/** A route whose best path, or whose equally good ones, may have changed. */
+export interface Decided {
+  readonly route: number;
+  /** Whether another path or other attributes are best now. */
+  readonly bestChanged: boolean;
+  /** The paths that share the traffic. */
+  readonly equal: readonly number[];
+}
+
+/**
+ * All routes of one family: the Adj-RIBs-In as lists of paths, and the best path of each (Loc-RIB). A route is the
+ * number of its prefix; changes wait in `changed` until the decision process takes them.
+ */
+export class LocRib {
+  readonly family: RouteFamily;
+  readonly prefixes: PrefixIndex;
+  readonly paths = new PathStore();
+  readonly changed = new ChangeQueue();
+  readonly #attributes: AttributeStore;
+  readonly #counts: PathCounts[] = [];
+  /** Path + 1 of a route's first path; 0 when it has none. */
+  #heads = new Int32Array(16);
+  /** Path + 1 of the best one, with the peer and the attributes that it had when it was chosen. */
+  #best = new Int32Array(16);
+  #bestPeer = new Int32Array(16);
+  #bestAttributes = new Int32Array(16);
+
+  constructor(family: RouteFamily, attributes: AttributeStore) {
+    this.family = family;
+    this.prefixes = new PrefixIndex(addressFamilyOf(family));
+    this.#attributes = attributes;
+  }
+
+  /** The first path of a route, or −1. */
+  firstPath(route: number): number {
+    return this.#heads[route] - 1;
+  }
+
+  /** The best path of a route as last decided, or −1. */
+  bestPath(route: number): number {
+    return this.#best[route] - 1;
+  }
+
+  /** The peer and attributes of the best path; valid while there is one. */
+  bestPeer(route: number): number {
+    return this.#bestPeer[route];
+  }
+
+  bestAttributes(route: number): number {
+    return this.#bestAttributes[route];
+  }
+
+  counts(peer: number): PathCounts {
+    this.#counts[peer] ??= { received: 0, accepted: 0 };
+    return this.#counts[peer];
+  }
+
+  /** Puts a path into the peer's Adj-RIB-In, in place of an earlier one. Takes over one use of `attributes`. */
+  announce(peer: number, prefix: Prefix, attributes: number, exclusion: number): void {
+    const route = this.prefixes.add(prefix);
+    if (route >= this.#heads.length) this.#grow(route + 1);
+    const counts = this.counts(peer);
+    const known = this.#find(route, peer);
+    if (known < 0) {
+      this.#heads[route] = this.paths.allocate(peer, attributes, exclusion, this.#heads[route] - 1) + 1;
+      counts.received++;
+      if (exclusion === 0) counts.accepted++;
+      this.changed.push(route);
+      return;
+    }
+    const same = this.paths.attributes[known] === attributes && this.paths.exclusion[known] === exclusion;
+    this.#attributes.release(this.paths.attributes[known]);
+    this.paths.attributes[known] = attributes;
+    this.setExclusion(route, known, exclusion);
+    if (!same) this.changed.push(route);
+  }
+
+  /** Changes which of the peers' paths take part in the decision. */
+  setExclusion(route: number, path: number, exclusion: number): void {
+    const before = this.paths.exclusion[path];
+    if (before === exclusion) return;
+    const counts = this.counts(this.paths.peer[path]);
+    counts.accepted += (exclusion === 0 ? 1 : 0) - (before === 0 ? 1 : 0);
+    this.paths.exclusion[path] = exclusion;
+    this.changed.push(route);
+  }
+
+  withdraw(peer: number, prefix: Prefix): void {
+    const route = this.prefixes.find(prefix);
+    if (route >= 0) this.#remove(route, peer);
+  }
+
+  /** Empties the peer's Adj-RIB-In. */
+  removePeer(peer: number): void {
+    if (this.counts(peer).received === 0) return;
+    for (let route = 0; route < this.prefixes.end; route++) this.#remove(route, peer);
+  }
+
+  /** Calls for every route with its first path; routes without paths are left out. */
+  forEach(visit: (route: number, first: number) => void): void {
+    for (let route = 0; route < this.prefixes.end; route++)
+      if (this.#heads[route] > 0) visit(route, this.#heads[route] - 1);
+  }
+
+  /** Runs the decision process for the next changed route; undefined when none waits. */
+  decideNext(peers: PeerFacts): Decided | undefined {
+    const route = this.changed.shift();
+    if (route < 0) return undefined;
+    const { best, equal } = decide(this.#heads[route] - 1, { paths: this.paths, attributes: this.#attributes, peers });
+    const had = this.#best[route] > 0;
+    const bestChanged =
+      best < 0
+        ? had
+        : !had ||
+          this.#bestPeer[route] !== this.paths.peer[best] ||
+          this.#bestAttributes[route] !== this.paths.attributes[best];
+    if (bestChanged) {
+      // The chosen attributes stay in use until the next choice, so that their number means the same till then.
+      if (best >= 0) this.#attributes.retain(this.paths.attributes[best]);
+      if (had) this.#attributes.release(this.#bestAttributes[route]);
+    }
+    this.#best[route] = best + 1;
+    if (best >= 0) {
+      this.#bestPeer[route] = this.paths.peer[best];
+      this.#bestAttributes[route] = this.paths.attributes[best];
+    }
+    return { route, bestChanged, equal };
+  }
+
+  /** Forgets a route that has no path and that no Adj-RIB-Out holds. */
+  removeRoute(route: number): void {
+    if (this.#heads[route] === 0 && this.#best[route] === 0 && !this.changed.has(route)) this.prefixes.remove(route);
+  }
+
+  #find(route: number, peer: number): number {
+    let path = this.#heads[route] - 1;
+    while (path >= 0 && this.paths.peer[path] !== peer) path = this.paths.next[path];
+    return path;
+  }
+
+  #remove(route: number, peer: number): void {
+    let previous = -1;
+    let path = this.#heads[route] - 1;
+    while (path >= 0 && this.paths.peer[path] !== peer) {
+      previous = path;
+      path = this.paths.next[path];
+    }
+    if (path < 0) return;
+    if (previous < 0) this.#heads[route] = this.paths.next[path] + 1;
+    else this.paths.next[previous] = this.paths.next[path];
+    const counts = this.counts(peer);
+    counts.received--;
+    if (this.paths.exclusion[path] === 0) counts.accepted--;
+    this.#attributes.release(this.paths.attributes[path]);
+    this.paths.free(path);
+    this.changed.push(route);
+  }
+
+  #grow(length: number): void {
+    this.#heads = grow(this.#heads, length);
+    this.#best = grow(this.#best, length);
+    this.#bestPeer = grow(this.#bestPeer, length);
+    this.#bestAttributes = grow(this.#bestAttributes, length);
+  }
+}

@@ -1,0 +1,348 @@
+import { addressesEqual, compareAddresses, formatPrefix, parseAddress, parsePrefix } from '@caracal/net';
+import {
+  type AttributeFault,
+  ceaseErrors,
+  origins,
+  parseCommunity,
+  type RouteFamily,
+  type RouteRefresh,
+  routeFamilyOf,
+  type Update,
+} from 'bgp-parser';
+import { Advertiser } from './advertiser.ts';
+import type { OriginatedRoute, PeerConfig, SpeakerConfig } from './config.ts';
+import type { PeerFacts } from './decision/steps.ts';
+import type { Connection, SpeakerEnvironment } from './environment.ts';
+import { identifierOf, type LocalIdentity } from './negotiation.ts';
+import { Peer, type PeerListener } from './peer.ts';
+import type { Source } from './policy/export.ts';
+import { AttributeStore } from './rib/attribute-store.ts';
+import { LocRib } from './rib/loc-rib.ts';
+import { excluded, localPeer } from './rib/path-store.ts';
+import { applyUpdate, type Ribs } from './update-in.ts';
+import { formatExclusion, type PeerStatus, type RouteView, viewAttributes } from './views.ts';
+
+/** How long decisions and packing may take before input, timers and keepalives have their turn. */
+const sliceMs = 2;
+
+const families: readonly RouteFamily[] = ['ipv4Unicast', 'ipv6Unicast'];
+
+/**
+ * The speaker: peers, their routes, and what they are told. What a message changes is worked off in slices: the decision
+ * process takes the changed routes, the advertisers tell each peer.
+ */
+export class Speaker {
+  readonly #environment: SpeakerEnvironment;
+  readonly #ribs: Ribs;
+  readonly #peers = new Map<string, Peer>();
+  /** By the number that paths carry; 0 is this speaker itself. */
+  readonly #byNumber: (Peer | undefined)[] = [undefined];
+  readonly #advertisers = new Map<Peer, Advertiser>();
+  readonly #facts: PeerFacts;
+  #config: SpeakerConfig | undefined;
+  #scheduled = false;
+  #originated = new Map<string, string>();
+
+  constructor(environment: SpeakerEnvironment) {
+    this.#environment = environment;
+    const attributes = new AttributeStore();
+    this.#ribs = {
+      attributes,
+      families: {
+        ipv4Unicast: new LocRib('ipv4Unicast', attributes),
+        ipv6Unicast: new LocRib('ipv6Unicast', attributes),
+      },
+    };
+    this.#facts = {
+      isExternal: (peer) => this.#byNumber[peer]?.external ?? false,
+      identifier: (peer) => this.#byNumber[peer]?.negotiated?.peerIdentifier ?? 0,
+      addressRank: (peer) => this.#addressRank(peer),
+    };
+  }
+
+  get config(): SpeakerConfig | undefined {
+    return this.#config;
+  }
+
+  /** Applies the difference to the running configuration; sessions whose own settings stay are not touched. */
+  configure(config: SpeakerConfig): void {
+    const before = this.#config;
+    this.#config = config;
+    const local: LocalIdentity = { asNumber: config.localAs, identifier: identifierOf(config.routerId) };
+    const everyone = !before || sessionKey(before) !== sessionKey(config);
+    const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
+    for (const [name, peer] of [...this.#peers]) {
+      const next = wanted.get(name);
+      if (!next) this.#removePeer(peer, ceaseErrors.peerDeconfigured);
+      else if (everyone || peerKey(peer.config) !== peerKey(next)) {
+        this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
+      } else this.#changePolicy(peer, next);
+    }
+    this.#originate(config.originate);
+    for (const peer of config.peers) if (!this.#peers.has(peer.name)) this.#addPeer(peer, local, config.listenPort);
+    this.#schedule();
+    this.#environment.onChange();
+  }
+
+  /** Hands an incoming connection to the peer whose address it comes from. */
+  accept(connection: Connection): void {
+    const remote = parseAddress(connection.remoteAddress);
+    for (const peer of this.#peers.values()) {
+      if (!remote || !addressesEqual(peer.address, remote)) continue;
+      peer.accept(connection);
+      return;
+    }
+    this.#environment.log('refused a connection of no configured peer', { address: connection.remoteAddress });
+    connection.close();
+  }
+
+  /** Leaves: a Cease to every peer. The routes stay with the sink. */
+  stop(subcode: number = ceaseErrors.administrativeShutdown, data?: Uint8Array): void {
+    for (const peer of this.#peers.values()) peer.stop(subcode, data);
+  }
+
+  status(): PeerStatus[] {
+    return [...this.#peers.values()].map((peer) => ({
+      name: peer.config.name,
+      address: peer.config.peerAddress,
+      asNumber: peer.config.peerAs,
+      state: peer.state,
+      sinceMs: peer.since,
+      received: families.reduce((sum, family) => sum + this.#ribs.families[family].counts(peer.number).accepted, 0),
+      advertised: this.#advertisers.get(peer)?.advertisedCount ?? 0,
+      lastError: peer.lastError,
+    }));
+  }
+
+  /** Whether every change that came in has been decided on. */
+  get settled(): boolean {
+    return families.every((family) => this.#ribs.families[family].changed.length === 0);
+  }
+
+  /** The names of the peers that have not sent all their routes yet: not established, or without an End-of-RIB. */
+  awaited(): string[] {
+    const complete = (peer: Peer) =>
+      peer.established !== undefined && (peer.negotiated?.families ?? []).every((family) => peer.endOfRib.has(family));
+    return [...this.#peers.values()].filter((peer) => !complete(peer)).map((peer) => peer.config.name);
+  }
+
+  /** Every path, or those of one peer's Adj-RIB-In (undefined when there is no such peer). */
+  routes(peerName?: string): RouteView[] | undefined {
+    const only = peerName === undefined ? undefined : this.#peers.get(peerName)?.number;
+    if (peerName !== undefined && only === undefined) return undefined;
+    const views: RouteView[] = [];
+    for (const family of families) {
+      const rib = this.#ribs.families[family];
+      rib.forEach((route, first) => {
+        const prefix = formatPrefix(rib.prefixes.at(route));
+        for (let path = first; path >= 0; path = rib.paths.next[path]) {
+          const peer = rib.paths.peer[path];
+          if (only !== undefined && peer !== only) continue;
+          const attributes = this.#ribs.attributes.at(rib.paths.attributes[path]);
+          views.push({
+            prefix,
+            family,
+            peer: this.#byNumber[peer]?.config.name ?? 'local',
+            ...viewAttributes(attributes, this.#ribs.attributes.nextHop(rib.paths.attributes[path])),
+            best: rib.bestPath(route) === path,
+            excluded: formatExclusion(rib.paths.exclusion[path]),
+          });
+        }
+      });
+    }
+    return views;
+  }
+
+  /** What a peer was told; undefined when there is no such peer. */
+  advertised(peerName: string): RouteView[] | undefined {
+    const peer = this.#peers.get(peerName);
+    if (!peer) return undefined;
+    const views: RouteView[] = [];
+    for (const family of families) {
+      const rib = this.#ribs.families[family];
+      this.#advertisers.get(peer)?.advertised(family, (route, { attributes, nextHop }) => {
+        views.push({
+          prefix: formatPrefix(rib.prefixes.at(route)),
+          family,
+          peer: peerName,
+          ...viewAttributes(attributes, nextHop),
+          best: true,
+          excluded: '',
+        });
+      });
+    }
+    return views;
+  }
+
+  #addPeer(config: PeerConfig, local: LocalIdentity, port: number): void {
+    // Numbers of peers that are gone are given out again, so that arrays by number stay small.
+    let number = 1;
+    while (this.#byNumber[number]) number++;
+    const peer = new Peer(config, local, number, port, this.#environment, this.#listener);
+    this.#byNumber[number] = peer;
+    this.#peers.set(config.name, peer);
+    peer.start();
+  }
+
+  #removePeer(peer: Peer, subcode: number): void {
+    peer.stop(subcode);
+    this.#peers.delete(peer.config.name);
+    this.#byNumber[peer.number] = undefined;
+  }
+
+  readonly #listener: PeerListener = {
+    onEstablished: (peer) => {
+      this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, (number) => this.#sourceOf(number)));
+      this.#schedule();
+    },
+    onDown: (peer) => {
+      const advertiser = this.#advertisers.get(peer);
+      this.#advertisers.delete(peer);
+      for (const family of families) {
+        const rib = this.#ribs.families[family];
+        rib.removePeer(peer.number);
+        // What only this peer still held can go.
+        if (advertiser) for (let route = 0; route < rib.prefixes.end; route++) this.#release(family, route);
+      }
+      this.#schedule();
+    },
+    onUpdate: (peer, update, faults) => this.#onUpdate(peer, update, faults),
+    onRouteRefresh: (peer, refresh) => this.#onRouteRefresh(peer, refresh),
+    onDrain: (peer) => {
+      this.#advertisers.get(peer)?.unblock();
+      this.#schedule();
+    },
+    onChange: () => this.#environment.onChange(),
+  };
+
+  #onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void {
+    for (const fault of faults) this.#environment.log('malformed attribute', { peer: peer.config.name, ...fault });
+    const ended = applyUpdate(this.#ribs, peer, update, faults);
+    if (ended) peer.endOfRib.add(ended);
+    this.#schedule();
+    this.#environment.onChange();
+  }
+
+  /** RFC 2918 section 4: the whole Adj-RIB-Out again. Markers of RFC 7313 are not asked for. */
+  #onRouteRefresh(peer: Peer, refresh: RouteRefresh): void {
+    const family = routeFamilyOf(refresh.afi, refresh.safi);
+    if (family && refresh.subtype === 0) this.#advertisers.get(peer)?.enqueueAll(family);
+    this.#schedule();
+  }
+
+  /** Accept and Reject change without a new session: rejected paths are kept (soft reconfiguration). */
+  #changePolicy(peer: Peer, next: PeerConfig): void {
+    const before = peer.config;
+    peer.config = next;
+    if (before.importAction !== next.importAction) {
+      for (const family of families) {
+        const rib = this.#ribs.families[family];
+        rib.forEach((route, first) => {
+          for (let path = first; path >= 0; path = rib.paths.next[path]) {
+            if (rib.paths.peer[path] !== peer.number) continue;
+            const others = rib.paths.exclusion[path] & ~excluded.byPolicy;
+            rib.setExclusion(route, path, others | (next.importAction === 'Reject' ? excluded.byPolicy : 0));
+          }
+        });
+      }
+    }
+    if (before.exportAction !== next.exportAction) {
+      for (const family of families) this.#advertisers.get(peer)?.enqueueAll(family);
+    }
+  }
+
+  #originate(routes: readonly OriginatedRoute[]): void {
+    const wanted = new Map(routes.map((route) => [route.prefix, JSON.stringify(route.communities ?? [])]));
+    for (const text of this.#originated.keys()) {
+      const prefix = parsePrefix(text);
+      if (!wanted.has(text) && prefix) this.#ribOf(prefix.address.family).withdraw(localPeer, prefix);
+    }
+    for (const { prefix: text, communities = [] } of routes) {
+      const prefix = parsePrefix(text);
+      if (!prefix || this.#originated.get(text) === wanted.get(text)) continue;
+      const values = communities.map(parseCommunity).filter((value) => value !== undefined);
+      const attributes = { origin: origins.igp, asPath: [], ...(values.length > 0 && { communities: values }) };
+      const number = this.#ribs.attributes.intern(attributes);
+      this.#ribOf(prefix.address.family).announce(localPeer, prefix, number, 0);
+    }
+    this.#originated = wanted;
+  }
+
+  #ribOf(family: 4 | 6): LocRib {
+    return this.#ribs.families[family === 4 ? 'ipv4Unicast' : 'ipv6Unicast'];
+  }
+
+  #sourceOf(peer: number): Source {
+    if (peer === localPeer) return 'local';
+    return this.#facts.isExternal(peer) ? 'external' : 'internal';
+  }
+
+  /** The place of the peer's address among all peers' (RFC 4271 section 9.1.2.2 g). */
+  #addressRank(number: number): number {
+    const peer = this.#byNumber[number];
+    if (!peer) return -1;
+    let rank = 0;
+    for (const other of this.#peers.values()) if (compareAddresses(other.address, peer.address) < 0) rank++;
+    return rank;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#environment.clock.soon(() => {
+      this.#scheduled = false;
+      if (this.#work()) this.#schedule();
+    });
+  }
+
+  /** One slice of decisions and messages; true when more waits. */
+  #work(): boolean {
+    const end = this.#environment.clock.monotonic() + sliceMs;
+    let more = false;
+    for (const family of families) {
+      const rib = this.#ribs.families[family];
+      for (let count = 1; rib.changed.length > 0; count++) {
+        this.#decide(family, rib);
+        // The clock costs as much as a few decisions.
+        if ((count & 63) === 0 && this.#environment.clock.monotonic() > end) break;
+      }
+      if (rib.changed.length > 0) more = true;
+    }
+    for (const advertiser of this.#advertisers.values()) {
+      const before = advertiser.advertisedCount;
+      if (advertiser.flush((family, route) => this.#release(family, route))) more = true;
+      if (advertiser.advertisedCount !== before) this.#environment.onChange();
+    }
+    return more;
+  }
+
+  #decide(family: RouteFamily, rib: LocRib): void {
+    const decided = rib.decideNext(this.#facts);
+    if (!decided) return;
+    const { route, bestChanged, equal } = decided;
+    if (bestChanged) for (const advertiser of this.#advertisers.values()) advertiser.enqueue(family, route);
+    const nextHops = equal
+      .filter((path) => rib.paths.peer[path] !== localPeer)
+      .map((path) => this.#ribs.attributes.nextHop(rib.paths.attributes[path]))
+      .filter((nextHop) => nextHop !== undefined);
+    this.#environment.routes.setRoute(rib.prefixes.at(route), nextHops);
+    if (equal.length === 0) this.#release(family, route);
+  }
+
+  #release(family: RouteFamily, route: number): void {
+    const rib = this.#ribs.families[family];
+    if (rib.firstPath(route) >= 0 || rib.bestPath(route) >= 0) return;
+    for (const advertiser of this.#advertisers.values()) if (advertiser.holds(family, route)) return;
+    rib.removeRoute(route);
+  }
+}
+
+/** What all sessions depend on. */
+function sessionKey({ localAs, routerId, listenPort }: SpeakerConfig): string {
+  return JSON.stringify([localAs, routerId, listenPort]);
+}
+
+/** What one session depends on: all but the policy. */
+function peerKey({ importAction: _, exportAction: __, ...session }: PeerConfig): string {
+  return JSON.stringify(session);
+}
