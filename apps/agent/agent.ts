@@ -44,6 +44,9 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const prepared = await wiring.prepareHost();
   if (!prepared.ok) throw new Error(prepared.message);
 
+  // Nobody to tell until there is a reporter; its first report says everything.
+  let statusChanged = () => {};
+
   const journal = await openJournal(join(config.stateDirectory, 'ipam.journal'));
   if (journal.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
   const journalIsNew = journal.records.length === 0;
@@ -54,7 +57,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onBlock: (cidr) => {
       logger.info({ block: cidr }, 'block claimed');
       view.changed();
-      reporter.statusChanged();
+      statusChanged();
     },
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
@@ -71,14 +74,14 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     compiler: createCompiler(),
     dataplane,
     logger,
-    onEnforced: () => reporter.statusChanged(),
+    onEnforced: () => statusChanged(),
   });
   for (const endpoint of await recoverPods(ipam, wiring, journalIsNew, logger)) void enforcement.addEndpoint(endpoint);
 
   const speaker = linkToSpeaker({
     socketPath: config.bgpSocket ?? join(config.runDirectory, 'bgp.sock'),
     logger,
-    onStatus: () => reporter.statusChanged(),
+    onStatus: () => statusChanged(),
   });
   const view = createNodeView({ config, ipam, wiring, dataplane, speaker, logger });
 
@@ -108,6 +111,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     endpoints: () => endpointReports(ipam),
     status: () => nodeStatus({ config, ipam, enforcement, speaker, view }),
   });
+  statusChanged = reporter.statusChanged;
   // What is known from a former run counts at once: pods start and rules stand before any hub is reached.
   feed.replay();
 
