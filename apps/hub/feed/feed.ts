@@ -5,7 +5,7 @@
 // A stream is a cursor, (revision, nonce), in the log. There is no queue for a stream: a slow reader stands still in the log, and
 // one that the log has left behind gets a snapshot. So memory does not grow with slow agents, however many there are.
 //
-//   database ──▶ image: key → encoded item ──▶ snapshot frames, shared until the log after them has grown
+//   database ──▶ image: key → encoded item ──▶ snapshot frames, shared by all who need one
 //          └───▶ log: revision → encoded items ──▶ frames (cursor … head], shared by all who stand at that cursor
 import type { FeedObserver, Position, Revision, StoredItem } from '@caracal/datastore';
 import { SchemaMismatch } from '@caracal/datastore';
@@ -26,8 +26,8 @@ export interface FeedPart {
 const longestLog = { entries: 10_000, bytes: 8 * 1024 * 1024 };
 /** A tail is handed out in parts of about this size, so that a reader that is far behind moves its cursor in between. */
 const partBytes = 512 * 1024;
-/** A snapshot serves later streams too, until the log after it is larger than this (and than an eighth of it). */
-const staleSnapshotBytes = 256 * 1024;
+/** The packed image serves later snapshots too, until the log after it is larger than this (and than an eighth of it). */
+const staleImageBytes = 256 * 1024;
 
 export class Feed implements FeedObserver {
   readonly #now: () => number;
@@ -37,7 +37,10 @@ export class Feed implements FeedObserver {
   /** Contiguous; the first entry is only a place to resume from. Empty before the first snapshot. */
   #log: LogEntry[] = [];
   #logBytes = 0;
-  #snapshot: (FeedPart & { readonly bytes: number }) | undefined;
+  /** The image as frames, as it was at a position. */
+  #packed: (FeedPart & { readonly bytes: number }) | undefined;
+  /** What a stream without a place gets now. */
+  #snapshot: FeedPart | undefined;
   #tails = new Map<bigint, FeedPart>();
   #waiting = new Set<() => void>();
   #contactAt: number;
@@ -64,7 +67,7 @@ export class Feed implements FeedObserver {
     this.#building = undefined;
     this.#log = [];
     this.#logBytes = 0;
-    this.#snapshot = undefined;
+    this.#packed = undefined;
     for (const revision of recent) this.#append(revision, revision.items.map(encodeItem));
     if (this.head?.revision !== position.revision) {
       this.#log = [];
@@ -112,6 +115,7 @@ export class Feed implements FeedObserver {
     if (surplus > 0) this.#log.splice(0, surplus);
     this.#logBytes = bytes;
     this.#tails.clear();
+    this.#snapshot = undefined;
     this.#wake();
   }
 
@@ -191,22 +195,29 @@ export class Feed implements FeedObserver {
     return { frames: [...packFrames(pieces), commit(position)], position };
   }
 
+  /** The image as frames, perhaps a little older, and what the log has after it: together one snapshot of the newest revision. */
   #currentSnapshot(): FeedPart {
-    const cached = this.#snapshot;
-    if (cached && this.contains(cached.position)) {
-      let since = 0;
-      const limit = Math.max(staleSnapshotBytes, cached.bytes / 8);
-      for (let i = this.#log.length - 1; this.#log[i].revision > cached.position.revision && since <= limit; i--) {
-        since += this.#log[i].bytes;
-      }
-      if (since <= limit) return cached;
+    if (this.#snapshot) return this.#snapshot;
+    let since =
+      this.#packed && this.#piecesAfter(this.#packed.position, Math.max(staleImageBytes, this.#packed.bytes / 8));
+    if (!this.#packed || !since) {
+      const frames = packFrames(this.#image.values());
+      const bytes = frames.reduce((sum, frame) => sum + frame.payload.length, 0);
+      this.#packed = { frames, bytes, position: positionOf(this.#log.at(-1)!) };
+      since = [];
     }
     const position = positionOf(this.#log.at(-1)!);
-    const items = packFrames(this.#image.values());
-    const bytes = items.reduce((sum, frame) => sum + frame.payload.length, 0);
-    const frames = [frameOf({ case: 'snapshotBegin', value: {} }), ...items, commit(position)];
-    this.#snapshot = { frames, position, bytes };
+    const begin = frameOf({ case: 'snapshotBegin', value: {} });
+    this.#snapshot = { frames: [begin, ...this.#packed.frames, ...packFrames(since), commit(position)], position };
     return this.#snapshot;
+  }
+
+  /** Undefined when the position is not in the log, or more than that came after it. */
+  #piecesAfter(position: Position, atMostBytes: number): Uint8Array[] | undefined {
+    if (!this.contains(position)) return undefined;
+    const entries = this.#log.slice(Number(position.revision - this.#log[0].revision) + 1);
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    return bytes <= atMostBytes ? entries.flatMap((entry) => entry.pieces) : undefined;
   }
 }
 

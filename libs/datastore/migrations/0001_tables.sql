@@ -64,7 +64,7 @@ CREATE TABLE pool_hint (
   pool text PRIMARY KEY,
   cidr cidr NOT NULL,
   block_size integer NOT NULL,
-  next cidr NOT NULL
+  lowest cidr NOT NULL
 );
 
 -- A pod's interface with its addresses, as the node that owns it reports.

@@ -10,11 +10,12 @@ DECLARE
   added jsonb;
 BEGIN
   WITH input AS (
-    SELECT * FROM jsonb_to_recordset(puts) AS x(
+    SELECT * FROM ROWS FROM (jsonb_to_recordset(puts) AS (
       "apiVersion" text, kind text, namespace text, name text, uid text,
-      labels jsonb, annotations jsonb, spec jsonb, mode text)
+      labels jsonb, annotations jsonb, spec jsonb, mode text)) WITH ORDINALITY AS x(
+      "apiVersion", kind, namespace, name, uid, labels, annotations, spec, mode, place)
   ), desired AS (
-    SELECT i.kind, i.namespace, i.name, i."apiVersion" AS api_version,
+    SELECT i.place, i.kind, i.namespace, i.name, i."apiVersion" AS api_version,
            coalesce(nullif(i.uid, ''), r.uid, gen_random_uuid()::text) AS uid,
            CASE WHEN i.mode = 'merge' THEN coalesce(r.labels, '{}') ELSE '{}' END || coalesce(i.labels, '{}') AS labels,
            CASE WHEN i.mode = 'merge' THEN coalesce(r.annotations, '{}') ELSE '{}' END || coalesce(i.annotations, '{}') AS annotations,
@@ -40,8 +41,8 @@ BEGIN
       created_at = CASE WHEN r.uid = excluded.uid THEN r.created_at ELSE excluded.created_at END
     RETURNING r.*
   )
-  SELECT jsonb_agg(jsonb_build_object('key', jsonb_build_array(kind, namespace, name), 'body', resource_body(s::resource)))
-  INTO added FROM stored s;
+  SELECT jsonb_agg(jsonb_build_object('key', jsonb_build_array(kind, namespace, name), 'body', resource_body(s::resource)) ORDER BY place)
+  INTO added FROM stored s JOIN (SELECT kind, namespace, name, place FROM desired) d USING (kind, namespace, name);
   PERFORM add_changes(next, 'resource', coalesce(added, '[]'));
 END
 $$;

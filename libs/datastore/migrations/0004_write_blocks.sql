@@ -44,7 +44,7 @@ BEGIN
   END IF;
   pool_cidr := (spec ->> 'cidr')::cidr;
   size := coalesce((spec ->> 'blockSize')::integer, CASE family(pool_cidr) WHEN 4 THEN 26 ELSE 122 END);
-  SELECT h.next INTO candidate FROM pool_hint h WHERE (h.pool, h.cidr, h.block_size) = (pool_name, pool_cidr, size);
+  SELECT h.lowest INTO candidate FROM pool_hint h WHERE (h.pool, h.cidr, h.block_size) = (pool_name, pool_cidr, size);
   candidate := coalesce(candidate, set_masklen(pool_cidr, size));
   LOOP
     SELECT b.cidr INTO taken FROM block b WHERE b.cidr && candidate ORDER BY b.cidr DESC LIMIT 1;
@@ -56,8 +56,8 @@ BEGIN
   END LOOP;
   INSERT INTO block (cidr, pool, node, incarnation, revision)
   VALUES (candidate, pool_name, request ->> 'node', request ->> 'incarnation', next) RETURNING * INTO granted;
-  INSERT INTO pool_hint AS h (pool, cidr, block_size, next) VALUES (pool_name, pool_cidr, size, candidate)
-  ON CONFLICT (pool) DO UPDATE SET cidr = excluded.cidr, block_size = excluded.block_size, next = excluded.next;
+  INSERT INTO pool_hint AS h (pool, cidr, block_size, lowest) VALUES (pool_name, pool_cidr, size, candidate)
+  ON CONFLICT (pool) DO UPDATE SET cidr = excluded.cidr, block_size = excluded.block_size, lowest = excluded.lowest;
   PERFORM add_changes(next, 'block', jsonb_build_array(
     jsonb_build_object('key', jsonb_build_array(granted.cidr::text), 'body', block_body(granted))));
   RETURN jsonb_build_object('block', block_body(granted));
@@ -77,7 +77,7 @@ BEGIN
     RETURN jsonb_build_object('owner', jsonb_build_object('node', held.node, 'incarnation', held.incarnation));
   END IF;
   DELETE FROM block WHERE cidr = held.cidr;
-  UPDATE pool_hint SET next = held.cidr WHERE pool = held.pool AND next > held.cidr;
+  UPDATE pool_hint SET lowest = held.cidr WHERE pool = held.pool AND lowest > held.cidr;
   PERFORM add_changes(next, 'block', jsonb_build_array(jsonb_build_object('key', jsonb_build_array(held.cidr::text))));
   RETURN '{"released": true}';
 END

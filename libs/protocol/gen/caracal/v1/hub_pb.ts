@@ -71,7 +71,8 @@ export type FeedMessage = Message<"caracal.v1.FeedMessage"> & {
    */
   message: {
     /**
-     * Forget everything: a snapshot follows, up to the next Commit.
+     * Forget everything: a snapshot follows, up to the next Commit. Its items are applied in order like all others: an object may
+     * come twice, or come and be deleted again, when it changed while the snapshot was made.
      *
      * @generated from field: caracal.v1.SnapshotBegin snapshot_begin = 1;
      */
