@@ -127,7 +127,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const cni = await startCniServer({
     socketPath: join(config.runDirectory, 'cni.sock'),
     spoolDirectory: join(config.runDirectory, 'spool'),
-    network: pods,
+    pods,
     logger,
   });
   const operations = config.metrics

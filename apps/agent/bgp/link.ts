@@ -18,6 +18,8 @@ const peerStatus = z.object({
 });
 
 const statusMessage = z.object({ type: z.literal('status'), peers: z.array(peerStatus) });
+/** The answer to `configure`; what follows from it comes as a status. */
+const configuredMessage = z.object({ type: z.literal('configured') });
 
 export type PeerStatus = z.infer<typeof peerStatus>;
 
@@ -56,6 +58,7 @@ export function linkToSpeaker({ socketPath, logger, onStatus }: BgpLinkOptions):
 
   function receive(line: string): void {
     const message = parseJson(line);
+    if (configuredMessage.safeParse(message).success) return;
     const status = statusMessage.safeParse(message);
     if (!status.success) {
       logger.warn({ line: line.slice(0, 200) }, 'caracal-bgp sent what is no status');
