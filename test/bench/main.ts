@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { openLab, upLab } from '@caracal/lab';
+import { benchCni, formatCniBench } from './cni.ts';
+
+/**
+ * `npm run bench -- NAME [--json]`: the table on standard output (`--json`: the figures as one object), progress on
+ * standard error. `--lab LAB` measures on a lab that is up instead of one made for the purpose.
+ */
+
+const progress = (line: string) => console.error(line);
+
+async function cni(labName: string | undefined, pods: number, json: boolean): Promise<void> {
+  const lab = labName
+    ? await openLab(labName)
+    : await upLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
+  try {
+    const [node] = (await lab.status()).nodes;
+    const result = await benchCni(node, { pods, onProgress: progress });
+    console.log(json ? JSON.stringify(result) : formatCniBench(result));
+  } finally {
+    if (!labName) await lab.down();
+  }
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    lab: { type: 'string' },
+    pods: { type: 'string', default: '100' },
+  },
+});
+if (positionals[0] === 'cni' && positionals.length === 1) {
+  await cni(values.lab, Number(values.pods), values.json);
+} else {
+  console.error('usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]');
+  process.exitCode = 2;
+}
