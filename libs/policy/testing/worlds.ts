@@ -59,7 +59,8 @@ const ports = fc.array(fc.oneof<fc.Arbitrary<string | number>[]>(port, portName,
 
 /** `ported`: the rule's protocol has ports. */
 function entity(ported: boolean) {
-  const somePorts = ported ? optional(ports) : fc.constant(undefined);
+  const somePorts = ported ? fc.option(ports, { nil: undefined, freq: 2 }) : fc.constant(undefined);
+  const noPorts = ported ? optional(ports) : fc.constant(undefined);
   return fc.record({
     nets: optional(fc.array(net, { minLength: 1, maxLength: 2 })),
     notNets: optional(fc.array(net, { minLength: 1, maxLength: 2 })),
@@ -73,7 +74,7 @@ function entity(ported: boolean) {
       }),
     ),
     ports: somePorts,
-    notPorts: somePorts,
+    notPorts: noPorts,
   });
 }
 
@@ -211,10 +212,13 @@ export const anyResource: fc.Arbitrary<AnyResource> = fc.oneof(
   { weight: 1, arbitrary: accountResource },
 );
 
-const namedPorts: fc.Arbitrary<NamedPort[]> = fc.array(
-  fc.record({ name: portName, protocol: fc.constantFrom('TCP', 'UDP'), port }),
-  { maxLength: 2 },
-);
+const namedPorts: fc.Arbitrary<NamedPort[]> = fc.subarray([
+  { name: 'http', protocol: 'TCP', port: 80 },
+  { name: 'http', protocol: 'TCP', port: 81 },
+  { name: 'http', protocol: 'UDP', port: 80 },
+  { name: 'dns', protocol: 'UDP', port: 81 },
+  { name: 'dns', protocol: 'TCP', port: 443 },
+]);
 
 /** The pod with this number: its name, uid and address follow from it. */
 export function anyPod(number: number): fc.Arbitrary<WorldPod> {
