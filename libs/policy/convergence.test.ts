@@ -84,7 +84,7 @@ function stateAfter(updates: readonly Update[], flushes: ReadonlySet<number>): u
 const history = fc.array(update, { minLength: 20, maxLength: 80, size: 'max' });
 
 test('whatever the history, the state is that of a fresh compile, in whatever order it learns the same', () => {
-  const runs = Number(process.env.CARACAL_PROPERTY_RUNS ?? 200);
+  const runs = Number(process.env.CARACAL_PROPERTY_RUNS ?? 100);
   fc.assert(
     fc.property(
       history,
