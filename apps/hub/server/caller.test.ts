@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { callerOf } from './caller.ts';
+
+const socket = (subject: object | undefined) => ({ getPeerCertificate: () => ({ subject }) }) as never;
+
+test.each([
+  [
+    { O: 'caracal:nodes', CN: 'node-1.example' },
+    { role: 'node', name: 'node-1.example' },
+  ],
+  [
+    { O: 'caracal:admins', CN: 'Ada Lovelace' },
+    { role: 'admin', name: 'Ada Lovelace' },
+  ],
+  [
+    { O: 'caracal:nodes', CN: '../etc' },
+    { role: 'none', subject: 'O=caracal:nodes, CN=../etc' },
+  ],
+  [
+    { O: 'caracal:nodes', CN: '' },
+    { role: 'none', subject: 'O=caracal:nodes, CN=' },
+  ],
+  [{ O: 'caracal:nodes' }, { role: 'none', subject: 'O=caracal:nodes, CN=' }],
+  [
+    { O: ['caracal:nodes', 'caracal:admins'], CN: 'n' },
+    { role: 'none', subject: 'O=caracal:nodes,caracal:admins, CN=n' },
+  ],
+  [
+    { O: 'caracal:admins', CN: ['a', 'b'] },
+    { role: 'none', subject: 'O=caracal:admins, CN=a,b' },
+  ],
+  [
+    { O: 'caracal:hubs', CN: 'hub' },
+    { role: 'none', subject: 'O=caracal:hubs, CN=hub' },
+  ],
+  [undefined, { role: 'none', subject: 'O=, CN=' }],
+])('subject %j is %j', (subject, caller) => {
+  expect(callerOf(socket(subject))).toEqual(caller);
+});
