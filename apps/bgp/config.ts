@@ -1,5 +1,6 @@
 import type { SpeakerConfig } from '@caracal/bgp-speaker';
 import { parseAddress, parsePrefix } from '@caracal/net';
+import { routeProtocols } from '@caracal/netlink';
 import { parseCommunity } from 'bgp-parser';
 import { z } from 'zod';
 
@@ -17,6 +18,7 @@ const holdTime = z
 const peer = z.strictObject({
   name: z.string().min(1),
   peerAddress: address,
+  peerPort: z.int().min(1).max(65535).optional(),
   peerAs: asNumber,
   localAddress: address.optional(),
   holdTimeSeconds: holdTime.default(90),
@@ -29,9 +31,6 @@ const peer = z.strictObject({
   importAction: action.default('Accept'),
   exportAction: action.default('Accept'),
 });
-
-/** The number under which our routes stand in the kernel, named `caracal` in rt_protos.d. */
-export const defaultRouteProtocol = 187;
 
 const schema = z
   .strictObject({
@@ -53,21 +52,19 @@ const schema = z
     kernel: z
       .strictObject({
         enabled: z.boolean().default(true),
-        protocol: z.int().min(5).max(255).default(defaultRouteProtocol),
+        protocol: z.int().min(5).max(255).default(routeProtocols.bgp),
         importCidrs: z.array(prefix).optional(),
       })
-      .default({ enabled: true, protocol: defaultRouteProtocol }),
+      .default({ enabled: true, protocol: routeProtocols.bgp }),
   })
   .check((context) => {
-    for (const field of ['name', 'peerAddress'] as const) {
-      const seen = new Set<string>();
-      context.value.peers.forEach((one, index) => {
-        if (seen.has(one[field])) {
-          const message = `${one[field]} belongs to two peers`;
-          context.issues.push({ code: 'custom', input: one[field], path: ['peers', index, field], message });
-        }
-        seen.add(one[field]);
-      });
+    const seen = new Set<string>();
+    for (const [index, { name }] of context.value.peers.entries()) {
+      if (seen.has(name)) {
+        const message = `${name} is the name of two peers`;
+        context.issues.push({ code: 'custom', input: name, path: ['peers', index, 'name'], message });
+      }
+      seen.add(name);
     }
   });
 

@@ -2,8 +2,8 @@ import type { PeerStatus, RouteView } from '@caracal/bgp-speaker';
 import { z } from 'zod';
 
 /**
- * What goes over the control socket, a JSON object a line. The agent sends `configure`; anybody may send `show`; the
- * speaker sends its status when a client connects and whenever it changes.
+ * What goes over the control socket, a JSON object a line. The agent sends `configure`, which the status answers (or an
+ * error); anybody may send `show`; the speaker sends its status when a client connects and whenever it changes.
  */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('configure'), config: z.unknown() }),
@@ -18,8 +18,6 @@ export type Request = z.infer<typeof requestSchema>;
 
 export type Reply =
   | { readonly type: 'status'; readonly peers: readonly PeerStatus[] }
-  /** The answer to `configure`. */
-  | { readonly type: 'configured' }
   | { readonly type: 'table'; readonly what: 'peers'; readonly rows: readonly PeerStatus[] }
   | { readonly type: 'table'; readonly what: 'routes' | 'advertised' | 'received'; readonly rows: readonly RouteView[] }
   /** The request was wrong; the running configuration goes on. */

@@ -79,10 +79,13 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   const handle = (request: Request): Reply => {
     if (request.type === 'show') return show(speaker, request);
     const parsed = parseConfig(request.config);
-    if (!parsed.ok) return { type: 'error', message: parsed.message };
+    if (!parsed.ok) {
+      logger.error({ problem: parsed.message }, 'refused a configuration');
+      return { type: 'error', message: parsed.message };
+    }
     state.write(parsed.config);
     apply(parsed.config);
-    return { type: 'configured' };
+    return { type: 'status', peers: speaker.status() };
   };
   control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
 

@@ -6,13 +6,16 @@ export type PolicyAction = 'Accept' | 'Reject';
 export interface PeerConfig {
   /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
   readonly name: string;
-  /** Unique among the peers. */
+  /** Of several peers with one address the first is used; the others stay Idle and say so. */
   readonly peerAddress: string;
+  /** The listen port of the configuration when absent. */
+  readonly peerPort?: number;
   readonly peerAs: number;
   /** The source address of our connections; the kernel chooses when absent. */
   readonly localAddress?: string;
   /** 0, or at least 3. */
   readonly holdTimeSeconds: number;
+  /** The longest wait between attempts; shorter ones come first. */
   readonly connectRetrySeconds: number;
   /** Wait for the peer's connection, never start one. */
   readonly passive: boolean;

@@ -79,6 +79,11 @@ export class Peer {
     this.since = environment.clock.now();
   }
 
+  /** Whether it starts no session at all. */
+  get disabled(): boolean {
+    return this.#stopped;
+  }
+
   get external(): boolean {
     return this.config.peerAs !== this.local.asNumber;
   }
@@ -88,6 +93,12 @@ export class Peer {
     let furthest = 0;
     for (const session of this.#sessions) furthest = Math.max(furthest, states.indexOf(session.state));
     return states[furthest];
+  }
+
+  /** Stays Idle, for a reason that the operator sees. */
+  leaveIdle(reason: string): void {
+    this.#stopped = true;
+    this.lastError = reason;
   }
 
   start(): void {
@@ -145,8 +156,8 @@ export class Peer {
       holdTimeSeconds: () => this.config.holdTimeSeconds,
       connectRetryMs: () => this.#jitter(this.config.connectRetrySeconds * 1000),
       connect: () => {
-        const { peerAddress, localAddress } = this.config;
-        return this.#environment.transport.connect({ address: peerAddress, port: this.#port, localAddress });
+        const { peerAddress: address, peerPort: port = this.#port, localAddress } = this.config;
+        return this.#environment.transport.connect({ address, port, localAddress });
       },
       open: () => localOpen(this.local, this.config),
       judgeOpen: (session, open) => this.#judgeOpen(session, open),

@@ -37,6 +37,7 @@ export class Speaker {
   readonly #peers = new Map<string, Peer>();
   /** By the number that paths carry; 0 is this speaker itself. */
   readonly #byNumber: (Peer | undefined)[] = [undefined];
+  readonly #keys = new Map<Peer, string>();
   readonly #advertisers = new Map<Peer, Advertiser>();
   readonly #facts: PeerFacts;
   #config: SpeakerConfig | undefined;
@@ -71,15 +72,20 @@ export class Speaker {
     const local: LocalIdentity = { asNumber: config.localAs, identifier: identifierOf(config.routerId) };
     const everyone = !before || sessionKey(before) !== sessionKey(config);
     const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
+    // Of peers with one address only the first can be told apart by its connections.
+    const owners = new Map([...config.peers].reverse().map((peer) => [peer.peerAddress, peer.name]));
+    const ownerOf = (peer: PeerConfig) => owners.get(peer.peerAddress) ?? peer.name;
     for (const [name, peer] of [...this.#peers]) {
       const next = wanted.get(name);
       if (!next) this.#removePeer(peer, ceaseErrors.peerDeconfigured);
-      else if (everyone || peerKey(peer.config) !== peerKey(next)) {
+      else if (everyone || this.#keys.get(peer) !== peerKey(next, ownerOf(next))) {
         this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
       } else this.#changePolicy(peer, next);
     }
     this.#originate(config.originate);
-    for (const peer of config.peers) if (!this.#peers.has(peer.name)) this.#addPeer(peer, local, config.listenPort);
+    for (const peer of config.peers) {
+      if (!this.#peers.has(peer.name)) this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
+    }
     this.#schedule();
     this.#environment.onChange();
   }
@@ -88,7 +94,7 @@ export class Speaker {
   accept(connection: Connection): void {
     const remote = parseAddress(connection.remoteAddress);
     for (const peer of this.#peers.values()) {
-      if (!remote || !addressesEqual(peer.address, remote)) continue;
+      if (!remote || !addressesEqual(peer.address, remote) || peer.disabled) continue;
       peer.accept(connection);
       return;
     }
@@ -174,19 +180,22 @@ export class Speaker {
     return views;
   }
 
-  #addPeer(config: PeerConfig, local: LocalIdentity, port: number): void {
+  #addPeer(config: PeerConfig, owner: string, local: LocalIdentity, port: number): void {
     // Numbers of peers that are gone are given out again, so that arrays by number stay small.
     let number = 1;
     while (this.#byNumber[number]) number++;
     const peer = new Peer(config, local, number, port, this.#environment, this.#listener);
     this.#byNumber[number] = peer;
     this.#peers.set(config.name, peer);
-    peer.start();
+    this.#keys.set(peer, peerKey(config, owner));
+    if (owner === config.name) peer.start();
+    else peer.leaveIdle(`peer ${owner} has the address ${config.peerAddress} too`);
   }
 
   #removePeer(peer: Peer, subcode: number): void {
     peer.stop(subcode);
     this.#peers.delete(peer.config.name);
+    this.#keys.delete(peer);
     this.#byNumber[peer.number] = undefined;
   }
 
@@ -342,7 +351,7 @@ function sessionKey({ localAs, routerId, listenPort }: SpeakerConfig): string {
   return JSON.stringify([localAs, routerId, listenPort]);
 }
 
-/** What one session depends on: all but the policy. */
-function peerKey({ importAction: _, exportAction: __, ...session }: PeerConfig): string {
-  return JSON.stringify(session);
+/** What one session depends on: all but the policy; and which peer has its address. */
+function peerKey({ importAction: _, exportAction: __, ...session }: PeerConfig, owner: string): string {
+  return JSON.stringify([session, owner]);
 }

@@ -1,8 +1,8 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ChildProcess } from 'node:child_process';
 import type { PeerStatus, RouteView } from '../../libs/bgp-speaker/index.ts';
 import type { Netns } from '../support/netns.ts';
 
@@ -41,10 +41,12 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     });
     return ending.exitCode;
   };
+  /** Sends one request; the first status line is the greeting of the connection. */
   const request = (message: object) =>
     new Promise<{ type: string; rows?: unknown; message?: string }>((resolve, reject) => {
       const socket: Socket = connectSocket(socketPath);
       let text = '';
+      let greeted = false;
       socket.once('error', reject);
       socket.once('close', () => reject(new Error(`closed; log: ${output}`)));
       socket.write(`${JSON.stringify(message)}\n`);
@@ -54,7 +56,10 @@ export function createSpeaker(netns: Netns): TestSpeaker {
         text = lines.pop() ?? '';
         for (const line of lines) {
           const reply = JSON.parse(line);
-          if (reply.type === 'status') continue;
+          if (reply.type === 'status' && !greeted) {
+            greeted = true;
+            continue;
+          }
           socket.removeAllListeners('close');
           socket.destroy();
           if (reply.type === 'error') reject(new Error(reply.message));
