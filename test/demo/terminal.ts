@@ -19,12 +19,16 @@ export interface Terminal {
 export const terminal: Terminal = {
   heading: (number, title) => print(`\n${colors.bold(`${number}  ${title}`)}`),
   passed: (text, ms) => print(`   ${colors.green('✓')} ${cut(text, ms === undefined ? 5 : 15)}${duration(ms)}`),
-  failed: (text) => print(`   ${colors.red('✗')} ${text}`),
+  failed: (text) => print(`   ${colors.red('✗')} ${wrap(text, width - 5).join('\n     ')}`),
   note: (text) => print(`     ${colors.dim(cut(text, 5))}`),
   command(line, output = '', lines = 12) {
     print(`   ${colors.cyan('$')} ${cut(line, 5)}`);
-    const shown = output.trimEnd().split('\n');
-    for (const each of shown.slice(0, lines)) if (each.trim() !== '') print(`     ${colors.dim(cut(each, 5))}`);
+    const shown = output
+      .trimEnd()
+      .split('\n')
+      .filter((each) => each.trim() !== '')
+      .flatMap((each) => wrap(each.replaceAll('\t', '    '), width - 5));
+    for (const each of shown.slice(0, lines)) print(`     ${colors.dim(each)}`);
     if (shown.length > lines) print(colors.dim(`     … ${shown.length - lines} more lines`));
   },
   table(head, rows) {
@@ -41,6 +45,14 @@ function print(line: string): void {
 function cut(text: string, indent: number): string {
   const room = width - indent;
   return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+}
+
+/** Breaks a long line at its spaces; what follows is indented a little more. */
+function wrap(line: string, room: number): string[] {
+  if (line.length <= room) return [line];
+  const space = line.lastIndexOf(' ', room);
+  const at = space > room / 2 ? space : room;
+  return [line.slice(0, at), ...wrap(`  ${line.slice(at).trimStart()}`, room)];
 }
 
 function duration(ms?: number): string {

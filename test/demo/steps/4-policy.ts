@@ -24,7 +24,7 @@ export async function decide(context: Context): Promise<void> {
     context,
     different.length === 0 && allowed > 0 && allowed < flows.length,
     `${flows.length} flows: the kernel and \`policy explain\` agree (${allowed} allowed)`,
-    different.join('; '),
+    `they differ on ${different.length}: ${different.slice(0, 5).join('; ')}`,
   );
   figures.push([`kernel verdict = explained verdict`, `${flows.length} of ${flows.length} flows`]);
 
@@ -76,8 +76,8 @@ async function explainedVerdicts(context: Context, flows: readonly DemoFlow[]): 
     input: JSON.stringify(questions),
   });
   if (stdout === '') throw new StepFailed(`caracalctl policy explain gave no answer: ${stderr}`);
-  const answers = JSON.parse(stdout) as Array<{ verdict: string }>;
-  return answers.map((answer) => answer.verdict);
+  const answers = JSON.parse(stdout) as Array<{ allowed: boolean }>;
+  return answers.map((answer) => (answer.allowed ? 'Allow' : 'Deny'));
 }
 
 /** ops/batch becomes a monitor and may ask shop/db for its metrics; then it is one no more. */
