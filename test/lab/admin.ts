@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminService, createHubTransport } from '@caracal/protocol';
-import { type Client, createClient } from '@connectrpc/connect';
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { credentials } from './pki.ts';
 import type { Topology } from './topology.ts';
 
@@ -56,13 +56,22 @@ export async function waitForRevision(topology: Topology, revision: bigint, sign
   });
 }
 
-/** Merges labels into a pod; an empty value removes the label. */
+/** Merges labels into a pod; an empty value removes the label. A pod that has just started is reported a moment later: it is waited for. */
 export async function labelPod(
   topology: Topology,
   pod: { readonly namespace: string; readonly name: string },
   labels: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await withAdmin(topology, (admin) =>
-    admin.label({ key: { kind: 'Pod', namespace: pod.namespace, name: pod.name }, labels }),
-  );
+  const key = { kind: 'Pod', namespace: pod.namespace, name: pod.name };
+  await withAdmin(topology, async (admin) => {
+    for (const deadline = Date.now() + 5000; ; await sleep(20)) {
+      try {
+        await admin.label({ key, labels });
+        return;
+      } catch (error) {
+        const unknown = error instanceof ConnectError && error.code === Code.NotFound;
+        if (!unknown || Date.now() > deadline) throw error;
+      }
+    }
+  });
 }

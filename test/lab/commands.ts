@@ -3,10 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 /** Where commands are looked up: after `su` without a login, root's PATH lacks the folders of `ip` and `bird`. */
-export const searchPath = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+const searchPath = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+
+/** For our own programs: Node.js keeps what it compiled from their sources, which halves the time that they take to start. */
+const nodeEnv = { NODE_COMPILE_CACHE: '/var/cache/caracal/node' };
+
+/** The environment that every process of a lab gets. */
+export const baseEnv = { PATH: searchPath, HOME: '/root', LANG: 'C.UTF-8', NO_COLOR: '1', ...nodeEnv };
 
 /** Runs a command to its end; rejects, with its standard error, when it fails. */
-export const run = execa({ env: { PATH: searchPath } });
+export const run = execa({ env: { PATH: searchPath, ...nodeEnv } });
 
 /** A program of this repository: `node FILE`, with the Node.js that runs us. */
 export const app = (name: 'agent' | 'bgp' | 'ctl' | 'hub'): string[] => [

@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { applyResources, labelPod } from './admin.ts';
 import { birdc, startBird, stopBird } from './bird.ts';
-import { app, run, searchPath } from './commands.ts';
+import { app, baseEnv, run } from './commands.ts';
 import { openDatabase } from './database.ts';
 import { killHub, startHub, stopHub } from './hub.ts';
 import { inNetns } from './namespaces.ts';
@@ -116,7 +116,7 @@ export function createLab(topology: Topology): Lab {
       finish(...inNetns(await placeNetns(topology, place), command, args), options),
     spawn: async (place, command, args, options = {}) => {
       const [file, words] = inNetns(await placeNetns(topology, place), command, args);
-      return spawn(file, words, { ...options, env: { ...process.env, PATH: searchPath, ...options.env } });
+      return spawn(file, words, { ...options, env: { ...process.env, PATH: baseEnv.PATH, ...options.env } });
     },
     ctl: (args, options) => {
       const [command, ...words] = app('ctl');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { searchPath } from './commands.ts';
+import { baseEnv } from './commands.ts';
 import { downLab, type Lab, openLab, type UpOptions, upLab } from './index.ts';
 import { type Part, placeNetns } from './lab.ts';
 import { inNetns } from './namespaces.ts';
@@ -123,7 +123,7 @@ function labelList(text: string): Record<string, string> {
 /** Runs a command on our terminal. @returns its exit code, 128 + n after signal n as a shell says it */
 function runHere(file: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, PATH: searchPath } });
+    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, PATH: baseEnv.PATH } });
     // The terminal sends these to the command too: it decides.
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));

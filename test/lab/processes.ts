@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { searchPath } from './commands.ts';
+import { baseEnv } from './commands.ts';
 import { inNetns } from './namespaces.ts';
 import { listProcesses, type ProcessRecord, readProcess, removeProcess, writeProcess } from './state.ts';
 import { labFolder } from './topology.ts';
@@ -19,8 +19,6 @@ export interface ProcessSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const stopTimeoutMs = 10_000;
-
 export const logFile = (lab: string, name: string): string => join(labFolder(lab), 'logs', `${name}.log`);
 
 /** Starts a process that outlives this one; nothing happens when it runs already. */
@@ -33,7 +31,7 @@ export async function startProcess(spec: ProcessSpec): Promise<void> {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       cwd: '/',
-      env: { PATH: searchPath, HOME: '/root', LANG: 'C.UTF-8', NO_COLOR: '1', ...spec.env },
+      env: { ...baseEnv, ...spec.env },
     });
     await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     child.unref();
@@ -52,15 +50,21 @@ export async function isRunning(lab: string, name: string): Promise<boolean> {
 }
 
 /**
- * Ends a recorded process and waits until it is gone: `SIGTERM`, and `SIGKILL` after ten seconds, or `SIGKILL` at once.
+ * Ends a recorded process and waits until it is gone: `SIGTERM`, and `SIGKILL` when it is still there after `graceMs`, or
+ * `SIGKILL` at once.
  * @returns false when it did not run
  */
-export async function endProcess(lab: string, name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<boolean> {
+export async function endProcess(
+  lab: string,
+  name: string,
+  signal: 'SIGTERM' | 'SIGKILL',
+  graceMs = 10_000,
+): Promise<boolean> {
   const record = await readProcess(lab, name);
   const alive = record !== undefined && (await isAlive(record));
   if (alive) {
     send(record.pid, signal);
-    for (const deadline = Date.now() + stopTimeoutMs; await isAlive(record); await sleep(5)) {
+    for (const deadline = Date.now() + graceMs; await isAlive(record); await sleep(5)) {
       if (Date.now() > deadline) send(record.pid, 'SIGKILL');
     }
   }
@@ -68,9 +72,9 @@ export async function endProcess(lab: string, name: string, signal: 'SIGTERM' | 
   return alive;
 }
 
-/** Ends all recorded processes with SIGKILL. */
-export async function killAll(lab: string): Promise<void> {
-  await Promise.all((await listProcesses(lab)).map((name) => endProcess(lab, name, 'SIGKILL')));
+/** Ends all recorded processes, for good: they get a second for an orderly end. */
+export async function endAll(lab: string): Promise<void> {
+  await Promise.all((await listProcesses(lab)).map((name) => endProcess(lab, name, 'SIGTERM', 1000)));
 }
 
 /**

@@ -11,7 +11,7 @@ import { withLabLock } from './lock.ts';
 import { createNetwork, killInside, refuseForeign, removeNetns } from './namespaces.ts';
 import { prepareNode, startNodeProcess } from './nodes.ts';
 import { createPki } from './pki.ts';
-import { killAll, waitUntilReady } from './processes.ts';
+import { endAll, waitUntilReady } from './processes.ts';
 import { defaultResources } from './resources.ts';
 import { createState, listPods, readLab, removeState } from './state.ts';
 import {
@@ -153,7 +153,8 @@ function waitForSessions(topology: Topology, signal?: AbortSignal): Promise<void
 async function removeLab(topology: Topology): Promise<void> {
   const pods = await listPods(topology.name);
   const namespaces = [...infrastructureNetns(topology), ...pods.map((pod) => pod.netns)];
-  await Promise.all([killAll(topology.name), killDatabase(topology)]);
+  await endAll(topology.name);
+  await killDatabase(topology);
   await killInside(namespaces);
   await removeNetns(namespaces);
   await removeState(topology.name);
