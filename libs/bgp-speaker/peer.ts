@@ -122,10 +122,13 @@ export class Peer {
       waiting.adopt(connection);
       return;
     }
-    if (this.#stopped || this.established || this.#sessions.length === 0) {
+    if (this.#stopped || this.established) {
       refuse(connection);
       return;
     }
+    // Between two attempts a connection of the peer ends the wait: two speakers that both refuse in Idle (RFC 4271
+    // section 8.2.2) and wait equally long would never meet.
+    this.#idleTimer?.cancel();
     // A third connection takes the place of an earlier incoming one, whose other end has probably gone.
     const earlier = this.#sessions.find((session) => !session.outgoing && session.state === 'OpenSent');
     earlier?.dumpForCollision();
