@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openLab, upLab } from '@caracal/lab';
 import { benchCni, formatCniBench } from './cni.ts';
+import { formatPolicyBench, run as benchPolicy } from './policy.ts';
 
 /**
  * `npm run bench -- NAME [--json]`: the table on standard output (`--json`: the figures as one object), progress on
@@ -32,7 +33,10 @@ const { positionals, values } = parseArgs({
 });
 if (positionals[0] === 'cni' && positionals.length === 1) {
   await cni(values.lab, Number(values.pods), values.json);
+} else if (positionals[0] === 'policy' && positionals.length === 1) {
+  const result = benchPolicy({ onProgress: progress });
+  console.log(values.json ? JSON.stringify(result) : formatPolicyBench(result));
 } else {
-  console.error('usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]');
+  console.error('usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy [--json]');
   process.exitCode = 2;
 }
