@@ -18,7 +18,7 @@ import { labelSelectorMisses, selectorMisses } from './labels.ts';
 import type { Miss, PolicyReference } from './types.ts';
 
 /** A rule, with the conditions that a packet does not meet (none: it matches). */
-export interface RuleReading {
+interface RuleReading {
   readonly action: Action;
   readonly misses: (packet: Packet) => readonly Miss[];
 }

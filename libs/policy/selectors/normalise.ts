@@ -83,7 +83,7 @@ export function parentSelector(selector: Selector, parent: 'namespace' | 'servic
 }
 
 /** Whether `global()` occurs anywhere in the selector. */
-export function mentionsGlobal(selector: Selector): boolean {
+function mentionsGlobal(selector: Selector): boolean {
   if (selector.op === 'and' || selector.op === 'or') return selector.of.some(mentionsGlobal);
   return selector.op === 'not' ? mentionsGlobal(selector.of) : selector.op === 'global';
 }

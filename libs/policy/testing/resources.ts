@@ -2,7 +2,7 @@ import { type AnyResource, parseResource } from '@caracal/api';
 import type { NamedPort, Pod } from '../updates.ts';
 
 /** A resource as the hub would store it; throws on one that it would refuse. */
-export function resource(document: unknown): AnyResource {
+function resource(document: unknown): AnyResource {
   const parsed = parseResource(document);
   if (parsed.ok) return parsed.resource;
   throw new Error(`not valid: ${JSON.stringify(parsed.problems)}`);
