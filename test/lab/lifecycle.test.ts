@@ -126,6 +126,9 @@ describe('failures', () => {
     expect(before).toContain('/26');
     await lab.bgp('n1').kill();
     expect(await routes()).toBe(before);
+    // The agent does not need it for pods.
+    await lab.pod.add({ node: 'n1', name: 'near' });
+    await lab.pod.remove('near');
     await lab.bgp('n1').start();
     await eventually('BIRD has its session with n1 again', async () => {
       return /^n1\s.*Established/m.test(await lab.birdc('show protocols'));

@@ -77,9 +77,11 @@ export function linkToSpeaker({ socketPath, logger, onStatus }: BgpLinkOptions):
       logger.info({ socket: socketPath }, 'connected to caracal-bgp');
       send();
     });
-    createInterface({ input: attempt }).on('line', receive);
-    // The reason comes again with 'close', which is where everything is decided.
+    // The reason comes again with 'close', which is where everything is decided; readline passes the socket's errors on.
     attempt.on('error', () => {});
+    createInterface({ input: attempt })
+      .on('line', receive)
+      .on('error', () => {});
     attempt.on('close', () => {
       if (connected) {
         logger.warn({ socket: socketPath }, 'caracal-bgp is away: its routes stay, its status is unknown');
