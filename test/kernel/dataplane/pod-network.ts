@@ -20,6 +20,8 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
+const hostMac = 'ee:ee:ee:ee:ee:ee';
+
 /** The node is 192.0.2.1, the host outside 192.0.2.2 with a route to 10.65.0.0/16 by the node. */
 export async function createTestNode(): Promise<TestNode> {
   const made: Netns[] = [];
@@ -43,13 +45,13 @@ export async function createTestNode(): Promise<TestNode> {
     outside: { netns: out, address: '192.0.2.2', probe: startProber(out) },
     async addPod(address, interfaceName, extraAddresses = []) {
       const pod = await make('pod');
-      await connect({ netns, interface: interfaceName }, { netns: pod, interface: 'eth0' });
-      await netns.run('sysctl', ['-qw', `net.ipv4.conf.${interfaceName}.proxy_arp=1`]);
+      await connect({ netns, interface: interfaceName, mac: hostMac }, { netns: pod, interface: 'eth0' });
       for (const own of [address, ...extraAddresses]) {
         await pod.run('ip', ['address', 'add', `${own}/32`, 'dev', 'eth0']);
         await netns.run('ip', ['route', 'add', `${own}/32`, 'dev', interfaceName]);
       }
       await pod.run('ip', ['route', 'add', '169.254.1.1', 'dev', 'eth0', 'scope', 'link']);
+      await pod.run('ip', ['neighbour', 'add', '169.254.1.1', 'lladdr', hostMac, 'dev', 'eth0', 'nud', 'permanent']);
       await pod.run('ip', ['route', 'add', 'default', 'via', '169.254.1.1', 'src', address]);
       return { netns: pod, interfaceName, address, probe: startProber(pod) };
     },

@@ -13,6 +13,7 @@ interface Command {
   readonly port: number;
   readonly address?: string;
   readonly source?: string;
+  readonly sourcePort?: number;
   readonly timeoutMs?: number;
 }
 
@@ -35,10 +36,10 @@ function listen({ protocol, port }: Command): Promise<boolean> {
 }
 
 /** Whether an echo came back in time. */
-function probe({ protocol, port, address, source, timeoutMs = 400 }: Command): Promise<boolean> {
+function probe({ protocol, port, address, source, sourcePort, timeoutMs = 400 }: Command): Promise<boolean> {
   return new Promise((resolve) => {
     if (protocol === 'tcp') {
-      const socket = connect({ host: address, port, localAddress: source });
+      const socket = connect({ host: address, port, localAddress: source, localPort: sourcePort });
       const end = (passed: boolean) => {
         clearTimeout(timer);
         socket.destroy();
@@ -58,7 +59,7 @@ function probe({ protocol, port, address, source, timeoutMs = 400 }: Command): P
       const timer = setTimeout(() => end(false), timeoutMs);
       socket.on('error', () => {});
       socket.on('message', () => end(true));
-      socket.bind(0, source, () => socket.send('?', port, address));
+      socket.bind(sourcePort ?? 0, source, () => socket.send('?', port, address));
     }
   });
 }

@@ -3,7 +3,13 @@ import type { Netns } from '../../support/netns.ts';
 
 /** A flow to try from a namespace. ICMP is an echo request. */
 export type Flow =
-  | { readonly protocol: 'tcp' | 'udp'; readonly to: string; readonly port: number; readonly from?: string }
+  | {
+      readonly protocol: 'tcp' | 'udp';
+      readonly to: string;
+      readonly port: number;
+      readonly from?: string;
+      readonly fromPort?: number;
+    }
   | { readonly protocol: 'icmp'; readonly to: string; readonly from?: string };
 
 /** Sends and answers probes in one namespace; ends with the namespace. */
@@ -50,8 +56,8 @@ export function startProber(netns: Netns): Prober {
         const args = ['-c', '1', '-W', String(timeoutMs / 1000), '-n', ...source, flow.to];
         return (await netns.try('ping', args)).code === 0;
       }
-      const { protocol, port, to, from } = flow;
-      return ask({ op: 'probe', protocol, port, address: to, source: from, timeoutMs });
+      const { protocol, port, to, from, fromPort } = flow;
+      return ask({ op: 'probe', protocol, port, address: to, source: from, sourcePort: fromPort, timeoutMs });
     },
   };
 }
