@@ -169,15 +169,16 @@ class Graph implements Compiler {
 
   /** Moves a carrier's addresses to the identity that it has now. */
   #place(carrier: CarrierNode): void {
-    const { source } = carrier;
-    const before = source.identity;
+    const before = carrier.identity;
     const { identity, members, ports } = this.#carriers.placement(carrier);
-    if (before !== identity || source.members !== members || source.ports !== ports) {
-      if (before) this.#sets.withdraw(before, source);
+    if (before !== identity || carrier.members !== members || carrier.ports !== ports) {
+      if (before) this.#sets.withdraw(before, carrier);
       if (before && before !== identity) this.#leave(before, carrier);
-      Object.assign(source, { identity, members, ports });
+      carrier.identity = identity;
+      carrier.members = members;
+      carrier.ports = ports;
       if (identity && before !== identity) this.#join(identity, carrier);
-      if (identity) this.#sets.contribute(identity, source);
+      if (identity) this.#sets.contribute(identity, carrier);
     }
     if (carrier.kind !== 'local') return;
     if (carrier.removed) this.#endpoints.delete(carrier);
@@ -189,14 +190,14 @@ class Graph implements Compiler {
       this.#identities.carry(identity);
       this.#sets.carry(identity);
     }
-    identity.sources.add(carrier.source);
+    identity.sources.add(carrier);
     if (carrier.kind !== 'local') return;
     identity.locals.add(carrier);
     if (identity.locals.size === 1) this.#policies.select(identity);
   }
 
   #leave(identity: Identity, carrier: CarrierNode): void {
-    identity.sources.delete(carrier.source);
+    identity.sources.delete(carrier);
     if (carrier.kind === 'local') {
       identity.locals.delete(carrier);
       if (identity.locals.size === 0) this.#policies.deselect(identity);

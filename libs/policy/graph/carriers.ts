@@ -61,9 +61,9 @@ export class CarrierTable {
     if (previous) this.#removeCarrier(previous);
     const node: EndpointNode = {
       kind: 'endpoint',
-      source: emptySource(),
+      ...unplaced,
       uid: endpoint.podUid,
-      members: this.#addresses(endpoint.addresses),
+      addresses: this.#addresses(endpoint.addresses),
       removed: false,
     };
     this.#endpoints.set(key, node);
@@ -84,10 +84,10 @@ export class CarrierTable {
       kind: 'local',
       id: endpoint.id,
       interfaceName: endpoint.interfaceName,
-      source: emptySource(),
+      ...unplaced,
       pod: this.#podNode(endpoint.pod),
       uid: endpoint.pod.uid,
-      members: this.#addresses(endpoint.addresses),
+      addresses: this.#addresses(endpoint.addresses),
       removed: false,
     };
     this.#locals.set(endpoint.id, node);
@@ -108,9 +108,9 @@ export class CarrierTable {
     const nets = spec.nets.flatMap((net) => canonicalCidr(net, this.#family) ?? []);
     const node: NetworkSetNode = {
       kind: 'networkSet',
-      source: emptySource(),
-      identity: this.#identities.acquire('networkSet', namespace, '', labels),
-      members: [...new Set(nets.flatMap((net) => setMembers(net, this.#family)))],
+      ...unplaced,
+      own: this.#identities.acquire('networkSet', namespace, '', labels),
+      addresses: [...new Set(nets.flatMap((net) => setMembers(net, this.#family)))],
       removed: false,
     };
     this.#networkSets.set(`${namespace}/${name}`, node);
@@ -122,7 +122,7 @@ export class CarrierTable {
     const node = this.#networkSets.get(key);
     if (!node) return;
     this.#networkSets.delete(key);
-    this.#identities.release(node.identity);
+    this.#identities.release(node.own);
     node.removed = true;
     this.#dirty.add(node);
   }
@@ -136,9 +136,9 @@ export class CarrierTable {
 
   placement(node: CarrierNode): Placement {
     if (node.removed) return { identity: undefined, members: noMembers, ports: noPorts };
-    if (node.kind === 'networkSet') return { identity: node.identity, members: node.members, ports: noPorts };
+    if (node.kind === 'networkSet') return { identity: node.own, members: node.addresses, ports: noPorts };
     const pod = this.#podOf(node.uid) ?? (node.kind === 'local' ? node.pod : undefined);
-    return { identity: pod?.identity, members: node.members, ports: pod?.ports ?? noPorts };
+    return { identity: pod?.identity, members: node.addresses, ports: pod?.ports ?? noPorts };
   }
 
   /** The feed's pod of a uid; of several, which no cluster has, always the same one. */
@@ -178,9 +178,7 @@ export class CarrierTable {
   }
 }
 
-function emptySource(): Source {
-  return { identity: undefined, members: noMembers, ports: noPorts };
-}
+const unplaced: Source = { identity: undefined, members: noMembers, ports: noPorts };
 
 function endpointKey(endpoint: EndpointKey): string {
   return `${endpoint.node}/${endpoint.containerId}/${endpoint.interface}`;

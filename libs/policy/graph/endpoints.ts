@@ -53,11 +53,11 @@ export class EndpointTable {
     return { endpoints, removedEndpoints };
   }
 
-  #render({ id, interfaceName, members, source: { identity } }: LocalNode): CompiledEndpoint {
+  #render({ id, interfaceName, addresses, identity }: LocalNode): CompiledEndpoint {
     return {
       id,
       interfaceName,
-      addresses: members,
+      addresses,
       ingress: identity ? this.#tiers.arrange(identity, 'ingress') : [],
       egress: identity ? this.#tiers.arrange(identity, 'egress') : [],
     };

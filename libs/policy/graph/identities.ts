@@ -9,6 +9,7 @@ import {
 } from '../selectors/subject.ts';
 import type { Labels } from '../updates.ts';
 import type { Identity, ParentNode } from './nodes.ts';
+import { SmallSet } from './small-set.ts';
 
 /** Looking at this many identities is cheaper than indexing another label. */
 const fewIdentities = 256;
@@ -41,10 +42,10 @@ export class IdentityTable {
         namespace: namespace ? this.#namespace(namespace) : undefined,
         serviceAccount: serviceAccount ? this.#serviceAccount(namespace, serviceAccount) : undefined,
         holders: 0,
-        sources: new Set(),
+        sources: new SmallSet(),
         sets: [],
-        locals: new Set(),
-        policies: new Set(),
+        locals: new SmallSet(),
+        policies: new SmallSet(),
       };
       this.#interned.set(key, identity);
     }

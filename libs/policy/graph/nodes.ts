@@ -4,6 +4,7 @@ import type { CompiledPolicy, PolicyId, SetDefinition } from '../model.ts';
 import type { Selecting } from '../selectors/selector-index.ts';
 import type { LabelledParent, Subject } from '../selectors/subject.ts';
 import type { NamedPort } from '../updates.ts';
+import type { SmallSet } from './small-set.ts';
 
 /** A namespace or service account, and the identities in it that some source carries. */
 export interface ParentNode extends LabelledParent {
@@ -23,15 +24,15 @@ export interface Identity extends Subject {
   /** Pods and network sets that hold it. */
   holders: number;
   /** What carries it now; matched against selectors as long as there is any. */
-  readonly sources: Set<Source>;
+  readonly sources: SmallSet<Source>;
   /** The sets that it belongs to. */
   sets: SetNode[];
   /** Endpoints of this node that carry it, and the policies that select them. */
-  readonly locals: Set<LocalNode>;
-  readonly policies: Set<PolicyNode>;
+  readonly locals: SmallSet<LocalNode>;
+  readonly policies: SmallSet<PolicyNode>;
 }
 
-/** Something with addresses: an endpoint, or a network set with its CIDRs. */
+/** Something with addresses, an endpoint or a network set with its CIDRs, as the sets count it now. */
 export interface Source {
   /** Undefined while nothing is known that could be selected. */
   identity: Identity | undefined;
@@ -60,7 +61,7 @@ export interface PolicyNode extends Selecting {
   readonly id: PolicyId;
   readonly source: PolicySource;
   /** Identities of local endpoints that it selects; compiled as long as there is any. */
-  readonly selected: Set<Identity>;
+  readonly selected: SmallSet<Identity>;
   compiled: { readonly policy: CompiledPolicy; readonly sets: readonly SetNode[] } | undefined;
 }
 
@@ -72,32 +73,30 @@ export interface PodNode {
 }
 
 /** An endpoint as its node reported it. */
-export interface EndpointNode {
+export interface EndpointNode extends Source {
   readonly kind: 'endpoint';
-  readonly source: Source;
   readonly uid: string;
-  readonly members: readonly string[];
+  readonly addresses: readonly string[];
   removed: boolean;
 }
 
 /** An endpoint of this node. */
-export interface LocalNode {
+export interface LocalNode extends Source {
   readonly kind: 'local';
   readonly id: string;
   readonly interfaceName: string;
-  readonly source: Source;
   /** The pod as ADD described it. */
   readonly pod: PodNode;
   readonly uid: string;
-  readonly members: readonly string[];
+  readonly addresses: readonly string[];
   removed: boolean;
 }
 
-export interface NetworkSetNode {
+export interface NetworkSetNode extends Source {
   readonly kind: 'networkSet';
-  readonly source: Source;
-  readonly identity: Identity;
-  readonly members: readonly string[];
+  /** The identity of its labels. */
+  readonly own: Identity;
+  readonly addresses: readonly string[];
   removed: boolean;
 }
 

@@ -4,13 +4,14 @@ import { convertPolicy } from '../conversion/caracal-policy.ts';
 import { convertKubernetesPolicy } from '../conversion/kubernetes-policy.ts';
 import { type PolicySource, reasonOf } from '../conversion/policy-source.ts';
 import type { CompiledPolicy, PolicyId } from '../model.ts';
-import { compileMatcher } from '../selectors/matcher.ts';
+import { lazyMatcher } from '../selectors/matcher.ts';
 import { requirementsOf } from '../selectors/requirement.ts';
 import { SelectorIndex } from '../selectors/selector-index.ts';
 import type { PolicyProblem } from '../updates.ts';
 import type { Identity, PolicyNode } from './nodes.ts';
 import { compileRules } from './rules.ts';
 import type { SetTable } from './sets.ts';
+import { SmallSet } from './small-set.ts';
 
 /** A policy as stored, before its selectors are read. */
 export type PolicyResource =
@@ -119,9 +120,9 @@ export class PolicyTable {
   #create(id: PolicyId, resource: PolicyResource): PolicyNode | undefined {
     const source = this.#convert(id, resource);
     if (!source) return undefined;
-    const matcher = compileMatcher(source.selector);
+    const matcher = lazyMatcher(source.selector);
     const requirements = requirementsOf(source.selector);
-    return { id, source, matcher, requirements, selected: new Set(), compiled: undefined };
+    return { id, source, matcher, requirements, selected: new SmallSet(), compiled: undefined };
   }
 
   #convert(id: PolicyId, resource: PolicyResource): PolicySource | undefined {

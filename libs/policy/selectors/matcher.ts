@@ -4,6 +4,15 @@ import { labelReader, type Subject } from './subject.ts';
 /** Whether a selector holds for a subject. */
 export type Matcher = (subject: Subject) => boolean;
 
+/** A matcher that is compiled when it is first asked: of many policies, few are ever held against a subject. */
+export function lazyMatcher(selector: Selector): Matcher {
+  let matcher: Matcher | undefined;
+  return (subject) => {
+    matcher ??= compileMatcher(selector);
+    return matcher(subject);
+  };
+}
+
 /** Turns a selector into a function, so that evaluation walks no tree and looks up no operator. */
 export function compileMatcher(selector: Selector): Matcher {
   switch (selector.op) {
