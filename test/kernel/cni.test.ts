@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { installCni } from '@caracal/cni';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -228,14 +229,17 @@ test('a spooled DEL that fails stays, is tried before the next ADD, and a damage
   expect(readdirSync(spoolDirectory)).toEqual(['0-damaged.del.damaged']);
 });
 
-test('an executable that is killed cancels its ADD', async () => {
+test('an executable that is killed cancels its ADD, and closing waits until all is taken back', async () => {
   await start();
   const begun = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
+  let takenBack = false;
   pods.add = async (_request, signal) => {
     begun.resolve();
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     cancelled.resolve();
+    await sleep(100);
+    takenBack = true;
     return { ok: false, code: 11, message: 'cancelled' };
   };
   const { child, answer } = invoke({ CNI_COMMAND: 'ADD' }, configuration);
@@ -243,6 +247,8 @@ test('an executable that is killed cancels its ADD', async () => {
   child.kill('SIGKILL');
   await cancelled.promise;
   expect((await answer).code).toBeNull();
+  await server?.close();
+  expect(takenBack).toBe(true);
 });
 
 test('an agent that goes away in the middle: ADD fails, DEL is spooled', async () => {

@@ -68,6 +68,7 @@ test('the name of the host end is fixed, valid and 15 characters long', () => {
 test('two wired pods reach each other, the host reaches them, and IPv6 is off', async () => {
   expect(await wiring.prepareHost()).toEqual({ ok: true });
   for (const pod of [0, 1]) {
+    await pods[pod].run('ip', ['link', 'set', 'lo', 'down']);
     const wired = await wiring.wire(request(pod, { mtu: 1400 }));
     expect(wired).toMatchObject({ ok: true, hostMac: 'ee:ee:ee:ee:ee:ee', gateway: '169.254.1.1', mtu: 1400 });
     expect(await pods[pod].run('ip', ['-br', 'link', 'show', 'eth0'])).toMatch(/ UP /);
@@ -117,14 +118,18 @@ test('unwiring removes both ends and the route, and may be repeated', async () =
 
 test('calls for one interface follow each other', async () => {
   const name = request(0).hostInterface;
+  // Deletions that keep the kernel busy, so that the next ones have to wait.
+  const busy = [0, 1, 2].map((i) => `busy${i}`);
+  for (const other of busy) await host.run('ip', ['link', 'add', other, 'type', 'veth', 'peer', `${other}p`]);
   const answers = await Promise.all([
     wiring.wire(request(0)),
+    ...busy.map((other) => wiring.unwire(other)),
     wiring.unwire(name),
     wiring.wire(request(0)),
     wiring.unwire(name),
     wiring.wire(request(0)),
   ]);
-  expect(answers.map((answer) => answer.ok)).toEqual([true, true, true, true, true]);
+  expect(answers.filter((answer) => !answer.ok)).toEqual([]);
 });
 
 test('each failure has its reason and leaves nothing behind', async () => {
