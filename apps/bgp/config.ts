@@ -1,7 +1,7 @@
 import type { SpeakerConfig } from '@caracal/bgp-speaker';
 import { parseAddress, parsePrefix } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
-import { parseCommunity } from 'bgp-parser';
+import { parseCommunity, parseLargeCommunity } from 'bgp-parser';
 import { z } from 'zod';
 
 const address = z.string().refine((text) => parseAddress(text) !== undefined, 'is no IPv4 or IPv6 address');
@@ -9,11 +9,14 @@ const prefix = z
   .string()
   .refine((text) => parsePrefix(text) !== undefined, 'is no prefix such as 10.0.0.0/24 (no bits beyond its length)');
 const asNumber = z.int().min(1).max(0xffffffff);
-const action = z.enum(['Accept', 'Reject']);
+const oneAction = z.enum(['Accept', 'Reject']);
+const action = z.union([oneAction, z.strictObject({ ipv4Unicast: oneAction, ipv6Unicast: oneAction })]);
 const holdTime = z
   .int()
   .max(65535)
   .refine((seconds) => seconds === 0 || seconds >= 3, 'is neither 0 nor from 3 to 65535');
+
+const isCommunity = (text: string) => parseCommunity(text) !== undefined || parseLargeCommunity(text) !== undefined;
 
 const peer = z.strictObject({
   name: z.string().min(1),
@@ -43,7 +46,7 @@ const schema = z
         z.strictObject({
           prefix,
           communities: z
-            .array(z.string().refine((text) => parseCommunity(text) !== undefined, 'is no community such as 65001:100'))
+            .array(z.string().refine(isCommunity, 'is no community such as 65001:100 or 65001:1:2'))
             .optional(),
         }),
       )

@@ -5,17 +5,34 @@ import { defaultSocket } from './protocol.ts';
 import { run } from './run.ts';
 import { ask, formatTable } from './show.ts';
 
+interface RunFlags {
+  socket: string;
+  kernel: boolean;
+  state?: string;
+  config?: string;
+  routerId?: string;
+}
+
 const program = new Command('caracal-bgp').description('The BGP speaker of Caracal');
 
 program
   .command('run')
-  .description('speak BGP, configured over the control socket')
+  .description('speak BGP, configured over the control socket or by a file')
   .option('--socket <path>', 'control socket', defaultSocket)
-  .requiredOption('--state <file>', 'where the last configuration is kept')
+  .option('--state <file>', 'configured over the socket: where the last configuration is kept')
+  .option(
+    '--config <file>',
+    'configured by YAML resources (BGPConfiguration, BGPPeer, BGPFilter), read again on change',
+  )
+  .option('--router-id <address>', 'BGP Identifier, with --config')
   .option('--kernel', 'write best routes to the kernel', false)
-  .action(async (options: { socket: string; state: string; kernel: boolean }) => {
+  .action(async (options: RunFlags) => {
+    const { socket, kernel, state, config, routerId } = options;
+    if ((state === undefined) === (config === undefined)) throw new Error('use one of --state and --config');
+    const source = config === undefined ? { state: state ?? '' } : { config, routerId };
     const logger = pino({ name: 'caracal-bgp' });
-    const running = await run(options, logger);
+    const running = await run({ socket, kernel, source }, logger);
+    process.on('SIGHUP', () => running.reload());
     const stop = (signal: string) => {
       logger.info({ signal }, 'leaving');
       void running.stop().then(() => process.exit(0));

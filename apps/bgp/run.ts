@@ -2,6 +2,7 @@ import { Speaker, type SpeakerConfig } from '@caracal/bgp-speaker';
 import { openRouteSocket } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { parseConfig } from './config.ts';
+import { configurationFile } from './configuration-file.ts';
 import { type ControlServer, startControlServer } from './control-server.ts';
 import { KernelRoutes } from './kernel-routes.ts';
 import { localAddresses } from './local-addresses.ts';
@@ -11,7 +12,8 @@ import { createTcp } from './tcp.ts';
 
 export interface RunOptions {
   readonly socket: string;
-  readonly state: string;
+  /** Fed over the socket, with the last configuration kept in a file; or fed by a YAML file of resources. */
+  readonly source: { readonly state: string } | { readonly config: string; readonly routerId?: string };
   /** Write best routes to the kernel. */
   readonly kernel: boolean;
 }
@@ -21,6 +23,8 @@ const staleRoutesMs = 120_000;
 const repairMs = 30_000;
 
 export interface Running {
+  /** Reads the configuration file again, if there is one. */
+  reload(): void;
   /** Leaves for good: a Cease to the peers, our routes out of the kernel. */
   stop(): Promise<void>;
 }
@@ -71,13 +75,16 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
   };
 
-  const state = openStateFile(options.state);
-  const stored = state.read();
-  if (stored && 'message' in stored) logger.error(stored, 'the stored configuration cannot be used');
-  else if (stored) apply(stored);
-
+  const state = 'state' in options.source ? openStateFile(options.source.state) : undefined;
+  const file = 'config' in options.source ? configurationFile(options.source.config, options.source) : undefined;
+  const reload = () => {
+    const read = file?.read();
+    if (read?.ok) apply(read.config);
+    else if (read) logger.error({ problem: read.message }, 'the configuration file is wrong; what runs goes on');
+  };
   const handle = (request: Request): Reply => {
     if (request.type === 'show') return show(speaker, request);
+    if (!state) return { type: 'error', message: 'this caracal-bgp is configured by a file' };
     const parsed = parseConfig(request.config);
     if (!parsed.ok) {
       logger.error({ problem: parsed.message }, 'refused a configuration');
@@ -87,14 +94,24 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     apply(parsed.config);
     return { type: 'status', peers: speaker.status() };
   };
+
+  // What may keep it from starting comes before the first session.
+  const first = file?.read();
+  if (first && !first.ok) throw new Error(first.message);
   control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
+  const stored = first?.ok ? first.config : state?.read();
+  if (stored && 'message' in stored) logger.error(stored, 'the stored configuration cannot be used');
+  else if (stored) apply(stored);
+  const watcher = file?.watch(reload);
 
   const staleTimer = setTimeout(sweep, staleRoutesMs);
   const repairTimer = setInterval(() => kernel?.repair(), repairMs);
   logger.info({ socket: options.socket, kernel: options.kernel }, 'ready');
 
   return {
+    reload,
     stop: async () => {
+      watcher?.close();
       clearTimeout(staleTimer);
       clearInterval(repairTimer);
       control?.close();

@@ -40,7 +40,7 @@ export type Capability =
   | UnknownCapability;
 
 /** A capability without a row, or one whose value is not what its row asks for: carried as it came. */
-export interface UnknownCapability {
+interface UnknownCapability {
   readonly name: 'unknown';
   readonly code: number;
   readonly value: Uint8Array;

@@ -1,5 +1,5 @@
 export * from './attributes/as-path.ts';
-export { formatCommunity, parseCommunity } from './attributes/communities.ts';
+export { parseCommunity, parseLargeCommunity } from './attributes/communities.ts';
 export { decodeAttributes, encodeAttribute, encodeAttributes, formatAttributes } from './attributes/list.ts';
 export type * from './attributes/value.ts';
 export { readU32 } from './bytes.ts';

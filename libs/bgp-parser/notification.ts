@@ -95,7 +95,7 @@ function formatData(code: number, subcode: number, data: Uint8Array): string {
 }
 
 /** The operator's message of a Cease (RFC 9003 section 2), or undefined when there is none or it is no UTF-8. */
-export function shutdownCommunication(subcode: number, data: Uint8Array): string | undefined {
+function shutdownCommunication(subcode: number, data: Uint8Array): string | undefined {
   if (subcode !== ceaseErrors.administrativeShutdown && subcode !== ceaseErrors.administrativeReset) return undefined;
   if (data.length < 2 || data[0] === 0 || data[0] + 1 > data.length) return undefined;
   try {

@@ -106,7 +106,7 @@ export class Advertiser {
     for (let taken = 0; taken < batchSize; taken++) {
       const route = out.pending.shift();
       if (route < 0) break;
-      if (rib.bestPath(route) < 0 || !this.#mayExport(rib, route)) {
+      if (rib.bestPath(route) < 0 || !this.#mayExport(family, rib, route)) {
         withdraw(route);
         continue;
       }
@@ -136,13 +136,13 @@ export class Advertiser {
     return [...withdrawals(family, withdrawn, context), ...announced];
   }
 
-  #mayExport(rib: LocRib, route: number): boolean {
+  #mayExport(family: RouteFamily, rib: LocRib, route: number): boolean {
     const sourcePeer = rib.bestPeer(route);
-    return mayExport(this.peer, this.#sourceOf(sourcePeer), sourcePeer);
+    return mayExport(this.peer, family, this.#sourceOf(sourcePeer), sourcePeer);
   }
 
   #export(family: RouteFamily, rib: LocRib, route: number): Exported | undefined {
-    if (!this.#mayExport(rib, route)) return undefined;
+    if (!this.#mayExport(family, rib, route)) return undefined;
     const number = rib.bestAttributes(route);
     const source = this.#sourceOf(rib.bestPeer(route));
     const { attributes } = this.#ribs;

@@ -1,7 +1,14 @@
 import type { RouteFamily } from 'bgp-parser';
 
-/** What a filterless policy does with every route. */
 export type PolicyAction = 'Accept' | 'Reject';
+
+/** What becomes of every route of a direction: one action, or one for each family. */
+export type Policy = PolicyAction | Readonly<Record<RouteFamily, PolicyAction>>;
+
+/** Whether the policy lets routes of the family through. */
+export function accepts(policy: Policy, family: RouteFamily): boolean {
+  return (typeof policy === 'string' ? policy : policy[family]) === 'Accept';
+}
 
 export interface PeerConfig {
   /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
@@ -20,13 +27,13 @@ export interface PeerConfig {
   /** Wait for the peer's connection, never start one. */
   readonly passive: boolean;
   readonly families: readonly RouteFamily[];
-  readonly importAction: PolicyAction;
-  readonly exportAction: PolicyAction;
+  readonly importAction: Policy;
+  readonly exportAction: Policy;
 }
 
 export interface OriginatedRoute {
   readonly prefix: string;
-  /** `65001:100`, or the name of a well-known community. */
+  /** `65001:100`, the name of a well-known community, or a large one: `65001:1:2`. */
   readonly communities?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-export type { KernelConfig, OriginatedRoute, PeerConfig, PolicyAction, SpeakerConfig } from './config.ts';
+export type { KernelConfig, OriginatedRoute, PeerConfig, Policy, PolicyAction, SpeakerConfig } from './config.ts';
 export type {
   Clock,
   Connection,

@@ -3,14 +3,16 @@ import {
   type AttributeFault,
   ceaseErrors,
   origins,
+  type PathAttributes,
   parseCommunity,
+  parseLargeCommunity,
   type RouteFamily,
   type RouteRefresh,
   routeFamilyOf,
   type Update,
 } from 'bgp-parser';
 import { Advertiser } from './advertiser.ts';
-import type { OriginatedRoute, PeerConfig, SpeakerConfig } from './config.ts';
+import { accepts, type OriginatedRoute, type PeerConfig, type SpeakerConfig } from './config.ts';
 import type { PeerFacts } from './decision/steps.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
@@ -42,7 +44,7 @@ export class Speaker {
   readonly #facts: PeerFacts;
   #config: SpeakerConfig | undefined;
   #scheduled = false;
-  #originated = new Map<string, string>();
+  #originated = new Map<string, OriginatedRoute>();
 
   constructor(environment: SpeakerEnvironment) {
     this.#environment = environment;
@@ -243,34 +245,46 @@ export class Speaker {
   #changePolicy(peer: Peer, next: PeerConfig): void {
     const before = peer.config;
     peer.config = next;
-    if (before.importAction !== next.importAction) {
-      for (const family of families) {
+    for (const family of families) {
+      const rejected = accepts(next.importAction, family) ? 0 : excluded.byPolicy;
+      if (accepts(before.importAction, family) !== accepts(next.importAction, family)) {
         const rib = this.#ribs.families[family];
         rib.forEach((route, first) => {
           for (let path = first; path >= 0; path = rib.paths.next[path]) {
             if (rib.paths.peer[path] !== peer.number) continue;
             const others = rib.paths.exclusion[path] & ~excluded.byPolicy;
-            rib.setExclusion(route, path, others | (next.importAction === 'Reject' ? excluded.byPolicy : 0));
+            rib.setExclusion(route, path, others | rejected);
           }
         });
       }
-    }
-    if (before.exportAction !== next.exportAction) {
-      for (const family of families) this.#advertisers.get(peer)?.enqueueAll(family);
+      if (accepts(before.exportAction, family) !== accepts(next.exportAction, family)) {
+        this.#advertisers.get(peer)?.enqueueAll(family);
+      }
     }
   }
 
   #originate(routes: readonly OriginatedRoute[]): void {
-    const wanted = new Map(routes.map((route) => [route.prefix, JSON.stringify(route.communities ?? [])]));
+    const wanted = new Map<string, OriginatedRoute>();
+    for (const route of routes) {
+      const prefix = parsePrefix(route.prefix);
+      // In canonical form: one prefix can be written in several ways.
+      if (prefix) wanted.set(formatPrefix(prefix), route);
+    }
     for (const text of this.#originated.keys()) {
       const prefix = parsePrefix(text);
       if (!wanted.has(text) && prefix) this.#ribOf(prefix.address.family).withdraw(localPeer, prefix);
     }
-    for (const { prefix: text, communities = [] } of routes) {
+    for (const [text, { communities = [] }] of wanted) {
       const prefix = parsePrefix(text);
-      if (!prefix || this.#originated.get(text) === wanted.get(text)) continue;
-      const values = communities.map(parseCommunity).filter((value) => value !== undefined);
-      const attributes = { origin: origins.igp, asPath: [], ...(values.length > 0 && { communities: values }) };
+      if (!prefix || sameCommunities(this.#originated.get(text), wanted.get(text))) continue;
+      const short = communities.map(parseCommunity).filter((value) => value !== undefined);
+      const large = communities.map(parseLargeCommunity).filter((value) => value !== undefined);
+      const attributes: PathAttributes = {
+        origin: origins.igp,
+        asPath: [],
+        ...(short.length > 0 && { communities: short }),
+        ...(large.length > 0 && { largeCommunities: large }),
+      };
       const number = this.#ribs.attributes.intern(attributes);
       this.#ribOf(prefix.address.family).announce(localPeer, prefix, number, 0);
     }
@@ -344,6 +358,11 @@ export class Speaker {
     for (const advertiser of this.#advertisers.values()) if (advertiser.holds(family, route)) return;
     rib.removeRoute(route);
   }
+}
+
+function sameCommunities(before: OriginatedRoute | undefined, after: OriginatedRoute | undefined): boolean {
+  const key = (route: OriginatedRoute) => JSON.stringify(route.communities ?? []);
+  return before !== undefined && after !== undefined && key(before) === key(after);
 }
 
 /** What all sessions depend on. */

@@ -36,7 +36,7 @@ export function applyUpdate(
   }
   const announce = (family: RouteFamily, list: readonly Nlri[], attributes: PathAttributes) => {
     if (list.length === 0 || !agreed(family)) return;
-    const exclusion = judgeImport(peer, attributes);
+    const exclusion = judgeImport(peer, family, attributes);
     // One use while the loop runs, and one for each path.
     const number = ribs.attributes.intern(attributes);
     for (const { prefix } of list) {

@@ -8,16 +8,20 @@ import type { Netns } from '../support/netns.ts';
 
 /** A caracal-bgp process in a network namespace, fed as the agent feeds it. */
 export interface TestSpeaker {
-  start(): Promise<void>;
+  /** Starts it; with arguments in place of the state file when there are any. */
+  start(...source: string[]): Promise<void>;
   configure(config: unknown): Promise<void>;
   peers(): Promise<PeerStatus[]>;
   routes(what: 'routes' | 'advertised' | 'received', peer?: string): Promise<RouteView[]>;
+  signal(signal: NodeJS.Signals): void;
   /** SIGKILL, as a crash would. */
   kill(): Promise<void>;
   /** SIGTERM; answers with the exit code. */
   terminate(): Promise<number | null>;
   /** Runs `caracal-bgp ARGS` against it. */
   cli(...args: string[]): Promise<string>;
+  /** Where the test may put files; removed in the end. */
+  readonly folder: string;
   /** What it has logged. */
   readonly output: string;
   remove(): Promise<void>;
@@ -69,12 +73,14 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     });
 
   return {
+    folder,
     get output() {
       return output;
     },
-    start: () =>
+    start: (...source) =>
       new Promise((resolve, reject) => {
-        const args = [main, 'run', '--socket', socketPath, '--state', join(folder, 'state.json'), '--kernel'];
+        const from = source.length > 0 ? source : ['--state', join(folder, 'state.json')];
+        const args = [main, 'run', '--socket', socketPath, '--kernel', ...from];
         const started = netns.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
         child = started;
         const onText = (chunk: Buffer) => {
@@ -92,6 +98,7 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     // The speaker's own types: the rows come from it.
     peers: async () => (await request({ type: 'show', what: 'peers' })).rows as PeerStatus[],
     routes: async (what, peer) => (await request({ type: 'show', what, peer })).rows as RouteView[],
+    signal: (signal) => void child?.kill(signal),
     kill: async () => {
       await end('SIGKILL');
     },

@@ -64,10 +64,12 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
     localAs: asNumberOf(node.name, inputs),
     routerId: address,
     listenPort: bgpConfiguration?.spec.listenPort ?? 179,
-    originate: inputs.blocks
-      .filter((block) => !inputs.pools.get(block.pool)?.spec.disableBGPExport)
-      .map((block) => ({ prefix: block.cidr }))
-      .sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+    originate: [
+      ...inputs.blocks
+        .filter((block) => !inputs.pools.get(block.pool)?.spec.disableBGPExport)
+        .map((block) => ({ prefix: block.cidr })),
+      ...(bgpConfiguration?.spec.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
+    ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     peers: [...configuredPeers(inputs, address), ...(mesh ? meshPeers(inputs, address) : [])].sort((a, b) =>
       a.name < b.name ? -1 : 1,
     ),

@@ -37,6 +37,15 @@ export const bgpConfigurationSpec = z
       )
       .default([])
       .meta({ description: 'Communities on announced prefixes.' }),
+    originate: z
+      .array(
+        z.strictObject({
+          cidr: strictCidr('Announced to every peer, whether or not there is a route to it.'),
+          communities: z.array(communityValue).optional(),
+        }),
+      )
+      .optional()
+      .meta({ description: "Prefixes that every node announces beside its blocks. Not among Calico's fields." }),
   })
   .superRefine((spec, context) => {
     const names = new Set(spec.communities.map((community) => community.name));

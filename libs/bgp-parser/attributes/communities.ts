@@ -38,6 +38,14 @@ export function formatExtendedCommunity(community: bigint): string {
   return `0x${community.toString(16).padStart(16, '0')}`;
 }
 
+/** The large community of `65001:1:2`, or undefined. */
+export function parseLargeCommunity(text: string): LargeCommunity | undefined {
+  const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(text);
+  if (!match) return undefined;
+  const [global, first, second] = match.slice(1).map(Number);
+  return Math.max(global, first, second) > 0xffffffff ? undefined : [global, first, second];
+}
+
 export function formatLargeCommunity(community: LargeCommunity): string {
   return community.join(':');
 }

@@ -17,7 +17,7 @@ import { decodeMpReach, decodeMpUnreach, encodeMpReach, encodeMpUnreach } from '
 import { type Aggregator, type AttributeName, bad, type DecodedValue, good, type PathAttributes } from './value.ts';
 
 /** What the codec knows about one attribute. Adding an attribute is adding a row and a field of `PathAttributes`. */
-export interface AttributeRow<N extends AttributeName> {
+interface AttributeRow<N extends AttributeName> {
   readonly name: N;
   readonly code: number;
   /** The Optional and Transitive bits that it must come with. */
@@ -56,7 +56,7 @@ const asWidth = (context: DecodeContext): 2 | 4 => (context.fourOctetAs ? 4 : 2)
 const formatAggregator = (value: Aggregator): string => `${value.asNumber} ${formatAddress(value.address)}`;
 const formatRouterId = (value: number): string => formatAddress(ipv4FromNumber(value));
 
-export const attributeTable: { readonly [N in AttributeName]: AttributeRow<N> } = {
+const attributeTable: { readonly [N in AttributeName]: AttributeRow<N> } = {
   // RFC 4271 section 5.1.1; RFC 7606 section 7.1
   origin: {
     name: 'origin',

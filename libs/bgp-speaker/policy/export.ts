@@ -1,5 +1,6 @@
 import type { Address } from '@caracal/net';
 import { attributeFlags, type PathAttributes, prependAs, type RouteFamily, wellKnownCommunities } from 'bgp-parser';
+import { accepts } from '../config.ts';
 import type { Peer } from '../peer.ts';
 
 /** Where the best path of a route comes from. */
@@ -12,8 +13,8 @@ export interface Exported {
 }
 
 /** Internal routes are not passed to internal peers (RFC 4271 section 9.2), nor back to where they came from. */
-export function mayExport(peer: Peer, source: Source, sourcePeer: number): boolean {
-  if (peer.config.exportAction === 'Reject' || sourcePeer === peer.number) return false;
+export function mayExport(peer: Peer, family: RouteFamily, source: Source, sourcePeer: number): boolean {
+  if (!accepts(peer.config.exportAction, family) || sourcePeer === peer.number) return false;
   return source !== 'internal' || peer.external;
 }
 

@@ -1,12 +1,13 @@
 import { type Address, addressesEqual } from '@caracal/net';
-import { countInPath, type PathAttributes } from 'bgp-parser';
+import { countInPath, type PathAttributes, type RouteFamily } from 'bgp-parser';
+import { accepts } from '../config.ts';
 import type { Peer } from '../peer.ts';
 import { nextHopOf } from '../rib/attribute-store.ts';
 import { excluded } from '../rib/path-store.ts';
 
 /** Why a received path takes no part in the decision: bits of {@link excluded}, 0 when it does. */
-export function judgeImport(peer: Peer, attributes: PathAttributes): number {
-  let bits = peer.config.importAction === 'Reject' ? excluded.byPolicy : 0;
+export function judgeImport(peer: Peer, family: RouteFamily, attributes: PathAttributes): number {
+  let bits = accepts(peer.config.importAction, family) ? 0 : excluded.byPolicy;
   // RFC 4271 section 9.1.2: our own AS number in the path is a loop.
   if (countInPath(attributes.asPath ?? [], peer.local.asNumber) > 0) bits |= excluded.asLoop;
   const own = peer.local.identifier;

@@ -1,0 +1,96 @@
+import { type AnyResource, parseAll, type ResourceOf, splitPeerIP } from '@caracal/api';
+import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/bgp-speaker';
+import { routeProtocols } from '@caracal/netlink';
+import { parseAllDocuments } from 'yaml';
+import { type ParsedConfig, parseConfig } from './config.ts';
+
+/** What a file does not say. */
+export interface FileOptions {
+  /** Dotted quad; a NodeConfiguration's ipv4Address when absent. */
+  readonly routerId?: string;
+}
+
+/**
+ * The configuration of a speaker that runs alone, from the resources of a YAML text: BGPConfiguration and
+ * NodeConfiguration `default`, every BGPPeer with an address, and BGPFilters. Every problem is named with its object and
+ * field; selectors and nodes have no meaning here.
+ */
+export function configFromResources(text: string, options: FileOptions): ParsedConfig {
+  const documents = parseAllDocuments(text);
+  const syntax = documents.flatMap((document) => document.errors).map((error) => error.message);
+  if (syntax.length > 0) return { ok: false, message: syntax.join('; ') };
+  const parsed = parseAll(documents.map((document) => document.toJS()).filter((value) => value !== null));
+  if (parsed.problems.length > 0) {
+    const lines = parsed.problems.map(({ object, field, message }) => `${object}: ${field}: ${message}`);
+    return { ok: false, message: lines.join('; ') };
+  }
+  const resources = parsed.resources.map(({ resource }) => resource);
+  const bgp = resources.find((resource) => resource.kind === 'BGPConfiguration')?.spec;
+  const node = resources.find((resource) => resource.kind === 'NodeConfiguration')?.spec.bgp;
+  const routerId = options.routerId ?? node?.ipv4Address;
+  if (routerId === undefined) {
+    const message = 'there is no router id: use --router-id, or spec.bgp.ipv4Address of a NodeConfiguration';
+    return { ok: false, message };
+  }
+  const localAs = node?.asNumber ?? bgp?.asNumber ?? 64512;
+  const config = {
+    localAs,
+    routerId,
+    listenPort: bgp?.listenPort,
+    originate: (bgp?.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
+    peers: resources
+      .filter((resource) => resource.kind === 'BGPPeer')
+      .flatMap((peer) => peerOf(peer, localAs, filtersOf(resources))),
+    kernel: { enabled: true, protocol: routeProtocols.bgp } satisfies SpeakerConfig['kernel'],
+  };
+  return parseConfig(config);
+}
+
+function filtersOf(resources: readonly AnyResource[]): ReadonlyMap<string, ResourceOf<'BGPFilter'>> {
+  const filters = resources.filter((resource) => resource.kind === 'BGPFilter');
+  return new Map(filters.map((filter) => [filter.metadata.name, filter]));
+}
+
+function peerOf(
+  { metadata, spec }: ResourceOf<'BGPPeer'>,
+  localAs: number,
+  filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>,
+): Partial<PeerConfig>[] {
+  const target = spec.peerIP === undefined ? undefined : splitPeerIP(spec.peerIP);
+  if (!target || spec.asNumber === undefined) return [];
+  // RFC 8212: without a policy an external peer is told nothing, and nothing of it is used.
+  const otherwise: PolicyAction = spec.filters.length === 0 && spec.asNumber !== localAs ? 'Reject' : 'Accept';
+  return [
+    {
+      name: metadata.name,
+      peerAddress: target.address,
+      peerPort: target.port,
+      peerAs: spec.asNumber,
+      holdTimeSeconds: spec.holdTimeSeconds,
+      connectRetrySeconds: spec.connectRetrySeconds,
+      passive: spec.passive,
+      families: spec.families,
+      importAction: policyOf(spec.filters, filters, 'import', otherwise),
+      exportAction: policyOf(spec.filters, filters, 'export', otherwise),
+    },
+  ];
+}
+
+/** The first rule of the first filter that has one for the family; a filter that is not there lets nothing through. */
+function policyOf(
+  names: readonly string[],
+  filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>,
+  direction: 'import' | 'export',
+  otherwise: PolicyAction,
+): Policy {
+  const actionOf = (family: 'V4' | 'V6'): PolicyAction => {
+    for (const name of names) {
+      const spec = filters.get(name)?.spec;
+      if (!spec) return 'Reject';
+      const [first] = spec[`${direction}${family}`];
+      if (first) return first.action;
+    }
+    return otherwise;
+  };
+  return { ipv4Unicast: actionOf('V4'), ipv6Unicast: actionOf('V6') };
+}
