@@ -15,7 +15,8 @@ import type { PeerConfig } from './config.ts';
 import type { Connection, LocalAddresses, SpeakerEnvironment, Timer } from './environment.ts';
 import { type State, states } from './fsm/table.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
-import { Session, type SessionOwner } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionOwner } from './session-owner.ts';
 
 /** What a peer tells the speaker. */
 export interface PeerListener {
@@ -157,6 +158,7 @@ export class Peer {
   #createOwner(): SessionOwner {
     return {
       holdTimeSeconds: () => this.config.holdTimeSeconds,
+      passive: () => this.config.passive,
       connectRetryMs: () => this.#jitter(this.config.connectRetrySeconds * 1000),
       connect: () => {
         const { peerAddress: address, peerPort: port = this.#port, localAddress } = this.config;
@@ -194,6 +196,9 @@ export class Peer {
       this.#listener.onDown(this);
     }
     if (to === 'Established') this.#onEstablished(session);
+    // One of two connections broke: the other goes on alone.
+    if (from === 'OpenSent' && to === 'Active' && this.#sessions.length > 1)
+      session.stop(ceaseErrors.connectionCollision);
     if (to === 'Idle') {
       this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
       if (this.#sessions.length === 0) this.#startLater();

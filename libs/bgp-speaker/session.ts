@@ -21,31 +21,7 @@ import {
 import type { Connection, SpeakerEnvironment, Timer } from './environment.ts';
 import { type Action, type EventName, type State, transitions } from './fsm/table.ts';
 import type { Negotiated } from './negotiation.ts';
-
-/** A NOTIFICATION to send, and how the error reads to the operator. */
-export interface Reason {
-  readonly code: number;
-  readonly subcode: number;
-  readonly data?: Uint8Array;
-  readonly message?: string;
-}
-
-/** What a session asks of its peer, and tells it. */
-export interface SessionOwner {
-  readonly holdTimeSeconds: () => number;
-  readonly connectRetryMs: () => number;
-  /** Begins an outgoing connection. */
-  connect(): Connection;
-  open(): Open;
-  /** Judges the peer's OPEN: what was agreed, why not, or that this connection loses a collision. */
-  judgeOpen(session: Session, open: Open): Negotiated | SessionReset | 'collision';
-  onStateChange(session: Session, from: State, to: State): void;
-  onUpdate(update: Update, faults: readonly AttributeFault[]): void;
-  onRouteRefresh(refresh: RouteRefresh): void;
-  onDrain(): void;
-  /** Why the session ends; `transport` for what is only the connection's failure. */
-  onError(message: string, kind: 'protocol' | 'transport'): void;
-}
+import type { Reason, SessionOwner } from './session-owner.ts';
 
 /** Section 8.2.2: "a hold timer value of 4 minutes is suggested". */
 const largeHoldTimeMs = 240_000;
@@ -124,6 +100,8 @@ export class Session {
     switch (action) {
       case 'startConnectRetryTimer':
         this.#connectRetryTimer?.cancel();
+        // Section 8.1.1, PassiveTcpEstablishment.
+        if (this.#owner.passive()) return;
         this.#connectRetryTimer = this.#environment.clock.after(this.#owner.connectRetryMs(), () =>
           this.#handle({ name: 'ConnectRetryTimerExpires' }),
         );

@@ -250,6 +250,39 @@ describe('a session', () => {
   });
 });
 
+it('a passive peer starts no connection, not even after a broken one', () => {
+  const world = new FakeWorld();
+  const { speaker } = speakerAt(world, '10.0.0.1');
+  let dialled = 0;
+  world.listen('10.0.0.2', () => dialled++);
+  speaker.configure(config(65001, '10.0.0.1', [peer('x', '10.0.0.2', 64512, { passive: true })]));
+  const far = world.dial('10.0.0.2', '10.0.0.1');
+  expect(states(speaker)).toEqual(['OpenSent']);
+  far.connection.close();
+  world.advance(600_000);
+  expect(states(speaker)).toEqual(['Active']);
+  expect(dialled).toBe(0);
+});
+
+it('of two connections that wait for an OPEN the one that does not break goes on', () => {
+  const world = new FakeWorld();
+  const { speaker } = speakerAt(world, '10.0.0.1');
+  const accepted: { close(): void }[] = [];
+  world.listen('10.0.0.2', (connection) => accepted.push(connection));
+  speaker.configure(config(65001, '10.0.0.1', [peer('x', '10.0.0.2', 64512)]));
+  world.advance(0);
+  const far = world.dial('10.0.0.2', '10.0.0.1');
+  accepted[0].close();
+  world.advance(0);
+  expect(accepted).toHaveLength(1);
+  far.connection.write(bytes(open));
+  far.connection.write(bytes({ type: 'keepalive' }));
+  // Longer than any wait between attempts, shorter than the hold time.
+  world.advance(8000);
+  expect(accepted).toHaveLength(1);
+  expect(states(speaker)).toEqual(['Established']);
+});
+
 describe('configuration', () => {
   it('touches only the sessions whose settings change', () => {
     const world = new FakeWorld();

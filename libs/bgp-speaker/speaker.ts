@@ -1,28 +1,25 @@
-import { addressesEqual, compareAddresses, formatPrefix, parseAddress, parsePrefix } from '@caracal/net';
+import { addressesEqual, compareAddresses, parseAddress } from '@caracal/net';
 import {
   type AttributeFault,
   ceaseErrors,
-  origins,
-  type PathAttributes,
-  parseCommunity,
-  parseLargeCommunity,
   type RouteFamily,
   type RouteRefresh,
   routeFamilyOf,
   type Update,
 } from 'bgp-parser';
 import { Advertiser } from './advertiser.ts';
-import { accepts, type OriginatedRoute, type PeerConfig, type SpeakerConfig } from './config.ts';
+import { accepts, type PeerConfig, type SpeakerConfig } from './config.ts';
 import type { PeerFacts } from './decision/steps.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
+import { Originated } from './originated.ts';
 import { Peer, type PeerListener } from './peer.ts';
 import type { Source } from './policy/export.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
 import { excluded, localPeer } from './rib/path-store.ts';
 import { applyUpdate, type Ribs } from './update-in.ts';
-import { formatExclusion, type PeerStatus, type RouteView, viewAttributes } from './views.ts';
+import { advertisedViews, type PeerStatus, pathViews, type RouteView } from './views.ts';
 
 /** How long decisions and packing may take before input, timers and keepalives have their turn. */
 const sliceMs = 2;
@@ -44,7 +41,7 @@ export class Speaker {
   readonly #facts: PeerFacts;
   #config: SpeakerConfig | undefined;
   #scheduled = false;
-  #originated = new Map<string, OriginatedRoute>();
+  readonly #originated: Originated;
 
   constructor(environment: SpeakerEnvironment) {
     this.#environment = environment;
@@ -56,6 +53,7 @@ export class Speaker {
         ipv6Unicast: new LocRib('ipv6Unicast', attributes),
       },
     };
+    this.#originated = new Originated(this.#ribs);
     this.#facts = {
       isExternal: (peer) => this.#byNumber[peer]?.external ?? false,
       identifier: (peer) => this.#byNumber[peer]?.negotiated?.peerIdentifier ?? 0,
@@ -84,7 +82,7 @@ export class Speaker {
         this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
       } else this.#changePolicy(peer, next);
     }
-    this.#originate(config.originate);
+    this.#originated.set(config.originate);
     for (const peer of config.peers) {
       if (!this.#peers.has(peer.name)) this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
     }
@@ -138,48 +136,14 @@ export class Speaker {
   routes(peerName?: string): RouteView[] | undefined {
     const only = peerName === undefined ? undefined : this.#peers.get(peerName)?.number;
     if (peerName !== undefined && only === undefined) return undefined;
-    const views: RouteView[] = [];
-    for (const family of families) {
-      const rib = this.#ribs.families[family];
-      rib.forEach((route, first) => {
-        const prefix = formatPrefix(rib.prefixes.at(route));
-        for (let path = first; path >= 0; path = rib.paths.next[path]) {
-          const peer = rib.paths.peer[path];
-          if (only !== undefined && peer !== only) continue;
-          const attributes = this.#ribs.attributes.at(rib.paths.attributes[path]);
-          views.push({
-            prefix,
-            family,
-            peer: this.#byNumber[peer]?.config.name ?? 'local',
-            ...viewAttributes(attributes, this.#ribs.attributes.nextHop(rib.paths.attributes[path])),
-            best: rib.bestPath(route) === path,
-            excluded: formatExclusion(rib.paths.exclusion[path]),
-          });
-        }
-      });
-    }
-    return views;
+    return pathViews(this.#ribs, (peer) => this.#byNumber[peer]?.config.name ?? 'local', only);
   }
 
   /** What a peer was told; undefined when there is no such peer. */
   advertised(peerName: string): RouteView[] | undefined {
     const peer = this.#peers.get(peerName);
-    if (!peer) return undefined;
-    const views: RouteView[] = [];
-    for (const family of families) {
-      const rib = this.#ribs.families[family];
-      this.#advertisers.get(peer)?.advertised(family, (route, { attributes, nextHop }) => {
-        views.push({
-          prefix: formatPrefix(rib.prefixes.at(route)),
-          family,
-          peer: peerName,
-          ...viewAttributes(attributes, nextHop),
-          best: true,
-          excluded: '',
-        });
-      });
-    }
-    return views;
+    const advertiser = peer && this.#advertisers.get(peer);
+    return peer && (advertiser ? advertisedViews(this.#ribs, advertiser) : []);
   }
 
   #addPeer(config: PeerConfig, owner: string, local: LocalIdentity, port: number): void {
@@ -263,38 +227,6 @@ export class Speaker {
     }
   }
 
-  #originate(routes: readonly OriginatedRoute[]): void {
-    const wanted = new Map<string, OriginatedRoute>();
-    for (const route of routes) {
-      const prefix = parsePrefix(route.prefix);
-      // In canonical form: one prefix can be written in several ways.
-      if (prefix) wanted.set(formatPrefix(prefix), route);
-    }
-    for (const text of this.#originated.keys()) {
-      const prefix = parsePrefix(text);
-      if (!wanted.has(text) && prefix) this.#ribOf(prefix.address.family).withdraw(localPeer, prefix);
-    }
-    for (const [text, { communities = [] }] of wanted) {
-      const prefix = parsePrefix(text);
-      if (!prefix || sameCommunities(this.#originated.get(text), wanted.get(text))) continue;
-      const short = communities.map(parseCommunity).filter((value) => value !== undefined);
-      const large = communities.map(parseLargeCommunity).filter((value) => value !== undefined);
-      const attributes: PathAttributes = {
-        origin: origins.igp,
-        asPath: [],
-        ...(short.length > 0 && { communities: short }),
-        ...(large.length > 0 && { largeCommunities: large }),
-      };
-      const number = this.#ribs.attributes.intern(attributes);
-      this.#ribOf(prefix.address.family).announce(localPeer, prefix, number, 0);
-    }
-    this.#originated = wanted;
-  }
-
-  #ribOf(family: 4 | 6): LocRib {
-    return this.#ribs.families[family === 4 ? 'ipv4Unicast' : 'ipv6Unicast'];
-  }
-
   #sourceOf(peer: number): Source {
     if (peer === localPeer) return 'local';
     return this.#facts.isExternal(peer) ? 'external' : 'internal';
@@ -358,11 +290,6 @@ export class Speaker {
     for (const advertiser of this.#advertisers.values()) if (advertiser.holds(family, route)) return;
     rib.removeRoute(route);
   }
-}
-
-function sameCommunities(before: OriginatedRoute | undefined, after: OriginatedRoute | undefined): boolean {
-  const key = (route: OriginatedRoute) => JSON.stringify(route.communities ?? []);
-  return before !== undefined && after !== undefined && key(before) === key(after);
 }
 
 /** What all sessions depend on. */

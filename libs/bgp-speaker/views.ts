@@ -1,7 +1,9 @@
-import { type Address, formatAddress } from '@caracal/net';
+import { type Address, formatAddress, formatPrefix } from '@caracal/net';
 import { formatAsPath, formatAttributes, type PathAttributes, type RouteFamily } from 'bgp-parser';
+import type { Advertiser } from './advertiser.ts';
 import type { State } from './fsm/table.ts';
 import { excluded } from './rib/path-store.ts';
+import type { Ribs } from './update-in.ts';
 
 /** One peer as the agent and people see it. */
 export interface PeerStatus {
@@ -41,7 +43,7 @@ const exclusionNames: readonly (readonly [number, string])[] = [
   [excluded.nextHop, 'unusable next hop'],
 ];
 
-export function formatExclusion(bits: number): string {
+function formatExclusion(bits: number): string {
   return exclusionNames
     .filter(([bit]) => bits & bit)
     .map(([, name]) => name)
@@ -49,11 +51,52 @@ export function formatExclusion(bits: number): string {
 }
 
 /** The parts of a view that come from the attributes. */
-export function viewAttributes(attributes: PathAttributes, nextHop: Address | undefined) {
+function viewAttributes(attributes: PathAttributes, nextHop: Address | undefined) {
   const shown = formatAttributes(attributes).filter(({ name }) => !['asPath', 'nextHop', 'mpReach'].includes(name));
   return {
     nextHop: nextHop ? formatAddress(nextHop) : '',
     asPath: formatAsPath(attributes.asPath ?? []),
     attributes: Object.fromEntries(shown.map(({ name, text }) => [name, text])),
   };
+}
+
+/** Every path, or those of the peer with the number `only`. */
+export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: number): RouteView[] {
+  const views: RouteView[] = [];
+  for (const rib of Object.values(ribs.families)) {
+    rib.forEach((route, first) => {
+      const prefix = formatPrefix(rib.prefixes.at(route));
+      for (let path = first; path >= 0; path = rib.paths.next[path]) {
+        if (only !== undefined && rib.paths.peer[path] !== only) continue;
+        const number = rib.paths.attributes[path];
+        views.push({
+          prefix,
+          family: rib.family,
+          peer: nameOf(rib.paths.peer[path]),
+          ...viewAttributes(ribs.attributes.at(number), ribs.attributes.nextHop(number)),
+          best: rib.bestPath(route) === path,
+          excluded: formatExclusion(rib.paths.exclusion[path]),
+        });
+      }
+    });
+  }
+  return views;
+}
+
+/** What the advertiser's peer was told. */
+export function advertisedViews(ribs: Ribs, advertiser: Advertiser): RouteView[] {
+  const views: RouteView[] = [];
+  for (const rib of Object.values(ribs.families)) {
+    advertiser.advertised(rib.family, (route, { attributes, nextHop }) => {
+      views.push({
+        prefix: formatPrefix(rib.prefixes.at(route)),
+        family: rib.family,
+        peer: advertiser.peer.config.name,
+        ...viewAttributes(attributes, nextHop),
+        best: true,
+        excluded: '',
+      });
+    });
+  }
+  return views;
 }
