@@ -61,7 +61,7 @@ describe('caracalctl', () => {
     expect(await ctl(['apply', '-f', '-', '--dry-run'], documents)).toEqual({
       code: 0,
       out: 'IPPool/default created (dry run)\nTier/security created (dry run)\nBGPConfiguration/default created (dry run)',
-      err: 'warning: standard input document 3, line 15: BGPConfiguration/default: spec.logSeverityScreen: means nothing here and was left out: each process has its own log level',
+      err: 'warning: standard input document 3, line 16: BGPConfiguration/default: spec.logSeverityScreen: means nothing here and was left out: each process has its own log level',
     });
     expect(await ctl(['get', 'pools'])).toEqual({ code: 0, out: '', err: 'there is no IPPool' });
     expect((await ctl(['apply', '-f', '-'], documents)).out).toBe(
@@ -100,6 +100,7 @@ describe('caracalctl', () => {
     const policy =
       'apiVersion: caracal.network/v1\nkind: GlobalNetworkPolicy\nmetadata: {name: p}\nspec: {tier: securty}\n';
     expect((await ctl(['apply', '-f', '-'], policy)).err).toContain('there is no Tier securty; did you mean security?');
+    await ctl(['delete', 'tier', 'none']);
     expect(await ctl(['delete', 'tier', 'none'])).toEqual({
       code: 1,
       out: '',
@@ -214,7 +215,7 @@ describe('caracalctl', () => {
     );
   });
 
-  test('a certificate that is no administrator’s, and an authority that is another, are told apart', async () => {
+  test('a node certificate and a wrong authority are told apart', async () => {
     const node = await issueCertificate(hub.authority, { organization: 'caracal:nodes', commonName: 'n1' });
     const asNode = { CARACAL_CERT: await file('n1.pem', node.cert), CARACAL_KEY: await file('n1.key', node.key) };
     const refused = await ctl(['get', 'pools'], '', asNode);

@@ -4,7 +4,9 @@ import type { Refusal } from '@caracal/datastore';
 const named = 5;
 
 /** What the database refused, in words. */
-export function refusalProblem({ kind, namespace, name, reason, blocks = [] }: Refusal): Problem {
+export function refusalProblem({ kind, namespace, name, reason, ...refusal }: Refusal): Problem {
+  // SQL says null where there are none.
+  const blocks = refusal.blocks ?? [];
   const object = objectName(kind, { name, namespace });
   const some = blocks.slice(0, named).map(({ cidr, node }) => `${cidr} (node ${node})`);
   const more = blocks.length > named ? ` and ${blocks.length - named} more` : '';
