@@ -17,7 +17,7 @@ export interface BenchNode {
   readonly cniConf: string;
 }
 
-export interface Percentiles {
+interface Percentiles {
   readonly p50: number;
   readonly p99: number;
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openLab, upLab } from '@caracal/lab';
 import { benchCni, formatCniBench } from './cni.ts';
-import { formatPolicyBench, run as benchPolicy } from './policy.ts';
+import { run as benchPolicy, formatPolicyBench } from './policy.ts';
 
 /**
  * `npm run bench -- NAME [--json]`: the table on standard output (`--json`: the figures as one object), progress on

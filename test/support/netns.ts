@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
  * make a private mount namespace, in which other namespaces' files are hidden).
  */
 
-export interface CommandResult {
+interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -13,7 +13,7 @@ export interface CniEnvironment {
 }
 
 const commands = ['ADD', 'DEL', 'CHECK', 'STATUS', 'GC'] as const;
-export type CniCommand = (typeof commands)[number];
+type CniCommand = (typeof commands)[number];
 
 /** Container ids and network names: a letter or digit, then those, underscores, dots and hyphens. */
 export const cniNamePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;

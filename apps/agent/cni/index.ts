@@ -1,1 +1,1 @@
-export { type CniServer, type CniServerOptions, startCniServer } from './server.ts';
+export { startCniServer } from './server.ts';

@@ -3,7 +3,7 @@ import { cniNamePattern } from './environment.ts';
 import { type CniFailure, cniErrorCodes } from './pod-network.ts';
 
 /** The versions of the specification whose results we write. apps/cni/stub.c answers VERSION with the same. */
-export const supportedVersions = ['1.0.0', '1.1.0'] as const;
+const supportedVersions = ['1.0.0', '1.1.0'] as const;
 export type CniVersion = (typeof supportedVersions)[number];
 
 const prevResult = z.object({

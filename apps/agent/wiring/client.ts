@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { WiringAnswer } from './messages.ts';
 import type { WiringOperation, WiringOperations } from './types.ts';
@@ -30,6 +29,11 @@ interface Pending {
   readonly settle: (answer: unknown) => void;
 }
 
+/** Sources run as .ts, the image as .js: the compiler does not rewrite URLs. */
+const workerUrl = import.meta.url.endsWith('.ts')
+  ? new URL('./worker.ts', import.meta.url)
+  : new URL('./worker.js', import.meta.url);
+
 /** Starts the worker thread. */
 export function createWiring(): Wiring {
   const pending = new Map<number, Pending>();
@@ -40,8 +44,7 @@ export function createWiring(): Wiring {
   let closed = false;
 
   function start(): Worker {
-    // Sources run as .ts, the image as .js; the URL is not rewritten by the compiler.
-    const started = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url));
+    const started = new Worker(workerUrl);
     started.on('message', ({ id, answer }: WiringAnswer) => {
       pending.get(id)?.settle(answer);
       pending.delete(id);

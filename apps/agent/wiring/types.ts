@@ -59,7 +59,7 @@ export interface Inspection {
 }
 
 /** An interface of ours on the host, found in the kernel. */
-export interface OwnInterface {
+interface OwnInterface {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;
