@@ -1,29 +1,50 @@
 /** What the schema of a spec cannot say because it needs the name of the object, and what is accepted with a warning. */
 import type { Complaint } from './explain-issue.ts';
 import { defaultTier } from './kinds/tier.ts';
-import type { AnyResource } from './resource.ts';
+import type { AnyResource, ResourceOf } from './resource.ts';
+import { parseSelector } from './selector/index.ts';
 
-export function localRules(resource: AnyResource): {
-  complaints: readonly Complaint[];
-  warnings: readonly Complaint[];
-} {
+interface Findings {
+  readonly complaints?: readonly Complaint[];
+  readonly warnings?: readonly Complaint[];
+}
+
+/** Complaints and warnings about a resource whose spec is valid. */
+export function localRules(resource: AnyResource): Findings {
   switch (resource.kind) {
-    case 'BGPConfiguration': {
-      if (resource.metadata.name === 'default') break;
-      const message = `"${resource.metadata.name}" is not default: there is one BGPConfiguration, and what differs by node is in NodeConfiguration`;
-      return { complaints: [{ field: 'metadata.name', message }], warnings: [] };
-    }
+    case 'BGPConfiguration':
+      return { complaints: bgpConfigurationComplaints(resource) };
+    case 'IPPool':
+      return { complaints: poolComplaints(resource.spec.namespaceSelector) };
     case 'Tier':
-      return { complaints: tierComplaints(resource.metadata.name, resource.spec), warnings: [] };
+      return { complaints: tierComplaints(resource.metadata.name, resource.spec) };
     case 'HostEndpoint':
-      return {
-        complaints: [],
-        warnings: [{ field: '', message: 'is stored, but policies of host endpoints are not enforced yet' }],
-      };
+      return { warnings: [{ field: '', message: 'is stored, but policies of host endpoints are not enforced yet' }] };
+    case 'IPReservation':
+      return { warnings: [{ field: '', message: 'is stored, but addresses are given out without regard to it yet' }] };
     default:
-      break;
+      return {};
   }
-  return { complaints: [], warnings: [] };
+}
+
+function bgpConfigurationComplaints({ metadata, spec }: ResourceOf<'BGPConfiguration'>): Complaint[] {
+  const complaints: Complaint[] = [];
+  if (metadata.name !== 'default') {
+    const message = `"${metadata.name}" is not default: there is one BGPConfiguration, and what differs by node is in NodeConfiguration`;
+    complaints.push({ field: 'metadata.name', message });
+  }
+  if (spec.prefixAdvertisements.length > 0) {
+    const message = 'is not supported yet: blocks would be announced without the communities';
+    complaints.push({ field: 'spec.prefixAdvertisements', message });
+  }
+  return complaints;
+}
+
+function poolComplaints(namespaceSelector: string | undefined): Complaint[] {
+  const parsed = parseSelector(namespaceSelector ?? '');
+  if (parsed.ok && parsed.selector.op === 'all') return [];
+  const message = 'is not supported yet: pods of all namespaces would get addresses of the pool';
+  return [{ field: 'spec.namespaceSelector', message }];
 }
 
 function tierComplaints(name: string, spec: { readonly order?: number; readonly defaultAction: string }): Complaint[] {

@@ -58,8 +58,8 @@ export function parseResource(document: unknown): ParsedResource {
   // The spec was made by the schema of this very kind.
   const resource = { apiVersion: factsOf(kind).apiVersion, kind, metadata, spec: parsed.spec } as AnyResource;
   const own = localRules(resource);
-  problems.push(...own.complaints.map((each) => ({ object, ...each })));
-  warnings.push(...own.warnings.map((each) => ({ object, ...each })));
+  problems.push(...(own.complaints ?? []).map((each) => ({ object, ...each })));
+  warnings.push(...(own.warnings ?? []).map((each) => ({ object, ...each })));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, resource, warnings };
 }
 
