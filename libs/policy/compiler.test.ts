@@ -341,6 +341,14 @@ describe('policies that cannot be compiled', () => {
     expect([reaches('192.0.2.1'), compiler.problems()]).toEqual([true, []]);
   });
 
+  test('it is closed even where the tier would pass and a later policy would allow', () => {
+    store(own('Tier', { name: 'first' }, { order: 1, defaultAction: 'Pass' }));
+    store(damaged('bad', { tier: 'first', ingress: [{ action: 'Allow', source: { selector: 'app = api' } }] }));
+    store(own('GlobalNetworkPolicy', { name: 'open' }, { ingress: [{ action: 'Allow' }] }));
+    flush();
+    expect(reaches('192.0.2.1')).toBe(false);
+  });
+
   test('a policy of no known shape costs nobody else', () => {
     store(apiToDb, damaged('worse', { ingress: [{}] }), damaged('worst', { selector: 'app ==' }));
     remote('10.0.1.1', pod('shop/api', { app: 'api' }));

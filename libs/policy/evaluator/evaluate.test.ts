@@ -257,6 +257,15 @@ describe('why a rule missed', () => {
       ['source: 10.0.0.1 is not in 192.0.2.0/24'],
     ],
     [
+      'of several peers the nearest, though a later one',
+      from(
+        { namespaceSelector: { matchLabels: { team: 'a' } }, podSelector: { matchLabels: { app: 'api' } } },
+        { podSelector: { matchLabels: { app: 'job' } } },
+      ),
+      {},
+      ['source: label app is "web", the rule wants app == "job"'],
+    ],
+    [
       'ports of one protocol are alternatives',
       db([{ ports: [{ port: 80 }, { port: 8000, endPort: 8010 }, { protocol: 'UDP', port: 5432 }] }]),
       {},

@@ -111,6 +111,18 @@ test.each([
   expect(selectorText(normalise(parse(a)))).toBe(selectorText(normalise(parse(b))));
 });
 
+test.each<[string, ReturnType<typeof requirementsOf>]>([
+  ['a == "1"', [{ key: 'a', values: ['1'] }]],
+  ['a != "1" && has(b) && c in {"1", "2"}', [{ key: 'b' }, { key: 'c', values: ['1', '2'] }]],
+  ['a == "1" || a in {"2"} || a == "3"', [{ key: 'a', values: ['1', '2', '3'] }]],
+  ['a == "1" || has(a)', [{ key: 'a' }]],
+  ['a == "1" || b == "1"', []],
+  ['a == "1" || a == "2" || b == "1"', []],
+  ['!has(a)', []],
+])('%s requires %j', (text, expected) => {
+  expect(requirementsOf(parse(text))).toEqual(expected);
+});
+
 test('the index finds exactly what selects, after any additions and removals', () => {
   const item = selector.map((each): Selecting & { text: string } => {
     const normal = normalise(each);
