@@ -286,4 +286,25 @@ describe('messages', () => {
     expect(formatHex(bytes.subarray(28, 35))).toBe('ffff0197020194');
     expect(decodeMessage(bytes, initialContext)).toEqual({ ok: true, message: open, faults: [] });
   });
+
+  const routes = (context: DecodeContext, attributes: string, announced: string) => {
+    const decoded = decodeMessage(framed(2, fields('', attributes, announced)), context);
+    return decoded.ok && decoded.message.type === 'update' ? decoded.message : undefined;
+  };
+
+  it('clears the bits beyond a prefix length', () => {
+    const update = routes(initialContext, '40 01 01 00  40 02 00  40 03 04 0a000001', '0f 0aff');
+    expect(update?.announced).toEqual([nlri('10.254.0.0/15')]);
+  });
+
+  it('keeps the hops that two-octet speakers have put in front of an AS4_PATH (RFC 6793 section 4.2.3)', () => {
+    const path = (hops: string, as4: string) =>
+      routes(twoOctet, `40 01 01 00  40 02 ${hops}  40 03 04 0a000001  c0 11 ${as4}`, '18 0a0000')?.attributes.asPath;
+    expect(path('08 0203 0001 0002 5ba0', '06 0201 00020000')).toEqual([
+      { type: 'sequence', asNumbers: [1, 2] },
+      { type: 'sequence', asNumbers: [131072] },
+    ]);
+    // One that is longer than AS_PATH is stale, and ignored.
+    expect(path('04 0201 0001', '0a 0202 00020000 00020001')).toEqual([{ type: 'sequence', asNumbers: [1] }]);
+  });
 });
