@@ -187,6 +187,13 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
+    "an empty field of Calico's in our own group",
+    document(own, 'BGPConfiguration', { serviceClusterIPs: [] }, { name: 'default' }),
+    [
+      'BGPConfiguration/default: spec.serviceClusterIPs: is not supported yet: addresses of services are not announced, and traffic to them would stay away',
+    ],
+  ],
+  [
     'a peer without address and AS number',
     document(own, 'BGPPeer', {}),
     [
