@@ -8,6 +8,14 @@ import { run as benchPolicy, formatPolicyBench } from './policy.ts';
  * standard error. `--lab LAB` measures on a lab that is up instead of one made for the purpose.
  */
 
+/** Selects the pods of the benchmark, so that their ADD has rules of their own to put into the kernel. */
+const policy = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name: 'bench', namespace: 'bench' },
+  spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: {} }] }] },
+};
+
 const progress = (line: string) => console.error(line);
 
 async function cni(labName: string | undefined, pods: number, json: boolean): Promise<void> {
@@ -15,6 +23,7 @@ async function cni(labName: string | undefined, pods: number, json: boolean): Pr
     ? await openLab(labName)
     : await upLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
   try {
+    if (!labName) await lab.apply([policy]);
     const [node] = (await lab.status()).nodes;
     const result = await benchCni(node, { pods, onProgress: progress });
     console.log(json ? JSON.stringify(result) : formatCniBench(result));
