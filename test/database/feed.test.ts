@@ -16,6 +16,9 @@ interface Watcher {
   readonly revisions: Revision[];
   position?: Position;
   snapshots: number;
+  /** The revision of the last snapshot, and the newest of what it holds. */
+  snapshotAt?: bigint;
+  snapshotNewest?: bigint;
   losses: Error[];
   until(condition: () => boolean): Promise<void>;
 }
@@ -49,6 +52,8 @@ function watch(url = database.postgres.urlFor('caracal_hub')): Watcher {
     snapshotEnd: (position) => {
       watcher.snapshots++;
       watcher.position = position;
+      watcher.snapshotAt = position.revision;
+      watcher.snapshotNewest = newestIn(watcher.state);
       wake();
     },
     revisions: (revisions) => {
@@ -78,6 +83,15 @@ function watch(url = database.postgres.urlFor('caracal_hub')): Watcher {
     await datastore.close();
   });
   return watcher;
+}
+
+function newestIn(state: Watcher['state']): bigint {
+  let newest = 0n;
+  for (const value of state.values()) {
+    const { revision = 0n } = value as { revision?: bigint }; // resources have one
+    if (revision > newest) newest = revision;
+  }
+  return newest;
 }
 
 const policy = (name: string, order: number) => ({
@@ -171,6 +185,24 @@ describe('the feed', () => {
     await early.until(() => early.revisions.length > 0);
     expect(early.state.get('resource NetworkPolicy/feed/moment')).toMatchObject({ spec: { order: 2 } });
     expect(early.revisions).toHaveLength(1);
+  });
+
+  test('a snapshot that is taken while others write holds nothing that is newer than its revision, and lacks nothing', async () => {
+    let writing = true;
+    const writers = [1, 2].map(async (writer) => {
+      for (let i = 0; writing; i++) {
+        await put(`busy-${writer}`, i);
+        await database.datastore.write({ op: 'resources', put: [policy(`busy-${writer}-${i}`, i)] });
+      }
+    });
+    for (let i = 0; i < 25; i++) {
+      const watcher = watch();
+      await watcher.until(() => watcher.snapshots > 0);
+      // Every revision here writes one resource, so the newest of them is that of the snapshot.
+      expect(watcher.snapshotNewest).toBe(watcher.snapshotAt);
+    }
+    writing = false;
+    await Promise.all(writers);
   });
 
   test('a history that the reader does not know (a failover lost commits) means a new snapshot', async () => {
