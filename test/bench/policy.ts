@@ -15,7 +15,7 @@ import {
  */
 
 /** Microseconds, or milliseconds where the name says so. */
-export interface Timing {
+interface Timing {
   readonly count: number;
   readonly min: number;
   readonly p50: number;
