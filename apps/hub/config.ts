@@ -44,10 +44,9 @@ const schema = z.strictObject({
 });
 
 export type HubConfig = z.infer<typeof schema>;
-export type HubConfigInput = z.input<typeof schema>;
 
 /** Throws an Error that names the field that is wrong. */
-export function parseHubConfig(value: unknown, name: string): HubConfig {
+function parseHubConfig(value: unknown, name: string): HubConfig {
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   throw new Error(`${name} is no hub configuration:\n${z.prettifyError(result.error)}`);

@@ -56,7 +56,7 @@ export function encodeItem(stored: StoredItem): Uint8Array {
 }
 
 /** Encoded items as one frame: FeedMessage.items (field 2), its content being the items one after another. */
-export function itemsFrame(pieces: readonly Uint8Array[]): FeedFrame {
+function itemsFrame(pieces: readonly Uint8Array[]): FeedFrame {
   return create(FeedFrameSchema, { payload: delimited(feedMessageItems, pieces) });
 }
 

@@ -33,7 +33,7 @@ export function explainErrors(logger: Logger): Interceptor {
   };
 }
 
-export function asConnectError(error: unknown, logger: Logger, method: string): ConnectError {
+function asConnectError(error: unknown, logger: Logger, method: string): ConnectError {
   if (error instanceof ConnectError) return error;
   const reason = unavailableReason(error);
   if (reason) return new ConnectError(`the database cannot be reached: ${reason}`, Code.Unavailable);

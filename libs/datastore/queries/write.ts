@@ -13,7 +13,7 @@ export interface ResourcePut extends ResourceName {
   readonly mode?: 'ifMissing' | 'ifOtherUid' | 'merge';
 }
 
-export interface ResourceLabels extends ResourceName {
+interface ResourceLabels extends ResourceName {
   /** Merged into those that are there; null removes. */
   readonly labels: Readonly<Record<string, string | null>>;
 }
@@ -31,7 +31,7 @@ export interface ResourcesRequest {
 }
 
 /** A block of a pool for a node. */
-export interface ClaimRequest {
+interface ClaimRequest {
   readonly op: 'claim';
   readonly pool: string;
   readonly node: string;
@@ -40,14 +40,14 @@ export interface ClaimRequest {
   readonly held?: readonly string[];
 }
 
-export interface ReleaseRequest {
+interface ReleaseRequest {
   readonly op: 'release';
   readonly cidr: string;
   readonly node: string;
   readonly incarnation: string;
 }
 
-export interface ReportedEndpoint {
+interface ReportedEndpoint {
   readonly containerId: string;
   readonly interface: string;
   readonly podNamespace: string;
@@ -56,7 +56,7 @@ export interface ReportedEndpoint {
   readonly addresses: readonly string[];
 }
 
-export interface ReportRequest {
+interface ReportRequest {
   readonly op: 'report';
   readonly node: string;
   /** The endpoints are all of the node's: others go. */
@@ -71,7 +71,7 @@ export interface ReportRequest {
 
 export type WriteRequest = ResourcesRequest | ClaimRequest | ReleaseRequest | ReportRequest;
 
-export type RefusalReason = 'NotFound' | 'BlocksInUse' | 'BlocksOutside' | 'BlockSizeInUse';
+type RefusalReason = 'NotFound' | 'BlocksInUse' | 'BlocksOutside' | 'BlockSizeInUse';
 
 export interface Refusal extends ResourceName {
   readonly reason: RefusalReason;
@@ -80,14 +80,14 @@ export interface Refusal extends ResourceName {
 
 export type PutOutcome = 'created' | 'configured' | 'unchanged';
 
-export interface ResourcesAnswer {
+interface ResourcesAnswer {
   readonly conflict?: true;
   readonly refused?: readonly Refusal[];
   /** In the order of `put`. */
   readonly outcomes?: readonly PutOutcome[];
 }
 
-export interface ClaimAnswer {
+interface ClaimAnswer {
   readonly block?: {
     readonly cidr: string;
     readonly pool: string;
@@ -100,7 +100,7 @@ export interface ClaimAnswer {
   readonly disabledPool?: true;
 }
 
-export interface ReleaseAnswer {
+interface ReleaseAnswer {
   /** False: nobody owned it, as after a release that is repeated. */
   readonly released?: boolean;
   readonly owner?: { readonly node: string; readonly incarnation: string };
