@@ -11,8 +11,9 @@ import { type WriteAnswer, type WriteRequest, write } from './queries/write.ts';
 
 /** The store of record. Everything here fails with what `pg` throws; `unavailableReason` tells a database that is away. */
 export interface Datastore {
-  /** Stores one request in whole or not at all; what forbids it comes back in the answer. Concurrent requests share a transaction. */
-  write<R extends WriteRequest>(request: R): Promise<WriteAnswer<R>>;
+  /** Stores one request in whole or not at all; what forbids it comes back in the answer. Concurrent requests share a transaction;
+   * one whose signal aborts while it waits for its turn is dropped. */
+  write<R extends WriteRequest>(request: R, signal?: AbortSignal): Promise<WriteAnswer<R>>;
   listResources(filter: ResourceFilter): Promise<{ resources: StoredResource[]; revision: bigint }>;
   listBlocks(): Promise<StoredBlock[]>;
   listEndpoints(address?: string): Promise<StoredEndpoint[]>;
@@ -38,7 +39,7 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
   const database = kyselyOn(openPool(url, options.connections ?? 4, options.onConnectionLost ?? (() => {})));
   const writer = new GroupWriter((requests) => write(database, requests), options.onWrite);
   return {
-    write: (request) => writer.submit(request),
+    write: (request, signal) => writer.submit(request, signal),
     listResources: (filter) => listResources(database, filter),
     listBlocks: () => listBlocks(database),
     listEndpoints: (address) => listEndpoints(database, address),

@@ -60,3 +60,18 @@ test('a database that is away fails the whole batch: nobody is tried again, as i
   await answer();
   await expect(next).rejects.toThrow('gone');
 });
+
+test('a request that was given up while it waited is not sent', async () => {
+  const { batches, write, answer } = database();
+  const writer = new GroupWriter(write);
+  const first = writer.submit(release('1'));
+  const giveUp = new AbortController();
+  const second = writer.submit(release('2'), giveUp.signal);
+  const third = writer.submit(release('3'));
+  giveUp.abort(new Error('given up'));
+  await answer();
+  await expect(second).rejects.toThrow('given up');
+  await answer();
+  await Promise.all([first, third]);
+  expect(batches).toEqual([['1'], ['3']]);
+});

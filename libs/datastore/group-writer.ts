@@ -2,6 +2,13 @@ import type { WriteAnswer, WriteRequest } from './queries/write.ts';
 
 const largestBatch = 200;
 
+interface Waiting {
+  readonly request: WriteRequest;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (answer: WriteAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Group commit: while one call is at the database, the requests that come in wait, and go together in the next one. So the
  * revision lock is taken once for all of them, however many nodes ask at once, and a lone request leaves immediately.
@@ -9,7 +16,7 @@ const largestBatch = 200;
 export class GroupWriter {
   readonly #write: (requests: readonly WriteRequest[]) => Promise<WriteAnswer[]>;
   readonly #onBatch: (size: number) => void;
-  #waiting: { request: WriteRequest; resolve: (answer: WriteAnswer) => void; reject: (error: unknown) => void }[] = [];
+  #waiting: Waiting[] = [];
   #busy = false;
 
   constructor(
@@ -20,9 +27,10 @@ export class GroupWriter {
     this.#onBatch = onBatch;
   }
 
-  submit<R extends WriteRequest>(request: R): Promise<WriteAnswer<R>> {
+  /** A request whose signal has aborted before it was sent is not sent any more: nobody waits for what it would get. */
+  submit<R extends WriteRequest>(request: R, signal?: AbortSignal): Promise<WriteAnswer<R>> {
     return new Promise<WriteAnswer>((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject });
+      this.#waiting.push({ request, signal, resolve, reject });
       if (!this.#busy) void this.#run();
     }) as Promise<WriteAnswer<R>>; // the database answers each request as its operation says
   }
@@ -30,7 +38,11 @@ export class GroupWriter {
   async #run(): Promise<void> {
     this.#busy = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, largestBatch);
+      const batch = this.#waiting.splice(0, largestBatch).filter(({ signal, reject }) => {
+        if (signal?.aborted) reject(signal.reason);
+        return !signal?.aborted;
+      });
+      if (batch.length === 0) continue;
       this.#onBatch(batch.length);
       try {
         const answers = await this.#write(batch.map(({ request }) => request));

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import http2 from 'node:http2';
 import tls from 'node:tls';
 import { migrate } from '@caracal/datastore';
@@ -306,6 +307,25 @@ describe('without Postgres', () => {
     const next = await reader.until(isCommit, mark);
     expect(next.revision).toBe(position.revision + 1n);
     expect(reader.events.filter((event) => event.case === 'snapshotBegin')).toHaveLength(1);
+  }, 60_000);
+
+  test('a Postgres that answers nothing is noticed too', async () => {
+    const admin = await hub.admin();
+    const reader = await subscribe('node-1');
+    await reader.until((event) => event.case === 'heartbeat' && event.live);
+    const postmaster = postgres.pid()!;
+    const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+    const processes = [postmaster, ...children.trim().split(' ').map(Number)];
+    for (const pid of processes) process.kill(pid, 'SIGSTOP');
+    try {
+      await reader.until((event) => event.case === 'heartbeat' && !event.live);
+      expect((await failure(admin.listBlocks({}, { timeoutMs: 500 }))).code).toBe('DeadlineExceeded');
+    } finally {
+      for (const pid of processes) process.kill(pid, 'SIGCONT');
+    }
+    const mark = reader.events.length;
+    await reader.until((event) => event.case === 'heartbeat' && event.live, mark);
+    expect((await admin.listBlocks({})).blocks).toBeDefined();
   }, 60_000);
 
   test('a hub starts, waits, and serves when it comes; readers of the hub before resume at it', async () => {

@@ -11,11 +11,12 @@ export async function claimBlock(
   logger: Logger,
   node: string,
   request: ClaimBlockRequest,
+  signal: AbortSignal,
 ): Promise<MessageInitShape<typeof ClaimBlockResponseSchema>> {
   const { pool, incarnation } = request;
   requireIncarnation(incarnation);
   const held = request.held?.cidrs.map(readCidr);
-  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held });
+  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held }, signal);
   if (answer.unknownPool) throw new ConnectError(`there is no IPPool/${pool}`, Code.NotFound);
   if (answer.disabledPool) {
     throw new ConnectError(`IPPool/${pool} is disabled: no new blocks are granted from it`, Code.FailedPrecondition);

@@ -60,7 +60,7 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
         logger.info({ node }, 'node left');
       }
     },
-    claimBlock: (request, context) => claimBlock(datastore, logger, nodeOf(context), request),
+    claimBlock: (request, context) => claimBlock(datastore, logger, nodeOf(context), request, context.signal),
     releaseBlock: (request, context) => releaseBlock(datastore, logger, nodeOf(context), request),
     report: (request, context) => report(nodeOf(context), request),
   };
