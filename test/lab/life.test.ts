@@ -1,6 +1,6 @@
 // A lab comes and goes without a trace, whenever its `up` is interrupted, and beside others.
 import { spawn } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -60,6 +60,16 @@ describe('up and down', () => {
     expect(await footprint(name)).toEqual([]);
   });
 
+  it('frees the shared memory of a database that was killed', async () => {
+    const name = newName('shm');
+    const lab = await upLab({ name, nodes: 1, tor: 'none', bare: true });
+    const segments = async () => (await readFile('/proc/sysvipc/shm', 'utf8')).split('\n').length;
+    const whileUp = await segments();
+    await lab.database.kill();
+    await lab.down();
+    expect(await segments()).toBe(whileUp - 1);
+  });
+
   it('removes what it built when it is interrupted', async () => {
     const name = newName('abort');
     const abort = new AbortController();
@@ -96,7 +106,7 @@ describe('down after a SIGKILL of up', () => {
 
 /** Starts `lab up` and kills it as soon as it prints a line that starts so; at once after its first sign of life when that is ''. */
 async function upUntil(name: string, start: string): Promise<void> {
-  const child = spawn(process.execPath, [cli, 'up', '--name', name, '--nodes', '2'], {
+  const child = spawn(process.execPath, [cli, 'up', '--name', name, '--nodes', '1'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => resolve(signal)));

@@ -1,4 +1,5 @@
 // Pods come and go, and parts fail: addresses come back, and what ran goes on.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, upLab } from './index.ts';
 import { eventually, footprint, uniqueName } from './testing.ts';
@@ -126,7 +127,8 @@ describe('failures', () => {
     expect(before).toContain('/26');
     await lab.bgp('n1').kill();
     expect(await routes()).toBe(before);
-    // The agent does not need it for pods.
+    // The agent, which looks for it several times a second, does not need it for pods.
+    await sleep(700);
     await lab.pod.add({ node: 'n1', name: 'near' });
     await lab.pod.remove('near');
     await lab.bgp('n1').start();
