@@ -71,6 +71,7 @@ export class Engine {
 
   /** The desired state has changed; resolves when the kernel holds it. Rejects when stopped before. */
   changed(part: 'rules' | 'pools'): Promise<unknown> {
+    if (this.#parts.state.takeMended()) this.#mustRead = true;
     if (part === 'rules' ? !this.#rulesKnown : !this.#poolsKnown) this.#mustRead = true;
     if (part === 'rules') this.#rulesKnown = true;
     else this.#poolsKnown = true;
@@ -138,14 +139,16 @@ export class Engine {
 
   async #attempt(): Promise<Outcome> {
     const { state, sets, rules } = this.#parts;
-    const kernel = this.#mustRead ? await readKernel(this.#parts.processes) : undefined;
+    const mustRead = this.#mustRead;
+    // Before reading: who asks for it meanwhile may know of something that this reading has missed.
     this.#mustRead = false;
+    const kernel = mustRead ? await readKernel(this.#parts.processes) : undefined;
     // From here to the first await everything belongs to one moment of the desired state.
     const changed = new Set(state.takeChangedChains());
     const repaired: string[] = [];
     if (kernel) {
       const pending = new Set(state.sets.changedNames());
-      repaired.push(...sets.observe(kernel.sets).filter((name) => !pending.has(name)));
+      repaired.push(...sets.observe(kernel.sets, (name) => state.isBroken(name)).filter((name) => !pending.has(name)));
     }
     const filter = this.#filterEdit(changed, kernel);
     const edits = [filter];

@@ -30,12 +30,19 @@ export class SetApplier {
     this.#desired = desired;
   }
 
-  /** The kernel was read: what differs from the desired sets becomes a change to write. Answers with the names that do. */
-  observe(kernel: ReadonlyMap<string, SavedSet>): string[] {
+  /**
+   * The kernel was read: what differs from the desired sets becomes a change to write. Answers with the names that do.
+   * Broken sets, which the kernel has refused, are left alone.
+   */
+  observe(kernel: ReadonlyMap<string, SavedSet>, isBroken: (name: string) => boolean): string[] {
     this.#kernel = new Map([...kernel].map(([name, set]) => [name, set.maxElements ?? 0]));
     this.#undesired = new Set([...kernel.keys()].filter((name) => !this.#desired.get(name)));
     const differing: string[] = [];
     for (const name of this.#desired.names()) {
+      if (isBroken(name)) {
+        this.#desired.forgetChanges(name);
+        continue;
+      }
       const desired = this.#desired.get(name);
       const found = kernel.get(name);
       const changes: MemberChanges = new Map();

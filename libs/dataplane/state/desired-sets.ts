@@ -66,7 +66,12 @@ export class DesiredSets {
   /** The kernel was read: these changes, and no others, make its set the desired one. */
   note(name: string, members: MemberChanges): void {
     if (members.size > 0) this.#changed.set(name, { members, isNew: false });
-    else this.#changed.delete(name);
+    else this.forgetChanges(name);
+  }
+
+  /** Nothing of the set is to be written for now. */
+  forgetChanges(name: string): void {
+    this.#changed.delete(name);
   }
 
   /** The kernel was read and has no such set. */

@@ -41,6 +41,8 @@ export class DesiredState {
   readonly #problems = new Map<string, DataplaneProblem>();
   /** Chains that the kernel refused; closed until their contents change. */
   readonly #refused = new Set<string>();
+  /** Sets that were refused have another chance: what the kernel holds of them is not known. */
+  #mended = false;
   readonly #marks: Marks;
   readonly #directory = new SetDirectory();
   readonly #policies = new Map<PolicyId, KnownPolicy>();
@@ -89,6 +91,7 @@ export class DesiredState {
       this.sets.change({ name, temporaryName: temporarySetName(definition), type }, added, removed);
       const appeared = this.#directory.define(definition);
       const mended = this.#problems.delete(name);
+      this.#mended ||= mended;
       if (appeared || mended) this.#addPoliciesOf(definition.id, rerender);
     }
     for (const policy of delta.policies) {
@@ -134,6 +137,18 @@ export class DesiredState {
     const id = this.#directory.idOf(name);
     if (id !== undefined) for (const policy of this.#policiesOfSet.get(id)) this.#renderPolicy(policy);
     return problem;
+  }
+
+  /** Whether the kernel has refused the set as it is. */
+  isBroken(setName: string): boolean {
+    return this.#problems.has(setName);
+  }
+
+  /** Whether sets that were refused have changed since the last call, so that the kernel has to be read. */
+  takeMended(): boolean {
+    const mended = this.#mended;
+    this.#mended = false;
+    return mended;
   }
 
   /** Gives everything that the kernel refused another chance. */
