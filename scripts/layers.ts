@@ -13,9 +13,9 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/datastore': ['libs/api', 'libs/protocol', 'libs/net', 'libs/ipam'],
   'apps/agent': [
     'libs/api',
+    'libs/bgp-speaker',
     'libs/dataplane',
     'libs/ipam',
-    'libs/iptables-wrapper',
     'libs/net',
     'libs/netlink',
     'libs/policy',

@@ -53,7 +53,10 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const ipam = await openNodeIpam({
     node: config.nodeName,
     journal,
-    claimBlock: (pool) => claimBlock(hub.client(), pool, ipam.incarnation),
+    claimBlock(pool) {
+      const held = ipam.blocks().flatMap((block) => (block.pool === pool ? [block.cidr] : []));
+      return claimBlock(hub.client(), pool, ipam.incarnation, held);
+    },
     onBlock: (cidr) => {
       logger.info({ block: cidr }, 'block claimed');
       view.changed();

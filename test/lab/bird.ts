@@ -8,7 +8,7 @@ import type { Topology } from './topology.ts';
 const name = 'bird';
 
 /** The text of bird.conf (BIRD 2). */
-export function birdConfiguration({ router, nodeList }: Topology): string {
+function birdConfiguration({ router, nodeList }: Topology): string {
   const sessions = nodeList.map(
     (node) => `protocol bgp ${node.name} from caracal_node { neighbor ${node.address} as ${node.asNumber}; }`,
   );

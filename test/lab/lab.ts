@@ -16,7 +16,7 @@ import { dismantleLab } from './up.ts';
 /** A node's name, `client`, `tor`, `hub`, or a pod as NAME or NAMESPACE/NAME. A node goes before a pod of its name. */
 export type Place = string;
 
-export interface CommandResult {
+interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -68,7 +68,7 @@ export interface Lab {
   down(): Promise<void>;
 }
 
-export interface ExecOptions {
+interface ExecOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
 }

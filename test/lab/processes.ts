@@ -19,7 +19,7 @@ export interface ProcessSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export const logFile = (lab: string, name: string): string => join(labFolder(lab), 'logs', `${name}.log`);
+const logFile = (lab: string, name: string): string => join(labFolder(lab), 'logs', `${name}.log`);
 
 /** Starts a process that outlives this one; nothing happens when it runs already. */
 export async function startProcess(spec: ProcessSpec): Promise<void> {
@@ -100,7 +100,7 @@ export async function waitUntilReady(
 }
 
 /** The last lines that a process wrote. */
-export async function logTail(lab: string, name: string, lines = 20): Promise<string> {
+async function logTail(lab: string, name: string, lines = 20): Promise<string> {
   const text = await readFile(logFile(lab, name), 'utf8').catch(() => '');
   return text.trimEnd().split('\n').slice(-lines).join('\n') || '(nothing)';
 }

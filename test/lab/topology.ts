@@ -95,7 +95,7 @@ export function shapeProblem(shape: LabShape): string | undefined {
 export const labFolder = (name: string): string => join(root, name);
 
 /** The absolute path of a network namespace. */
-export const netnsPath = (name: string): string => `/run/netns/${name}`;
+const netnsPath = (name: string): string => `/run/netns/${name}`;
 
 /** A pod's namespace. The underscore, which is in no pod's, namespace's or lab's name, keeps all of them apart. */
 export const podNetns = (lab: string, namespace: string, name: string): string =>

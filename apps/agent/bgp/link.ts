@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { SpeakerConfig } from '@caracal/bgp-speaker';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { SpeakerConfig } from './speaker-config.ts';
 
 const retryMs = 250;
 

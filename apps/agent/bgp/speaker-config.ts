@@ -1,31 +1,7 @@
 import { type ResourceOf, splitPeerIP } from '@caracal/api';
+import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/bgp-speaker';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
-
-/** What `caracal-bgp` is told: everything, every time; it works out the difference by itself. */
-export interface SpeakerConfig {
-  readonly localAs: number;
-  /** Dotted quad, RFC 6286. */
-  readonly routerId: string;
-  readonly listenPort: number;
-  readonly originate: ReadonlyArray<{ readonly prefix: string; readonly communities?: readonly string[] }>;
-  readonly peers: readonly SpeakerPeer[];
-  readonly kernel: { readonly enabled: boolean; readonly protocol: number };
-}
-
-export interface SpeakerPeer {
-  readonly name: string;
-  readonly peerAddress: string;
-  readonly peerPort?: number;
-  readonly peerAs: number;
-  readonly localAddress?: string;
-  readonly holdTimeSeconds: number;
-  readonly connectRetrySeconds?: number;
-  readonly passive: boolean;
-  readonly families: readonly ('ipv4Unicast' | 'ipv6Unicast')[];
-  readonly importAction: 'Accept' | 'Reject';
-  readonly exportAction: 'Accept' | 'Reject';
-}
 
 /** What the BGP configuration of a node is derived from. */
 export interface SpeakerInputs {
@@ -41,6 +17,8 @@ export interface SpeakerInputs {
 }
 
 const defaultAs = 64512;
+/** The longest wait between attempts to connect, when the BGPPeer names none. */
+const defaultConnectRetrySeconds = 5;
 
 /** The AS of a node: its own NodeConfiguration, the one named `default`, the BGPConfiguration, 64512, in this order. */
 export function asNumberOf(
@@ -77,7 +55,7 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
   };
 }
 
-function configuredPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPeer[] {
+function configuredPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {
   return inputs.peers
     .filter(({ spec }) => spec.node === undefined || spec.node === inputs.node.name)
     .filter(({ spec }) => spec.nodeSelector === undefined || selectsLabels(spec.nodeSelector, inputs.node.labels))
@@ -91,7 +69,7 @@ function configuredPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPe
 }
 
 /** Peers that are nodes themselves, e.g. route reflectors. */
-function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, localAddress: string): SpeakerPeer[] {
+function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, localAddress: string): PeerConfig[] {
   const selector = peer.spec.peerSelector ?? 'all()';
   return inputs.nodes
     .filter((node) => node.metadata.name !== inputs.node.name && selectsLabels(selector, node.metadata.labels))
@@ -100,25 +78,25 @@ function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, local
       if (!address) return [];
       const name = `${peer.metadata.name}-${node.metadata.name}`;
       const asNumber = asNumberOf(node.metadata.name, inputs);
-      return [sessionOf(inputs, peer, { name, address, port: 179, asNumber }, localAddress)];
+      return [sessionOf(inputs, peer, { name, address, asNumber }, localAddress)];
     });
 }
 
 function sessionOf(
   inputs: SpeakerInputs,
   { spec }: ResourceOf<'BGPPeer'>,
-  target: { name: string; address: string; port: number; asNumber: number },
+  target: { name: string; address: string; port?: number; asNumber: number },
   localAddress: string,
-): SpeakerPeer {
+): PeerConfig {
   return {
     name: target.name,
     peerAddress: target.address,
-    ...(target.port === 179 ? {} : { peerPort: target.port }),
+    ...(target.port === undefined ? {} : { peerPort: target.port }),
     peerAs: target.asNumber,
     // The node's IPv4 address can start no session with an IPv6 peer.
     ...(spec.sourceAddress === 'UseNodeIP' && !target.address.includes(':') ? { localAddress } : {}),
     holdTimeSeconds: spec.holdTimeSeconds,
-    ...(spec.connectRetrySeconds === undefined ? {} : { connectRetrySeconds: spec.connectRetrySeconds }),
+    connectRetrySeconds: spec.connectRetrySeconds ?? defaultConnectRetrySeconds,
     passive: spec.passive,
     families: spec.families,
     importAction: filterAction(inputs, spec.filters, 'import'),
@@ -126,8 +104,8 @@ function sessionOf(
   };
 }
 
-function meshPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPeer[] {
-  return inputs.nodes.flatMap((node): SpeakerPeer[] => {
+function meshPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {
+  return inputs.nodes.flatMap((node): PeerConfig[] => {
     const address = addressOf(node, inputs);
     if (node.metadata.name === inputs.node.name || !address) return [];
     return [
@@ -137,6 +115,7 @@ function meshPeers(inputs: SpeakerInputs, localAddress: string): SpeakerPeer[] {
         peerAs: asNumberOf(node.metadata.name, inputs),
         localAddress,
         holdTimeSeconds: 90,
+        connectRetrySeconds: defaultConnectRetrySeconds,
         passive: false,
         families: ['ipv4Unicast'],
         importAction: 'Accept',
@@ -150,16 +129,21 @@ function addressOf(node: ResourceOf<'Node'>, inputs: SpeakerInputs): string | un
   return inputs.nodeConfigurations.get(node.metadata.name)?.spec.bgp.ipv4Address ?? node.spec.ipv4Address;
 }
 
-/** A filter that rejects everything, or that does not exist, closes the direction: an unknown intention announces nothing. */
-function filterAction(
+function filterAction(inputs: SpeakerInputs, names: readonly string[], direction: 'import' | 'export'): Policy {
+  const actions = (family: 'V4' | 'V6') => firstAction(inputs, names, `${direction}${family}`);
+  return { ipv4Unicast: actions('V4'), ipv6Unicast: actions('V6') };
+}
+
+/** The first rule of the first filter that has one decides. A filter that does not exist closes the direction: an unknown intention announces nothing. */
+function firstAction(
   inputs: SpeakerInputs,
   names: readonly string[],
-  direction: 'import' | 'export',
-): 'Accept' | 'Reject' {
+  rules: 'importV4' | 'importV6' | 'exportV4' | 'exportV6',
+): PolicyAction {
   for (const name of names) {
     const spec = inputs.filters.get(name)?.spec;
     if (!spec) return 'Reject';
-    const first = (direction === 'import' ? spec.importV4 : spec.exportV4)[0];
+    const [first] = spec[rules];
     if (first) return first.action;
   }
   return 'Accept';

@@ -33,7 +33,7 @@ export async function followFeed({
   let state = new FeedState();
   let snapshotWanted = false;
   const stored = await readLastGood(lastGoodPath);
-  const lastGood = openLastGood(lastGoodPath, (error) =>
+  const lastGood = openLastGood(lastGoodPath, stored.wholeBytes, (error) =>
     logger.error(
       { path: lastGoodPath, reason: error.message },
       'the last good state is not on disk: after a reboot pods wait for a hub',
@@ -45,7 +45,7 @@ export async function followFeed({
   function recall(): FeedChange | undefined {
     const items: FeedChange['items'][number][] = [];
     try {
-      for (const frame of stored) items.push(...(state.advance(frame).change?.items ?? []));
+      for (const frame of stored.frames) items.push(...(state.advance(frame).change?.items ?? []));
     } catch (error) {
       logger.error({ path: lastGoodPath, reason: String(error) }, 'the last good state on disk is damaged: ignored');
       state = new FeedState();

@@ -14,27 +14,28 @@ export interface LastGood {
   close(): Promise<void>;
 }
 
-/** The frames of the file, oldest first; an unfinished last frame is left out. */
-export async function readLastGood(path: string): Promise<Uint8Array[]> {
+/** The frames of the file, oldest first, and their length together; an unfinished last frame is left out. */
+export async function readLastGood(path: string): Promise<{ frames: Uint8Array[]; wholeBytes: number }> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
   const frames: Uint8Array[] = [];
-  for (let position = 0; position + 4 <= bytes.length; ) {
+  let position = 0;
+  while (position + 4 <= bytes.length) {
     const length = bytes.readUInt32LE(position);
     if (position + 4 + length > bytes.length) break;
     frames.push(bytes.subarray(position + 4, position + 4 + length));
     position += 4 + length;
   }
-  return frames;
+  return { frames, wholeBytes: position };
 }
 
 /**
- * Opens the writer. Until the first snapshot frames are appended to the file as it is (a stream that was resumed);
- * `onError` hears of a disk that refuses.
+ * Opens the writer. Until the first snapshot frames are appended behind the `wholeBytes` that were read (a stream that was
+ * resumed); `onError` hears of a disk that refuses.
  */
-export function openLastGood(path: string, onError: (error: Error) => void): LastGood {
+export function openLastGood(path: string, wholeBytes: number, onError: (error: Error) => void): LastGood {
   let file: FileHandle | undefined;
   /** Whether `file` is a snapshot that is not committed yet, under its temporary name. */
   let unfinished = false;
@@ -49,7 +50,10 @@ export function openLastGood(path: string, onError: (error: Error) => void): Las
       unfinished = true;
       tailBytes = 0;
     }
-    file ??= await open(path, 'a', 0o600);
+    if (!file) {
+      file = await open(path, 'a', 0o600);
+      await file.truncate(wholeBytes);
+    }
     const frame = Buffer.allocUnsafe(4 + payload.length);
     frame.writeUInt32LE(payload.length, 0);
     frame.set(payload, 4);

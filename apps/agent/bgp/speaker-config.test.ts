@@ -1,0 +1,91 @@
+import { parseResource, type ResourceOf } from '@caracal/api';
+import { describe, expect, it } from 'vitest';
+import { type SpeakerInputs, speakerConfig } from './speaker-config.ts';
+
+type OwnKind = 'BGPConfiguration' | 'BGPPeer' | 'BGPFilter' | 'IPPool' | 'NodeConfiguration';
+
+function resource<K extends OwnKind | 'Node'>(kind: K, name: string, spec: object, labels = {}): ResourceOf<K> {
+  const apiVersion = kind === 'Node' ? 'v1' : 'caracal.network/v1';
+  const parsed = parseResource({ apiVersion, kind, metadata: { name, labels }, spec });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  // The kind is the one that was asked for.
+  return parsed.resource as ResourceOf<K>;
+}
+
+const named = <K extends OwnKind>(...resources: ResourceOf<K>[]) =>
+  new Map(resources.map((each) => [each.metadata.name, each] as const));
+
+function inputs(overrides: Partial<SpeakerInputs> = {}): SpeakerInputs {
+  return {
+    node: { name: 'n1', address: '192.0.2.11', labels: { rack: 'a' } },
+    nodeConfigurations: new Map(),
+    peers: [],
+    filters: new Map(),
+    nodes: [
+      resource('Node', 'n1', { ipv4Address: '192.0.2.11' }),
+      resource('Node', 'n2', { ipv4Address: '192.0.2.12' }, { reflector: 'yes' }),
+      resource('Node', 'n3', {}),
+    ],
+    pools: named(resource('IPPool', 'p', { cidr: '10.0.0.0/16' })),
+    blocks: [
+      { cidr: '10.0.0.64/26', pool: 'p' },
+      { cidr: '10.0.0.0/26', pool: 'p' },
+    ],
+    ...overrides,
+  };
+}
+
+const withoutMesh = resource('BGPConfiguration', 'default', { nodeToNodeMeshEnabled: false, asNumber: 64600 });
+
+describe('the configuration of a speaker', () => {
+  it('meshes with every node that has an address, when nothing is configured', () => {
+    const config = speakerConfig(inputs());
+    expect(config).toMatchObject({ localAs: 64512, routerId: '192.0.2.11', listenPort: 179 });
+    expect(config.peers.map(({ name, peerAddress, peerAs }) => [name, peerAddress, peerAs])).toEqual([
+      ['mesh-n2', '192.0.2.12', 64512],
+    ]);
+    expect(config.originate.map((route) => route.prefix)).toEqual(['10.0.0.0/26', '10.0.0.64/26']);
+  });
+
+  it('takes the AS from the node, the default of nodes, then the BGPConfiguration', () => {
+    const own = resource('NodeConfiguration', 'n1', { bgp: { asNumber: 65011 } });
+    const all = resource('NodeConfiguration', 'default', { bgp: { asNumber: 65000 } });
+    const asOf = (...of: ResourceOf<'NodeConfiguration'>[]) =>
+      speakerConfig(inputs({ bgpConfiguration: withoutMesh, nodeConfigurations: named(...of) })).localAs;
+    expect([asOf(all, own), asOf(all), asOf()]).toEqual([65011, 65000, 64600]);
+  });
+
+  it('peers as node, nodeSelector and peerSelector say', () => {
+    const router = { peerIP: '192.0.2.1:1179', asNumber: 65000 };
+    const peersOf = (spec: object) =>
+      speakerConfig(inputs({ bgpConfiguration: withoutMesh, peers: [resource('BGPPeer', 'x', spec)] })).peers;
+    expect(peersOf(router)).toMatchObject([
+      { name: 'x', peerAddress: '192.0.2.1', peerPort: 1179, peerAs: 65000, localAddress: '192.0.2.11' },
+    ]);
+    expect(peersOf({ ...router, node: 'n2' })).toEqual([]);
+    expect(peersOf({ ...router, nodeSelector: "rack == 'a'" })).toHaveLength(1);
+    expect(peersOf({ ...router, nodeSelector: "rack == 'b'" })).toEqual([]);
+    expect(peersOf({ peerSelector: "reflector == 'yes'" })).toMatchObject([
+      { name: 'x-n2', peerAddress: '192.0.2.12', peerAs: 64600 },
+    ]);
+  });
+
+  it('filters each family by the first rule, and closes what names a filter that is not there', () => {
+    const filter = resource('BGPFilter', 'f', { importV6: [{ action: 'Reject' }], exportV4: [{ action: 'Reject' }] });
+    const policies = (filters: string[]) => {
+      const peer = resource('BGPPeer', 'x', { peerIP: '192.0.2.1', asNumber: 65000, filters });
+      const { peers } = speakerConfig(inputs({ bgpConfiguration: withoutMesh, filters: named(filter), peers: [peer] }));
+      return [peers[0].importAction, peers[0].exportAction];
+    };
+    expect(policies(['f'])).toEqual([
+      { ipv4Unicast: 'Accept', ipv6Unicast: 'Reject' },
+      { ipv4Unicast: 'Reject', ipv6Unicast: 'Accept' },
+    ]);
+    expect(policies(['absent'])[0]).toEqual({ ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' });
+  });
+
+  it('announces no block of a pool that says so', () => {
+    const pools = named(resource('IPPool', 'p', { cidr: '10.0.0.0/16', disableBGPExport: true }));
+    expect(speakerConfig(inputs({ pools })).originate).toEqual([]);
+  });
+});
