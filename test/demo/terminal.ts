@@ -23,18 +23,21 @@ export const terminal: Terminal = {
   note: (text) => print(`     ${colors.dim(cut(text, 5))}`),
   command(line, output = '', lines = 12) {
     print(`   ${colors.cyan('$')} ${cut(line, 5)}`);
-    const shown = output
+    const given = output
       .trimEnd()
       .split('\n')
       .filter((each) => each.trim() !== '')
-      .flatMap((each) => wrap(each.replaceAll('\t', '    '), width - 5));
-    for (const each of shown.slice(0, lines)) print(`     ${colors.dim(each)}`);
+      .map((each) => each.replaceAll('\t', '    '));
+    // What was laid out for the whole width keeps it; a line that is longer still is broken.
+    const indent = given.every((each) => each.length <= width - 5) ? 5 : 0;
+    const shown = given.flatMap((each) => wrap(each, width - indent));
+    for (const each of shown.slice(0, lines)) print(`${' '.repeat(indent)}${colors.dim(each)}`);
     if (shown.length > lines) print(colors.dim(`     … ${shown.length - lines} more lines`));
   },
   table(head, rows) {
-    const table = new Table({ head: [...head], style: { head: [], border: [] } });
+    const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
     for (const row of rows) table.push([...row]);
-    for (const line of table.toString().split('\n')) print(`  ${line}`);
+    for (const line of table.toString().split('\n')) print(line);
   },
 };
 

@@ -13,7 +13,7 @@ export async function startPods(context: Context): Promise<void> {
     terminal.passed(`${pod.namespace}/${pod.name} on ${node} has ${ips[0]}`, took.at(-1));
   }
   const sorted = took.toSorted((a, b) => a - b);
-  figures.push(['pod started (namespace and CNI ADD, as a runtime calls it)', `${Math.round(sorted[3])} ms`]);
+  figures.push(['pod started (namespace made, CNI ADD called)', `${Math.round(sorted[3])} ms`]);
 
   terminal.command('caracalctl ipam show --blocks', await ctl(context, ['ipam', 'show', '--blocks']));
   const pods = await lab.pod.list();
