@@ -22,7 +22,7 @@ export const terminal: Terminal = {
   failed: (text) => print(`   ${colors.red('✗')} ${wrap(text, width - 5).join('\n     ')}`),
   note: (text) => print(`     ${colors.dim(cut(text, 5))}`),
   command(line, output = '', lines = 12) {
-    print(`   ${colors.cyan('$')} ${cut(line, 5)}`);
+    for (const [i, each] of wrap(line, width - 5).entries()) print(`   ${i === 0 ? colors.cyan('$') : ' '} ${each}`);
     const given = output
       .trimEnd()
       .split('\n')
