@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openLab, upLab } from '@caracal/lab';
 import { benchCni, formatCniBench } from './cni.ts';
+import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
 import { run as benchPolicy, formatPolicyBench } from './policy.ts';
 
 /**
@@ -45,7 +46,12 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
 } else if (positionals[0] === 'policy' && positionals.length === 1) {
   const result = benchPolicy({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatPolicyBench(result));
+} else if (positionals[0] === 'dataplane' && positionals.length === 1) {
+  const result = await benchDataplane({ onProgress: progress });
+  console.log(values.json ? JSON.stringify(result) : formatDataplaneBench(result));
 } else {
-  console.error('usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy [--json]');
+  console.error(
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy|dataplane [--json]',
+  );
   process.exitCode = 2;
 }

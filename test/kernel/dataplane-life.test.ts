@@ -54,6 +54,15 @@ const scene = () => ({
   endpoints: [endpointOf(a), endpointOf(b, { ingress: [tier(['knp/shop/db'])] })],
 });
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 test('an interface that nobody told of is closed to pods, node and outside; the node still reaches known pods', async () => {
   const dataplane = await started();
   await dataplane.update({ ...nothing, endpoints: [endpointOf(a)] });
@@ -144,13 +153,23 @@ test('IPv6 does not pass pods interfaces', async () => {
   };
   await address(a, 'fd00:a::1', 'fd00:a::2');
   await address(b, 'fd00:b::1', 'fd00:b::2');
-  const ping = async (to: string) => (await a.netns.try('ping', ['-6', '-c', '1', '-W', '1', to])).code === 0;
+  await node.netns.run('ip', ['-6', 'address', 'add', 'fd00:c::1/64', 'dev', 'uplink', 'nodad']);
+  await node.outside.netns.run('ip', ['-6', 'address', 'add', 'fd00:c::2/64', 'dev', 'eth0', 'nodad']);
+  await node.outside.netns.run('ip', ['-6', 'route', 'add', 'default', 'via', 'fd00:c::1']);
+  const ping = async (from: TestPod['netns'], to: string) =>
+    (await from.try('ping', ['-6', '-c', '1', '-W', '1', to])).code === 0;
   // The link-local addresses that neighbour discovery uses come up a moment later.
-  await expect.poll(() => ping('fd00:b::2'), { timeout: 10_000 }).toBe(true);
-  expect(await ping('fd00:b::1')).toBe(true);
+  await expect.poll(() => ping(a.netns, 'fd00:b::2'), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => ping(node.outside.netns, 'fd00:b::2'), { timeout: 10_000 }).toBe(true);
+  expect(await ping(a.netns, 'fd00:b::1')).toBe(true);
   await started();
-  expect(await ping('fd00:b::2')).toBe(false);
-  expect(await ping('fd00:b::1')).toBe(false);
+  expect(await ping(a.netns, 'fd00:b::2')).toBe(false);
+  expect(await ping(a.netns, 'fd00:b::1')).toBe(false);
+  // Answers would be dropped too, so that the pod must not even see the question.
+  const received = async () => Number(/Icmp6InEchos\s+(\d+)/.exec(await b.netns.run('cat', ['/proc/net/snmp6']))?.[1]);
+  const before = await received();
+  expect(await ping(node.outside.netns, 'fd00:b::2')).toBe(false);
+  expect(await received()).toBe(before);
 });
 
 test('what somebody changed of ours is repaired, named, and nothing of others is touched', async () => {
@@ -338,7 +357,8 @@ test('writers that are killed, at rest or at work, are replaced and nothing is l
 test('a writer that hangs is killed by the watchdog and replaced', async () => {
   const dataplane = await started({ writerTimeoutMs: 300 });
   await dataplane.update(scene());
-  for (const pid of dataplane.writerPids) process.kill(pid, 'SIGSTOP');
+  const hung = dataplane.writerPids;
+  for (const pid of hung) process.kill(pid, 'SIGSTOP');
   await dataplane.update({
     ...nothing,
     sets: [set('web', ['10.65.0.3'])],
@@ -346,6 +366,7 @@ test('a writer that hangs is killed by the watchdog and replaced', async () => {
   });
   expect(await setMembers('cara4-n-web')).toBe(2);
   expect(await a.probe.reaches(tcp(b.address, 81))).toBe(true);
+  await expect.poll(() => hung.filter(isAlive), { timeout: 5000 }).toEqual([]);
   expect(await dataplane.resync()).toEqual([]);
 });
 
@@ -407,14 +428,5 @@ test('the writers end when their owner is killed', async () => {
   expect(pids.length).toBe(2);
   owner.kill('SIGKILL');
   await once(owner, 'exit');
-  const alive = () =>
-    pids.filter((pid) => {
-      try {
-        process.kill(pid, 0);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-  await expect.poll(alive, { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive), { timeout: 5000 }).toEqual([]);
 });
