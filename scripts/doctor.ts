@@ -12,13 +12,11 @@ const quiet = process.argv.includes('--quiet');
 /** Where Debian keeps programs for root; a user's PATH may lack the sbin folders. */
 const searchPath = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
 
-function isPresent(requirement: Requirement): boolean {
-  const candidates = requirement.binary.startsWith('/')
-    ? [requirement.binary]
-    : searchPath.map((folder) => join(folder, requirement.binary));
-  return candidates.some((path) => {
+function isPresent({ file }: Requirement): boolean {
+  if (file.startsWith('/')) return existsSync(file);
+  return searchPath.some((folder) => {
     try {
-      accessSync(path, constants.X_OK);
+      accessSync(join(folder, file), constants.X_OK);
       return true;
     } catch {
       return false;
@@ -72,8 +70,8 @@ if (install && problems.length === 0) {
 }
 
 const absent = missing();
-for (const { binary, debianPackage, reason } of absent) {
-  problems.push(`${binary} is missing (${reason}): apt-get install ${debianPackage}`);
+for (const { file, debianPackage, reason } of absent) {
+  problems.push(`${file} is missing (${reason}): apt-get install ${debianPackage}`);
 }
 
 if (problems.length > 0) {
@@ -84,5 +82,5 @@ if (problems.length > 0) {
   }
   process.exitCode = 1;
 } else if (!quiet) {
-  for (const { binary, reason } of requirements) console.log(`✓ ${binary} (${reason})`);
+  for (const { file, reason } of requirements) console.log(`✓ ${file} (${reason})`);
 }

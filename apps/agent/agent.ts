@@ -79,6 +79,15 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     logger,
     onEnforced: () => statusChanged(),
   });
+  const drift = setInterval(() => void repairDrift(), config.resyncSeconds * 1000).unref();
+  async function repairDrift(): Promise<void> {
+    try {
+      const repaired = await dataplane.resync();
+      if (repaired.length > 0) logger.warn({ repaired }, 'somebody changed what is ours in the kernel: repaired');
+    } catch (error) {
+      logger.error({ reason: String(error) }, 'the kernel could not be compared with what is wanted');
+    }
+  }
   for (const endpoint of await recoverPods(ipam, wiring, journalIsNew, logger)) void enforcement.addEndpoint(endpoint);
 
   const speaker = linkToSpeaker({
@@ -147,6 +156,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
 
   return {
     async stop() {
+      clearInterval(drift);
       await cni.close();
       reporter.stop();
       await hub.stop();

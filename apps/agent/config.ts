@@ -35,6 +35,8 @@ const schema = z.strictObject({
       claimAheadBelow: z.number().int().min(0).default(8),
     })
     .prefault({}),
+  /** How often rules and sets are compared with the kernel: half a second of work at 20,000 rules. */
+  resyncSeconds: z.number().min(1).default(90),
   /** Where metrics and health are served: a TCP port on the loopback address, or a unix socket. */
   metrics: z.union([z.strictObject({ port: z.number().int() }), z.strictObject({ socket: absolutePath })]).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),

@@ -34,6 +34,8 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
 }
+// A reader that goes away (`| head`) is an interruption as well: everything is taken down all the same.
+process.stdout.on('error', () => interrupted.abort(new Error('nobody reads the output any more')));
 
 async function run(): Promise<void> {
   const begun = performance.now();

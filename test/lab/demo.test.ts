@@ -35,7 +35,7 @@ describe('npm run demo', () => {
     expect(await footprint('demo')).toEqual([]);
   });
 
-  it('takes everything down when it is interrupted', { timeout: 120_000 }, async () => {
+  it('takes everything down when it is interrupted and nobody reads what it prints', { timeout: 120_000 }, async () => {
     const child = start();
     await untilPrinted(child, 'Six pods start');
     child.kill('SIGINT');
