@@ -71,7 +71,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.warn({ pool, reason: message }, 'no block could be claimed in advance'),
   });
 
-  const dataplane = await createDataplane({ logger });
+  const dataplane = createDataplane({ logger });
+  await dataplane.start();
   const enforcement = createEnforcement({
     nodeName: config.nodeName,
     compiler: createCompiler(),
@@ -82,8 +83,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const drift = setInterval(() => void repairDrift(), config.resyncSeconds * 1000).unref();
   async function repairDrift(): Promise<void> {
     try {
-      const repaired = await dataplane.resync();
-      if (repaired.length > 0) logger.warn({ repaired }, 'somebody changed what is ours in the kernel: repaired');
+      await dataplane.resync();
     } catch (error) {
       logger.error({ reason: String(error) }, 'the kernel could not be compared with what is wanted');
     }

@@ -97,6 +97,11 @@ describe('routing', () => {
 
   it('has no IPv6 in pods', async () => {
     for (const pod of pods) expect((await lab.exec(pod.name, 'ip', ['-6', 'address'])).stdout).toBe('');
+    // Nor could a pod that switched it on again get anything through its node.
+    for (const { name } of lab.topology.nodeList) {
+      const { stdout } = await lab.exec(name, 'ip6tables', ['-S']);
+      expect(stdout).toMatch(/-A FORWARD .*cara/);
+    }
   });
 });
 
