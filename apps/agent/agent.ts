@@ -152,7 +152,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
         blocks: ipam.blocks,
       })
     : undefined;
-  logger.info({ node: config.nodeName, incarnation: ipam.incarnation }, 'agent ready');
+  logger.info({ incarnation: ipam.incarnation }, 'agent ready');
 
   return {
     async stop() {
