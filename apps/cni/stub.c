@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 		fail(CODE_IO, "cannot read standard input: %s", strerror(errno));
 	find_version(&input);
 	if (strcmp(command, "VERSION") == 0) {
-		printf("{\"cniVersion\":\"%s\",\"supportedVersions\":[\"1.0.0\",\"1.1.0\"]}\n", version);
+		printf("{\"cniVersion\":\"%s\",\"supportedVersions\":[\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n", version);
 		return 0;
 	}
 	read_paths();

@@ -34,7 +34,10 @@ let socketPath: string;
 let spoolDirectory: string;
 let server: CniServer | undefined;
 let logged: { level: number; msg: string; [field: string]: unknown }[];
-let calls: [string, AddRequest | DeleteRequest | CheckRequest][];
+let calls: [
+  string,
+  AddRequest | DeleteRequest | CheckRequest | { containerId?: undefined; network: string; valid: readonly object[] },
+][];
 let pods: { -readonly [name in keyof PodNetwork]: PodNetwork[name] };
 
 beforeEach(() => {
@@ -56,6 +59,11 @@ beforeEach(() => {
     },
     check: async (request) => {
       calls.push(['check', request]);
+      return { ok: true };
+    },
+    status: () => ({ ok: true }),
+    collectGarbage: async (network, valid) => {
+      calls.push(['gc', { network, valid }]);
       return { ok: true };
     },
   };
@@ -110,7 +118,7 @@ const call = (command: string, stdin: unknown = configuration, environment = {},
   invoke({ CNI_COMMAND: command, ...environment }, stdin, plugin).answer;
 
 test('VERSION is answered without an agent, in the version asked', async () => {
-  const supportedVersions = ['1.0.0', '1.1.0'];
+  const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'];
   const answer = await call('VERSION', '{"cniVersion": "1.0.0"}');
   expect(answer).toMatchObject({ code: 0, json: { cniVersion: '1.0.0', supportedVersions } });
   expect((await call('VERSION', '')).json).toEqual({ cniVersion: '1.1.0', supportedVersions });
@@ -153,6 +161,25 @@ test('DEL and CHECK print nothing; CHECK passes on what the runtime remembers', 
   expect(calls[2]).toMatchObject(['check', { expectedAddresses: ['10.65.0.1'] }]);
 });
 
+test('results before 1.0.0 say the family of each address', async () => {
+  await start();
+  for (const cniVersion of ['0.3.0', '0.3.1', '0.4.0']) {
+    const { json } = await call('ADD', { ...configuration, cniVersion });
+    expect(json).toMatchObject({ cniVersion, ips: [{ version: '4', address: '10.65.0.1/32', interface: 1 }] });
+  }
+  expect((await call('ADD')).stdout).not.toContain('"version"');
+});
+
+test('GC hands over what is valid; STATUS says why no pod could start', async () => {
+  await start();
+  const attachments = [{ containerID: 'c1', ifname: 'eth0' }];
+  const answer = await call('GC', { ...configuration, 'cni.dev/valid-attachments': attachments });
+  expect(answer).toMatchObject({ code: 0, stdout: '' });
+  expect(calls).toEqual([['gc', { network: 'caracal', valid: [{ containerId: 'c1', ifname: 'eth0' }] }]]);
+  pods.status = () => ({ ok: false, code: 50, message: 'no policy yet' });
+  expect(await call('STATUS')).toMatchObject({ code: 1, json: { code: 50, msg: 'no policy yet' } });
+});
+
 test('an unknown field is a warning in the log', async () => {
   await start();
   expect(await call('ADD', { ...configuration, nodename: 'n1' })).toMatchObject({ code: 0 });
@@ -161,11 +188,14 @@ test('an unknown field is a warning in the log', async () => {
 
 test.each([
   ['ADD', 'no json', {}, 6, 'no JSON'],
-  ['ADD', { ...configuration, cniVersion: '0.4.0' }, {}, 1, 'cniVersion "0.4.0"'],
+  ['ADD', { ...configuration, cniVersion: '0.2.0' }, {}, 1, 'cniVersion "0.2.0"'],
+  ['CHECK', { ...configuration, cniVersion: '0.3.1' }, {}, 1, 'has no CHECK, which came with 0.4.0'],
+  ['STATUS', { ...configuration, cniVersion: '1.0.0' }, {}, 1, 'has no STATUS'],
+  ['GC', { ...configuration, cniVersion: '1.0.0' }, {}, 1, 'has no GC'],
   ['ADD', { ...configuration, mtu: 'big' }, {}, 7, 'mtu: '],
   ['ADD', { ...configuration, prevResult: {} }, {}, 7, 'prevResult: '],
   ['ADD', configuration, { CNI_IFNAME: 'a/b' }, 4, 'CNI_IFNAME "a/b"'],
-  ['GC', configuration, {}, 4, 'CNI_COMMAND "GC"'],
+  ['GC', configuration, {}, 7, 'cni.dev/valid-attachments is missing'],
   ['', configuration, {}, 4, 'CNI_COMMAND is ""'],
 ])('%s of %j with %o fails with code %i', async (command, stdin, environment, code, msg) => {
   await start();

@@ -56,6 +56,24 @@ describe('a pod', () => {
     await lab.pod.remove('twice');
   });
 
+  it('goes with the garbage when the runtime does not know it any more, and only then', async () => {
+    const [kept, lost] = await Promise.all(['kept', 'lost'].map((name) => lab.pod.add({ node: 'n1', name })));
+    const before = await podInterfaces('n1');
+    const conf = {
+      cniVersion: '1.1.0',
+      name: 'caracal',
+      type: 'caracal',
+      'cni.dev/valid-attachments': [{ containerID: kept.containerId, ifname: 'eth0' }],
+    };
+    const { cniBin } = lab.topology.nodeList[0];
+    const words = ['CNI_COMMAND=GC', `CNI_PATH=${cniBin}`, `${cniBin}/caracal`];
+    expect(await lab.exec('n1', 'env', words, { input: JSON.stringify(conf) })).toMatchObject({ code: 0, stdout: '' });
+    expect(await podInterfaces('n1')).toHaveLength(before.length - 1);
+    expect(await lab.pod.cni('kept', 'CHECK')).toMatchObject({ ok: true });
+    expect(await lab.pod.cni('lost', 'CHECK')).toMatchObject({ ok: false, code: 3 });
+    for (const pod of [kept, lost]) await lab.pod.remove(pod.name);
+  });
+
   it('is not started twice, nor on a node that there is not, and nothing of it is left', async () => {
     await lab.pod.add({ node: 'n1', name: 'once' });
     await expect(lab.pod.add({ node: 'n1', name: 'once' })).rejects.toThrow('pod default/once exists already');

@@ -1,7 +1,13 @@
 import type { Logger } from 'pino';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
 import type { Invocation, Reply } from './frame.ts';
-import { type NetworkConfiguration, type PrevResult, parseConfiguration } from './network-configuration.ts';
+import {
+  type CniVersion,
+  isAtLeast,
+  type NetworkConfiguration,
+  type PrevResult,
+  parseConfiguration,
+} from './network-configuration.ts';
 import {
   type AddRequest,
   type Attachment,
@@ -11,6 +17,13 @@ import {
   type PodNetwork,
 } from './pod-network.ts';
 import { emptyReply, formatFailure, formatResult } from './result.ts';
+
+/** The version of the specification that brought an operation, where it is not the oldest that we know. */
+const firstVersionOf: Partial<Record<CniEnvironment['command'], CniVersion>> = {
+  CHECK: '0.4.0',
+  STATUS: '1.1.0',
+  GC: '1.1.0',
+};
 
 /**
  * Answers one invocation of the CNI executable: reads environment and configuration, asks the pod network, writes the
@@ -56,6 +69,11 @@ async function carryOut(
   const { command, containerId, ifname, netns = '' } = environment;
   const version = configuration.cniVersion;
   const attachment: Attachment = { containerId, ifname, network: configuration.name };
+  const since = firstVersionOf[command];
+  if (since && !isAtLeast(version, since)) {
+    const message = `cniVersion ${version} has no ${command}, which came with ${since}`;
+    return refuse(log, version, { ok: false, code: cniErrorCodes.incompatibleVersion, message });
+  }
   switch (command) {
     case 'ADD': {
       if (configuration.prevResult) {
@@ -76,12 +94,19 @@ async function carryOut(
       const checked = await pods.check({ ...attachment, netns, expectedAddresses });
       return checked.ok ? emptyReply : refuse(log, version, checked);
     }
-    case 'STATUS':
-      // That the agent answers is the answer.
-      return emptyReply;
+    case 'STATUS': {
+      const status = pods.status();
+      return status.ok ? emptyReply : refuse(log, version, status);
+    }
     case 'GC': {
-      const message = 'CNI_COMMAND "GC" is not supported yet';
-      return refuse(log, version, { ok: false, code: cniErrorCodes.invalidEnvironment, message });
+      const valid = configuration['cni.dev/valid-attachments'];
+      if (!valid) {
+        const message = 'GC: cni.dev/valid-attachments is missing, and without it nothing may be removed';
+        return refuse(log, version, { ok: false, code: cniErrorCodes.invalidNetworkConfig, message });
+      }
+      const attachments = valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+      const collected = await pods.collectGarbage(configuration.name, attachments);
+      return collected.ok ? emptyReply : refuse(log, version, collected);
     }
   }
 }

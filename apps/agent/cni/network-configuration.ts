@@ -3,7 +3,7 @@ import { cniNamePattern } from './environment.ts';
 import { type CniFailure, cniErrorCodes } from './pod-network.ts';
 
 /** The versions of the specification whose results we write. apps/cni/stub.c answers VERSION with the same. */
-const supportedVersions = ['1.0.0', '1.1.0'] as const;
+const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 export type CniVersion = (typeof supportedVersions)[number];
 
 const prevResult = z.object({
@@ -28,7 +28,14 @@ const schema = z.object({
     })
     .optional(),
   prevResult: prevResult.optional(),
+  /** What GC must leave alone; everything else of this network goes. */
+  'cni.dev/valid-attachments': z.array(z.object({ containerID: z.string(), ifname: z.string() })).optional(),
 });
+
+/** Whether a version is the other or a later one; both are among those that are supported. */
+export function isAtLeast(version: CniVersion, other: CniVersion): boolean {
+  return supportedVersions.indexOf(version) >= supportedVersions.indexOf(other);
+}
 
 export type NetworkConfiguration = z.infer<typeof schema>;
 export type PrevResult = z.infer<typeof prevResult>;

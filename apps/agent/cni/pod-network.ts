@@ -75,6 +75,13 @@ export interface PodNetwork {
   del(request: DeleteRequest): Promise<{ readonly ok: true } | CniFailure>;
   /** Whether the attachment is as ADD left it. */
   check(request: CheckRequest): Promise<{ readonly ok: true } | CniFailure>;
+  /** Whether an ADD could succeed now. */
+  status(): { readonly ok: true } | CniFailure;
+  /** Takes back every attachment of the network that is not among the valid ones. */
+  collectGarbage(
+    network: string,
+    valid: readonly Omit<Attachment, 'network'>[],
+  ): Promise<{ readonly ok: true } | CniFailure>;
 }
 
 /** Error codes that the specification (1.1.0, section "Error") reserves. */
@@ -87,4 +94,5 @@ export const cniErrorCodes = {
   decodingFailure: 6,
   invalidNetworkConfig: 7,
   tryAgainLater: 11,
+  notAvailable: 50,
 } as const;

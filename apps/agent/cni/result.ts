@@ -1,5 +1,5 @@
 import type { Reply } from './frame.ts';
-import type { CniVersion } from './network-configuration.ts';
+import { type CniVersion, isAtLeast } from './network-configuration.ts';
 import type { AddRequest, AddSuccess, CniFailure } from './pod-network.ts';
 
 /** The reply of an ADD that succeeded (specification, section "Success"). */
@@ -10,9 +10,11 @@ export function formatResult(version: CniVersion, request: AddRequest, success: 
     interfaces: [
       { name: success.hostInterface, mac: success.hostMac },
       // Interfaces have an MTU since 1.1.0.
-      version === '1.1.0' && success.mtu ? { ...pod, mtu: success.mtu } : pod,
+      isAtLeast(version, '1.1.0') && success.mtu ? { ...pod, mtu: success.mtu } : pod,
     ],
     ips: success.addresses.map(({ address, prefixLength }) => ({
+      // The family was said in a field of its own before 1.0.0.
+      ...(isAtLeast(version, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
       address: `${address}/${prefixLength}`,
       gateway: success.gateway,
       interface: 1,
@@ -30,5 +32,5 @@ export function formatFailure(version: string | undefined, { code, message, deta
   return { exitCode: 1, stdout: `${JSON.stringify(error)}\n` };
 }
 
-/** What DEL, CHECK and STATUS print when they succeed. */
+/** What DEL, CHECK, STATUS and GC print when they succeed. */
 export const emptyReply: Reply = { exitCode: 0, stdout: '' };

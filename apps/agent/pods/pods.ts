@@ -19,6 +19,8 @@ import { type EndpointRecord, endpointId, localEndpointOf, recordOf, reportOf } 
 const addressesExhausted = 100;
 const wiringFailed = 101;
 
+const noPolicyYet = 'the node knows no policy yet: no hub has been reached since it started';
+
 export interface PodsOptions {
   readonly ipam: NodeIpam;
   readonly wiring: Wiring;
@@ -50,12 +52,7 @@ export function createPods(options: PodsOptions): PodNetwork {
   async function add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure> {
     const handle = handleOf(request);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
-    if (!enforcement.ready) {
-      return failure(
-        cniErrorCodes.tryAgainLater,
-        'the node knows no policy yet: no hub has been reached since it started',
-      );
-    }
+    if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
     const assigned = await ipam.assign(handle, options.pools(), () => ({ ...describe(request) }));
     if (!assigned.ok) {
       const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
@@ -151,7 +148,28 @@ export function createPods(options: PodsOptions): PodNetwork {
     return inspection.problems.length === 0 ? { ok: true } : failure(wiringFailed, inspection.problems.join('; '));
   }
 
+  async function collectGarbage(
+    network: string,
+    valid: readonly Omit<Attachment, 'network'>[],
+  ): Promise<{ readonly ok: true } | CniFailure> {
+    const keep = new Set(valid.map((attachment) => handleOf({ ...attachment, network })));
+    const problems: string[] = [];
+    for (const assignment of [...ipam.assignments()]) {
+      const record = recordOf(assignment);
+      if (!record || record.network !== network || keep.has(assignment.handle)) continue;
+      logger.warn(
+        { container: record.containerId, addresses: assignment.addresses },
+        'GC: the runtime has no such container',
+      );
+      const removed = await inOrder(record, () => del(record));
+      if (!removed.ok) problems.push(`${record.containerId}: ${removed.message}`);
+    }
+    return problems.length === 0 ? { ok: true } : failure(wiringFailed, problems.join('; '));
+  }
+
   return {
+    status: () => (enforcement.ready ? { ok: true } : failure(cniErrorCodes.notAvailable, noPolicyYet)),
+    collectGarbage,
     add: (request, signal) => inOrder(request, () => add(request, signal)),
     del: (request) => inOrder(request, () => del(request)),
     check: (request) => inOrder(request, () => check(request)),
