@@ -129,12 +129,16 @@ async function isAlive(record: ProcessRecord): Promise<boolean> {
   return record.bootId === (await currentBoot()) && record.startTime === (await startTimeOf(record.pid));
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)), in clock ticks after boot; undefined when there is none or it is a zombie. */
+/**
+ * Field 22 of /proc/PID/stat (proc(5)), in clock ticks after boot; undefined when there is none or it is a zombie. A main
+ * thread can be a zombie while others (field 20) still end: until they have, the process' sockets are open.
+ */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The second field is the command's name in parentheses and may hold anything, parentheses too.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields.length < 20 || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  const gone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+  return fields.length < 20 || gone ? undefined : fields[19];
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
