@@ -62,6 +62,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       view.changed();
       statusChanged();
     },
+    isReserved: (address) => view.isReserved(address),
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
     newIncarnation: randomUUID,

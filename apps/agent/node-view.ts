@@ -1,4 +1,5 @@
 import { type NodeIpam, poolsForWorkload } from '@caracal/ipam';
+import { type Address, type Prefix, parsePrefix, prefixContains } from '@caracal/net';
 import { selectsLabels } from '@caracal/policy';
 import type { Logger } from 'pino';
 import type { BgpLink } from './bgp/link.ts';
@@ -31,11 +32,14 @@ export interface NodeView {
   /** Something that is derived from has changed beside the feed: a block was claimed. */
   changed(): void;
   pools(): readonly string[];
+  /** Whether an IPReservation covers the address. */
+  isReserved(address: Address): boolean;
   asNumber(): number;
 }
 
 export function createNodeView({ config, ipam, wiring, dataplane, speaker, logger }: NodeViewOptions): NodeView {
   const configuration = new Configuration(logger);
+  let reserved: Prefix[] = [];
 
   const labels = () =>
     configuration.get('Node', config.nodeName)?.metadata.labels ?? { 'kubernetes.io/hostname': config.nodeName };
@@ -68,6 +72,9 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   }
 
   function derive(): void {
+    reserved = configuration
+      .all('IPReservation')
+      .flatMap(({ spec }) => spec.reservedCIDRs.flatMap((cidr) => parsePrefix(cidr) ?? []));
     const complain = (what: string) => (error: Error) =>
       logger.error({ reason: error.message }, `${what} is not as wanted`);
     speaker.configure(speakerConfig(speakerInputs()));
@@ -97,6 +104,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
     },
     changed: derive,
     pools,
+    isReserved: (address) => reserved.some((prefix) => prefixContains(prefix, address)),
     asNumber: () => asNumberOf(config.nodeName, speakerInputs()),
   };
 }

@@ -20,22 +20,16 @@ export function localRules(resource: AnyResource): Findings {
       return { complaints: tierComplaints(resource.metadata.name, resource.spec) };
     case 'HostEndpoint':
       return { warnings: [{ field: '', message: 'is stored, but policies of host endpoints are not enforced yet' }] };
-    case 'IPReservation':
-      return { warnings: [{ field: '', message: 'is stored, but addresses are given out without regard to it yet' }] };
     default:
       return {};
   }
 }
 
-function bgpConfigurationComplaints({ metadata, spec }: ResourceOf<'BGPConfiguration'>): Complaint[] {
+function bgpConfigurationComplaints({ metadata }: ResourceOf<'BGPConfiguration'>): Complaint[] {
   const complaints: Complaint[] = [];
   if (metadata.name !== 'default') {
     const message = `"${metadata.name}" is not default: there is one BGPConfiguration, and what differs by node is in NodeConfiguration`;
     complaints.push({ field: 'metadata.name', message });
-  }
-  if (spec.prefixAdvertisements.length > 0) {
-    const message = 'is not supported yet: blocks would be announced without the communities';
-    complaints.push({ field: 'spec.prefixAdvertisements', message });
   }
   return complaints;
 }

@@ -31,16 +31,18 @@ export function createBlock(cidr: Prefix, pool: string): Block {
   return { cidr, pool, taken: new Uint8Array(Math.ceil(size / 8)), used: 0, next: 0 };
 }
 
-/** Takes the next free address, or returns undefined when the block is full. */
-export function takeNext(block: Block): Address | undefined {
+/** Takes the next free address that is not reserved, or returns undefined when there is none. */
+export function takeNext(block: Block, isReserved: (address: Address) => boolean): Address | undefined {
   const size = prefixSize(block.cidr);
   if (block.used >= size) return undefined;
   for (let step = 0; step < size; step++) {
     const offset = (block.next + step) % size;
     if (isTaken(block, offset)) continue;
+    const address = addOffset(block.cidr.address, offset);
+    if (!address || isReserved(address)) continue;
     setTaken(block, offset, true);
     block.next = (offset + 1) % size;
-    return addOffset(block.cidr.address, offset);
+    return address;
   }
   return undefined;
 }

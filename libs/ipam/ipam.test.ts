@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatAddress } from '@caracal/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ClaimResult, type Journal, JournalError, openJournal as openJournalFile, openNodeIpam } from './index.ts';
 import { encodeRecord } from './journal-format.ts';
@@ -27,7 +28,7 @@ const incarnation = '3f0c6c1e-7d0b-4d52-9a0e-0f6f3c1f2a10';
 const describeNothing = () => ({});
 
 /** A node over the real journal file, with a hub that grants blocks of four addresses and a clock moved by hand. */
-async function node(options: { grants?: string[]; rest?: number; name?: string } = {}) {
+async function node(options: { grants?: string[]; rest?: number; name?: string; reserved?: string[] } = {}) {
   const grants = options.grants ?? ['10.0.0.0/30', '10.0.0.4/30'];
   const timers: Array<() => void> = [];
   const claims: string[] = [];
@@ -42,6 +43,7 @@ async function node(options: { grants?: string[]; rest?: number; name?: string }
       return cidr ? { ok: true, cidr, pool } : { ok: false, reason: 'full', message: 'all its blocks have an owner' };
     },
     onBlock: () => {},
+    isReserved: (address) => (options.reserved ?? []).includes(formatAddress(address)),
     restMs: options.rest ?? 30_000,
     claimAheadBelow: 0,
     newIncarnation: () => incarnation,
@@ -66,6 +68,11 @@ describe('a node assigns from its own blocks', () => {
     for (let i = 0; i < 9; i++) given.push(await assign(ipam, `pod${i}`));
     expect(given).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((i) => `10.0.0.${i}`).concat('full'));
     expect(claims).toHaveLength(3);
+  });
+
+  it('passes over what is reserved, and claims the next block when nothing else is left', async () => {
+    const { ipam } = await node({ reserved: ['10.0.0.0', '10.0.0.2', '10.0.0.3', '10.0.0.4'] });
+    expect([await assign(ipam, 'a'), await assign(ipam, 'b')]).toEqual(['10.0.0.1', '10.0.0.5']);
   });
 
   it('gives a handle the same address again', async () => {

@@ -27,6 +27,8 @@ export interface NodeIpamOptions {
   claimBlock(pool: string): Promise<ClaimResult>;
   /** Called when a block has become ours, before an address of it is used. */
   onBlock(cidr: string): void;
+  /** Whether an IPReservation keeps an address from being given out; asked at each assignment. */
+  isReserved(address: Address): boolean;
   /** How long a released address rests before it is used again. */
   readonly restMs: number;
   /** A new block of a pool is claimed in advance when fewer addresses than this are free in it. */
@@ -180,7 +182,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
 
   function takeFrom(pool: string): Address | undefined {
     for (const block of blocks) {
-      const address = block.pool === pool ? takeNext(block) : undefined;
+      const address = block.pool === pool ? takeNext(block, options.isReserved) : undefined;
       if (address) return address;
     }
     return undefined;

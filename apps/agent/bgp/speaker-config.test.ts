@@ -84,6 +84,20 @@ describe('the configuration of a speaker', () => {
     expect(policies(['absent'])[0]).toEqual({ ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' });
   });
 
+  it('gives blocks the communities of the advertisements that cover them, names looked up', () => {
+    const bgpConfiguration = resource('BGPConfiguration', 'default', {
+      communities: [{ name: 'gold', value: '65000:100' }],
+      prefixAdvertisements: [
+        { cidr: '10.0.0.0/26', communities: ['gold', '65000:1:2'] },
+        { cidr: '10.0.0.0/16', communities: ['65000:200', 'gold'] },
+      ],
+    });
+    expect(speakerConfig(inputs({ bgpConfiguration })).originate).toEqual([
+      { prefix: '10.0.0.0/26', communities: ['65000:100', '65000:1:2', '65000:200'] },
+      { prefix: '10.0.0.64/26', communities: ['65000:200', '65000:100'] },
+    ]);
+  });
+
   it('announces no block of a pool that says so', () => {
     const pools = named(resource('IPPool', 'p', { cidr: '10.0.0.0/16', disableBGPExport: true }));
     expect(speakerConfig(inputs({ pools })).originate).toEqual([]);

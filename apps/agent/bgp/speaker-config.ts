@@ -1,5 +1,6 @@
 import { type ResourceOf, splitPeerIP } from '@caracal/api';
 import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/bgp-speaker';
+import { parsePrefix, prefixCovers } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
 
@@ -45,7 +46,7 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
     originate: [
       ...inputs.blocks
         .filter((block) => !inputs.pools.get(block.pool)?.spec.disableBGPExport)
-        .map((block) => ({ prefix: block.cidr })),
+        .map((block) => ({ prefix: block.cidr, communities: communitiesOf(block.cidr, bgpConfiguration) })),
       ...(bgpConfiguration?.spec.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
     ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     peers: [...configuredPeers(inputs, address), ...(mesh ? meshPeers(inputs, address) : [])].sort((a, b) =>
@@ -53,6 +54,18 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
     ),
     kernel: { enabled: true, protocol: routeProtocols.bgp },
   };
+}
+
+/** The communities of every prefixAdvertisement that covers the block, each once; names are looked up. */
+function communitiesOf(cidr: string, configuration: SpeakerInputs['bgpConfiguration']): string[] {
+  const { communities = [], prefixAdvertisements = [] } = configuration?.spec ?? {};
+  const values = new Map(communities.map(({ name, value }) => [name, value]));
+  const block = parsePrefix(cidr);
+  const chosen = prefixAdvertisements.flatMap((advertisement) => {
+    const prefix = parsePrefix(advertisement.cidr);
+    return prefix && block && prefixCovers(prefix, block) ? advertisement.communities : [];
+  });
+  return [...new Set(chosen.map((community) => values.get(community) ?? community))];
 }
 
 function configuredPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {

@@ -18,7 +18,7 @@ test.each([
   ['{', 6, 'no JSON'],
   ['[]', 6, 'no JSON object'],
   ['{"name":"a"}', 1, 'cniVersion is missing'],
-  ['{"cniVersion":"0.4.0"}', 1, 'cniVersion "0.4.0" is not supported'],
+  ['{"cniVersion":"0.2.0"}', 1, 'cniVersion "0.2.0" is not supported'],
   ['{"cniVersion":"1.0.0","type":"caracal"}', 7, 'name: '],
   ['{"cniVersion":"1.0.0","type":"caracal","name":"a b"}', 7, 'name: must start with'],
   [JSON.stringify({ ...valid, mtu: 9 }), 7, 'mtu: must be at least 576'],

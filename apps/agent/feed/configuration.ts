@@ -3,7 +3,15 @@ import type { Resource } from '@caracal/protocol';
 import type { Logger } from 'pino';
 
 /** The kinds that the agent itself reads; policy's kinds go to the compiler as they are. */
-const configurationKinds = ['IPPool', 'BGPConfiguration', 'BGPPeer', 'BGPFilter', 'NodeConfiguration', 'Node'] as const;
+const configurationKinds = [
+  'IPPool',
+  'IPReservation',
+  'BGPConfiguration',
+  'BGPPeer',
+  'BGPFilter',
+  'NodeConfiguration',
+  'Node',
+] as const;
 
 type ConfigurationKind = (typeof configurationKinds)[number];
 

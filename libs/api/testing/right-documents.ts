@@ -28,7 +28,6 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     'IPReservation',
     document(own, 'IPReservation', { reservedCIDRs: ['10.0.0.1'] }),
     { reservedCIDRs: ['10.0.0.1/32'] },
-    ['warning: IPReservation/x: is stored, but addresses are given out without regard to it yet'],
   ],
   [
     'BGPConfiguration',

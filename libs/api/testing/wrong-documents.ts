@@ -168,18 +168,6 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
-    'communities on blocks',
-    document(
-      own,
-      'BGPConfiguration',
-      { prefixAdvertisements: [{ cidr: '10.0.0.0/8', communities: ['65000:1'] }] },
-      { name: 'default' },
-    ),
-    [
-      'BGPConfiguration/default: spec.prefixAdvertisements: is not supported yet: blocks would be announced without the communities',
-    ],
-  ],
-  [
     'service addresses',
     document(calico, 'BGPConfiguration', { serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] }, { name: 'default' }),
     [
