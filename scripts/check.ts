@@ -7,6 +7,7 @@ const checks: ReadonlyArray<readonly [name: string, command: string, ...args: st
   ['imports', 'node', 'scripts/check-imports.ts'],
   ['unused code', 'knip', '--no-progress'],
   ['generated code', 'node', 'libs/protocol/check-generated.ts'],
+  ['generated CRDs', 'node', 'scripts/crds.ts', '--check'],
 ];
 
 const results = await Promise.all(

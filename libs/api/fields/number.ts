@@ -15,7 +15,13 @@ const intOrString = z.union([z.number(), z.string()]).meta({ 'x-kubernetes-int-o
 export function asNumber(description: string) {
   return z
     .union([z.number(), z.string()])
-    .meta({ 'x-kubernetes-int-or-string': true, description })
+    .meta({
+      'x-kubernetes-int-or-string': true,
+      minimum: 1,
+      maximum: 0xffffffff,
+      pattern: '^([0-9]{1,10}|[0-9]{1,5}[.][0-9]{1,5})$',
+      description,
+    })
     .transform((value, context) => {
       const number = asNumberOf(value);
       if (number !== undefined) return number;
@@ -50,7 +56,14 @@ export function protocolNumber(protocol: Protocol): number {
 
 /** An IP protocol by name (in any case) or number 1 to 255; a name in the result when it has one. */
 export function protocol(description: string) {
-  return intOrString.meta({ 'x-kubernetes-int-or-string': true, description }).transform((value, context): Protocol => {
+  const meta = {
+    'x-kubernetes-int-or-string': true,
+    minimum: 1,
+    maximum: 255,
+    pattern: '^([0-9]{1,3}|(?i:icmp|tcp|udp|icmpv6|sctp|udplite))$',
+    description,
+  };
+  return intOrString.meta(meta).transform((value, context): Protocol => {
     const found = protocolOf(value);
     if (found !== undefined) return found;
     const names = Object.keys(protocolNumbers).join(', ');
@@ -75,7 +88,14 @@ function protocolOf(value: number | string): Protocol | undefined {
  * bound first.
  */
 export function port(description: string) {
-  return intOrString.meta({ 'x-kubernetes-int-or-string': true, description }).transform((value, context) => {
+  const meta = {
+    'x-kubernetes-int-or-string': true,
+    minimum: 0,
+    maximum: 65535,
+    pattern: '^([a-zA-Z0-9_.-]{1,128}|[0-9]{1,5}:[0-9]{1,5})$',
+    description,
+  };
+  return intOrString.meta(meta).transform((value, context) => {
     const found = portOf(value);
     if (typeof found !== 'object') return found;
     context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} ${found.complaint}` });

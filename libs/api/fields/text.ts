@@ -3,6 +3,10 @@ import { formatPrefix, hostPrefix, parseAddress, parsePrefix, prefixOf } from '@
 import * as z from 'zod';
 import { parseSelector } from '../selector/index.ts';
 
+/** What an address looks like, for schemas that can hold no more than a pattern; IPv6 only roughly. */
+const v4Pattern = '((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])';
+const v6Pattern = '[0-9a-fA-F]*:[0-9a-fA-F:.]*';
+
 /** A selector of Calico's grammar; kept as written, refused when it does not parse. */
 export function selector(description: string) {
   return z
@@ -26,7 +30,7 @@ export function strictCidr(description: string) {
       if (message) context.addIssue({ code: 'custom', message });
     })
     .overwrite((text) => canonicalCidr(text) ?? text)
-    .meta({ description, format: 'cidr' });
+    .meta({ description, format: 'cidr', maxLength: 49 });
 }
 
 /** A prefix or a single address (Calico's `net`); bits beyond the length are cleared, an address becomes a /32 or /128. */
@@ -39,7 +43,7 @@ export function network(description: string) {
       context.addIssue({ code: 'custom', message });
     })
     .overwrite((text) => canonicalCidr(text) ?? text)
-    .meta({ description });
+    .meta({ description, pattern: `^(${v4Pattern}(/[0-9]{1,2})?|${v6Pattern}(/[0-9]{1,3})?)$`, maxLength: 49 });
 }
 
 /** An address without a length. */
@@ -53,7 +57,7 @@ export function address(description: string, family?: 4 | 6) {
       if (parsed && (family === undefined || parsed.family === family)) return;
       context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} is no ${name}, such as ${example}` });
     })
-    .meta({ description });
+    .meta({ description, ...(family && { format: `ipv${family}` }), maxLength: 45 });
 }
 
 /** The name of another object: a DNS-1123 subdomain. */
@@ -64,7 +68,11 @@ export function objectNameField(description: string) {
       const complaint = nameComplaint(text);
       if (complaint) context.addIssue({ code: 'custom', message: complaint });
     })
-    .meta({ description });
+    .meta({
+      description,
+      maxLength: 253,
+      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+    });
 }
 
 /** Why the text is no name of an object, or undefined when it is one (RFC 1123 subdomain, at most 253 characters). */

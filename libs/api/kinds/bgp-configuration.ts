@@ -10,7 +10,10 @@ const communityValue = z
     const message = `${JSON.stringify(text)} is no community: use AS:VALUE (0 to 65535 each) or GLOBAL:LOCAL1:LOCAL2 (0 to 4294967295 each)`;
     context.addIssue({ code: 'custom', message });
   })
-  .meta({ description: 'A community: AS:VALUE, or GLOBAL:LOCAL1:LOCAL2 for a large one.' });
+  .meta({
+    description: 'A community: AS:VALUE, or GLOBAL:LOCAL1:LOCAL2 for a large one.',
+    pattern: '^([0-9]{1,5}:[0-9]{1,5}|[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10})$',
+  });
 
 /** How the nodes speak BGP. There is one, named `default`; what differs by node is in NodeConfiguration. */
 export const bgpConfigurationSpec = z
