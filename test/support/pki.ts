@@ -24,6 +24,8 @@ export interface CertificateOptions {
   readonly commonName: string;
   /** DNS names; a hub carries `caracal-hub`. */
   readonly dnsNames?: readonly string[];
+  /** Of a server that is reached by address. */
+  readonly ipAddresses?: readonly string[];
   readonly days?: number;
 }
 
@@ -44,11 +46,14 @@ export async function createAuthority(name = 'Caracal test authority'): Promise<
   return { ca: certificate.toString('pem'), caKey: await exportKey(keys.privateKey) };
 }
 
-/** A certificate, good for a server too when it carries DNS names; valid from yesterday: a clock that is a little wrong refuses nothing. */
+/** A certificate, good for a server too when it carries DNS names or addresses; valid from yesterday: a clock that is a little wrong refuses nothing. */
 export async function issueCertificate(authority: Authority, options: CertificateOptions): Promise<IssuedCertificate> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
-  const dnsNames = (options.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value }));
+  const serverNames = [
+    ...(options.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(options.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
   const issuer = new x509.X509Certificate(authority.ca);
   const signingKey = await webcrypto.subtle.importKey(
     'pkcs8',
@@ -69,8 +74,8 @@ export async function issueCertificate(authority: Authority, options: Certificat
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([clientAuth, ...(dnsNames.length > 0 ? [serverAuth] : [])]),
-      ...(dnsNames.length > 0 ? [new x509.SubjectAlternativeNameExtension(dnsNames)] : []),
+      new x509.ExtendedKeyUsageExtension([clientAuth, ...(serverNames.length > 0 ? [serverAuth] : [])]),
+      ...(serverNames.length > 0 ? [new x509.SubjectAlternativeNameExtension(serverNames)] : []),
     ],
   });
   return { cert: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
