@@ -1,8 +1,10 @@
 import { stdout } from 'node:process';
 import Table from 'cli-table3';
-import colors from 'picocolors';
+import picocolors from 'picocolors';
 
 const width = 80;
+/** Colours on a terminal only; left to itself the library also takes a build service for one. */
+const colors = picocolors.createColors(stdout.isTTY === true && !process.env.NO_COLOR);
 
 /** What the demo prints: at most 80 columns, colours only on a terminal. */
 export interface Terminal {

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import pc from 'picocolors';
+import picocolors from 'picocolors';
 import type { LabStatus, Running } from './status.ts';
 
 /** The lab as tables of at most 80 columns. */
@@ -33,6 +33,8 @@ export function renderStatus(status: LabStatus): string {
   return `${sections.join('\n\n')}\n`;
 }
 
+/** On a terminal only. */
+const pc = picocolors.createColors(process.stdout.isTTY === true && !process.env.NO_COLOR);
 const state = (running: Running) => (running === 'running' ? pc.green(running) : pc.red(running));
 
 const noLines = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'];
