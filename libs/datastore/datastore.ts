@@ -6,6 +6,8 @@ import { listBlocks } from './queries/list-blocks.ts';
 import { listEndpoints } from './queries/list-endpoints.ts';
 import { listResources, type ResourceFilter } from './queries/list-resources.ts';
 import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
+import { type PoolUsage, poolUsage } from './queries/pool-usage.ts';
+import { type TakenEpoch, takeEpoch } from './queries/take-epoch.ts';
 import { trimFeed } from './queries/trim-feed.ts';
 import { type WriteAnswer, type WriteRequest, write } from './queries/write.ts';
 
@@ -19,6 +21,9 @@ export interface Datastore {
   listEndpoints(address?: string): Promise<StoredEndpoint[]>;
   reportStatus(node: string, status: unknown): Promise<void>;
   listNodeStatus(): Promise<StoredNodeStatus[]>;
+  poolUsage(): Promise<PoolUsage[]>;
+  /** The first act of an operator that became leader: fences all before it. */
+  takeEpoch(clusterUid: string, leader: string): Promise<TakenEpoch>;
   trimFeed(olderThanSeconds: number): Promise<void>;
   /** Tells the observer all of the feed until the signal aborts; see follow.ts. */
   follow(observer: FeedObserver, options: FollowOptions): Promise<void>;
@@ -45,6 +50,8 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     listEndpoints: (address) => listEndpoints(database, address),
     reportStatus: (node, status) => reportStatus(database, node, status),
     listNodeStatus: () => listNodeStatus(database),
+    poolUsage: () => poolUsage(database),
+    takeEpoch: (clusterUid, leader) => takeEpoch(database, clusterUid, leader),
     trimFeed: (olderThanSeconds) => trimFeed(database, olderThanSeconds),
     follow: (observer, followOptions) => followFeed(url, observer, followOptions),
     close: () => database.destroy(),

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { connectionOptions } from './database.ts';
 
 /** The schema versions (numbers of migrations) that this tree can work with. */
-export const schemaRange = { oldest: 6, newest: 6 } as const;
+export const schemaRange = { oldest: 7, newest: 7 } as const;
 
 const advisoryLock = 0x6361_7261; // "cara"
 

@@ -26,6 +26,10 @@ export interface ResourcesRequest {
   readonly delete?: readonly ResourceName[];
   /** Only if no resource of these kinds has changed after this revision: what was checked against them still holds. */
   readonly expected?: { readonly revision: bigint; readonly kinds: readonly string[] };
+  /** Of the operator's term; answers `fenced` when a newer term has begun. */
+  readonly epoch?: bigint;
+  /** What is to be deleted and is not there counts as deleted. */
+  readonly missingOk?: boolean;
   /** Answers as if it were stored, and stores nothing. */
   readonly dryRun?: boolean;
 }
@@ -81,6 +85,7 @@ export interface Refusal extends ResourceName {
 export type PutOutcome = 'created' | 'configured' | 'unchanged';
 
 interface ResourcesAnswer {
+  readonly fenced?: true;
   readonly conflict?: true;
   readonly refused?: readonly Refusal[];
   /** In the order of `put`. */
@@ -120,8 +125,12 @@ export type WriteAnswer<R extends WriteRequest = WriteRequest> = {
 /** One call, one transaction, one hold of the revision lock. Answers in the order of the requests. */
 export async function write(database: Kysely<Database>, requests: readonly WriteRequest[]): Promise<WriteAnswer[]> {
   const body = requests.map((request) =>
-    request.op === 'resources' && request.expected
-      ? { ...request, expected: { ...request.expected, revision: String(request.expected.revision) } }
+    request.op === 'resources'
+      ? {
+          ...request,
+          ...(request.expected && { expected: { ...request.expected, revision: String(request.expected.revision) } }),
+          ...(request.epoch !== undefined && { epoch: String(request.epoch) }),
+        }
       : request,
   );
   const { rows } = await sql<{ answers: (Omit<WriteAnswer, 'revision'> & { revision: string })[] }>`
