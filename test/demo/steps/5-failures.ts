@@ -54,11 +54,25 @@ export async function breakThings(context: Context): Promise<void> {
   begun = performance.now();
   await lab.database.start();
   await lab.hub.start();
-  await waitFor(context, 'every node connected, shop/late known to the hub', async () => {
+  await waitFor(context, 'shop/late known to the hub', async () => {
     const { code, stdout } = await lab.ctl(['ipam', 'show', '--ip', late.ips[0]]);
     return code === 0 && stdout.includes('late');
   });
   terminal.passed('Postgres and hub are back; what happened meanwhile is reported', performance.now() - begun);
+  await waitFor(context, 'every node connected, none behind', async () => {
+    const { stdout } = await lab.ctl([
+      'policy',
+      'explain',
+      '--from',
+      'shop/web',
+      '--to',
+      'shop/late',
+      '--port',
+      '8080',
+    ]);
+    return stdout.includes('which every node enforces');
+  });
+  terminal.passed('every node follows the hub again, none is behind', performance.now() - begun);
   await ctl(context, ['ipam', 'check']);
   terminal.passed('caracalctl ipam check finds nothing');
   await delay(300);
