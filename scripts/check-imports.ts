@@ -7,16 +7,25 @@ import { layers, pure, pureModules } from './layers.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isTest = (file: string) => file.endsWith('.test.ts') || file.includes('/testing/');
 
+/** The workspace that a file lies in: `libs/net`, `operator`. */
+function workspaceOf(file: string): string {
+  const [first, second] = file.split('/');
+  return first === 'operator' ? first : `${first}/${second}`;
+}
+
 /** Workspace folder of each package name. */
 const folders = new Map<string, string>();
-for (const file of globSync('{libs,apps}/*/package.json', { cwd: root })) {
+for (const file of globSync('{{libs,apps}/*,operator}/package.json', { cwd: root })) {
   folders.set(JSON.parse(readFileSync(join(root, file), 'utf8')).name, dirname(file));
 }
 
 const problems: string[] = [];
-for (const file of globSync('{libs,apps}/**/*.ts', { cwd: root, exclude: (name) => name === 'node_modules' })) {
+for (const file of globSync('{libs,apps,operator}/**/*.ts', {
+  cwd: root,
+  exclude: (name) => name === 'node_modules',
+})) {
   if (isTest(file) || file.includes('/gen/')) continue;
-  const home = file.split('/').slice(0, 2).join('/');
+  const home = workspaceOf(file);
   const allowed = layers[home];
   if (!allowed) {
     problems.push(`${home} is not in scripts/layers.ts: add the workspaces that it may import`);
@@ -25,10 +34,7 @@ for (const file of globSync('{libs,apps}/**/*.ts', { cwd: root, exclude: (name) 
   const source = readFileSync(join(root, file), 'utf8');
   for (const [, specifier] of source.matchAll(/^(?:import|export)[^'"]*?from '([^']+)'/gm)) {
     const target = specifier.startsWith('.')
-      ? relative(root, join(root, dirname(file), specifier))
-          .split('/')
-          .slice(0, 2)
-          .join('/')
+      ? workspaceOf(relative(root, join(root, dirname(file), specifier)))
       : folders.get(specifier);
     if (target && target !== home && !allowed.includes(target)) {
       problems.push(`${file}: ${home} may not import ${target} (allowed: ${allowed.join(', ') || 'none'})`);

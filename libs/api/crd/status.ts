@@ -39,7 +39,7 @@ const extraStatus: Partial<Record<Kind | 'CaracalStatus', Record<string, Structu
   },
   CaracalStatus: {
     nodes: integer('Nodes of the cluster.'),
-    reportingNodes: integer('Nodes whose agent has reported within the last two minutes.'),
+    reportingNodes: integer('Nodes whose agent has reported its status.'),
     invalidObjects: integer('Objects that are not in force, each with a condition that says why.'),
   },
 };

@@ -1,0 +1,293 @@
+/**
+ * Takes what the reflectors see to Postgres, in batches.
+ *
+ * Every object is an item of the queue; what is done with an item depends only on what there is when it is taken, so an item may come twice, in
+ * any order, and after any interruption. One request to Postgres holds a batch; what Postgres refuses of it is taken out and answered by
+ * a condition, and the others go on.
+ */
+import type { AnyResource, Kind } from '@caracal/api';
+import { type Datastore, type Refusal, type ResourceName, unavailableReason } from '@caracal/datastore';
+import { mirroredKinds } from '../kinds.ts';
+import { type KubeObject, keyOf } from '../kube/objects.ts';
+import { WorkQueue } from '../queue.ts';
+import { dependents, judge, judgeTogether, putOf } from './judge.ts';
+import { isMassDelete } from './mass-delete.ts';
+import { type ItemKey, itemKey, splitItemKey, World } from './world.ts';
+
+const batchSize = 200;
+/** How often a pool that is to go is asked whether its blocks are free. */
+const drainPollMs = 5000;
+
+/** What became of an item. */
+export type Outcome =
+  | { readonly ok: true; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly reason: string; readonly message: string; readonly stored: boolean };
+
+export interface MirrorOptions {
+  readonly datastore: Datastore;
+  /** Of this term. */
+  readonly epoch: bigint;
+  /** Tells what became of an object that there is. */
+  readonly settled: (kind: Kind, object: KubeObject, outcome: Outcome) => void;
+  /** Sees to it that a pool cannot go while it is stored. Throws when the API server does. */
+  readonly guardPool: (pool: KubeObject) => Promise<void>;
+  /** Lets a pool go. */
+  readonly freePool: (pool: KubeObject) => Promise<void>;
+  /** All keys of a kind at this moment, from the API server. */
+  readonly listAgain: (kind: Kind) => Promise<readonly KubeObject[]>;
+  readonly onError: (item: string, error: Error) => void;
+}
+
+/** Another operator leads. */
+export class Fenced extends Error {}
+
+export class Mirror {
+  readonly world = new World();
+  readonly queue = new WorkQueue();
+  /** Why Postgres cannot be asked; undefined when it can. */
+  databaseAway: string | undefined;
+  readonly #options: MirrorOptions;
+  readonly #listed = new Set<Kind>();
+
+  constructor(options: MirrorOptions, stored: readonly ResourceName[]) {
+    this.#options = options;
+    for (const { kind, namespace, name } of stored) {
+      const known = mirroredKinds.find((facts) => facts.kind === kind);
+      if (known) this.world.stored(known.kind).add(namespace ? `${namespace}/${name}` : name);
+    }
+  }
+
+  /** Whether every kind has been listed in full. */
+  get synced(): boolean {
+    return this.#listed.size === mirroredKinds.length;
+  }
+
+  /** All objects of a kind. Those that are stored and absent go, unless there are suspiciously many of them. */
+  async listed(kind: Kind, objects: readonly KubeObject[], allowMassDelete: boolean): Promise<void> {
+    let present = objects;
+    let absent = this.#absent(kind, present);
+    let held = !allowMassDelete && isMassDelete(this.world.stored(kind).size, absent.length);
+    if (held) {
+      present = await this.#options.listAgain(kind);
+      absent = this.#absent(kind, present);
+      held = isMassDelete(this.world.stored(kind).size, absent.length);
+    }
+    const keys = new Set(present.map(keyOf));
+    for (const key of this.world.objects(kind).keys()) if (!keys.has(key)) this.world.objects(kind).delete(key);
+    for (const object of present) if (this.world.see(kind, object)) this.#touch(kind, keyOf(object));
+    if (held) this.world.held.set(kind, new Set(absent));
+    else this.world.held.delete(kind);
+    if (!held) for (const key of absent) this.#touch(kind, key);
+    this.#listed.add(kind);
+  }
+
+  changed(kind: Kind, object: KubeObject): void {
+    if (this.world.see(kind, object)) this.#touch(kind, keyOf(object));
+  }
+
+  deleted(kind: Kind, object: KubeObject): void {
+    this.world.objects(kind).delete(keyOf(object));
+    this.#touch(kind, keyOf(object));
+  }
+
+  /** Deletes what a mass deletion left. */
+  allowMassDelete(kind: Kind): void {
+    const keys = this.world.held.get(kind) ?? new Set();
+    this.world.held.delete(kind);
+    for (const key of keys) this.#touch(kind, key);
+  }
+
+  /** Runs until the signal aborts. @throws Fenced */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.queue.wait(signal);
+      if (signal.aborted) return;
+      if (!this.synced) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
+      const items = this.queue.take(batchSize);
+      if (items.length > 0) await this.#work(items);
+    }
+  }
+
+  #absent(kind: Kind, present: readonly KubeObject[]): string[] {
+    const keys = new Set(present.map(keyOf));
+    return [...this.world.stored(kind)].filter((key) => !keys.has(key));
+  }
+
+  /** The object is to be looked at, and with it those that depend on it. */
+  #touch(kind: Kind, key: string): void {
+    this.queue.add(itemKey(kind, key));
+    for (const dependent of dependents[kind] ?? [])
+      for (const other of this.world.objects(dependent).keys()) this.queue.add(itemKey(dependent, other));
+  }
+
+  async #work(items: readonly string[]): Promise<void> {
+    const puts = new Map<string, { resource: AnyResource; warnings: readonly string[] }>();
+    const deletes: string[] = [];
+    const pools: KubeObject[] = [];
+    for (const item of items) {
+      const { kind, key } = splitItemKey(item);
+      const object = this.world.object(kind, key);
+      if (object && kind === 'IPPool' && object.metadata.deletionTimestamp) {
+        pools.push(object);
+        continue;
+      }
+      const judgement = object ? judge(kind, object) : { verdict: 'none' as const };
+      if (judgement.verdict === 'right') puts.set(item, judgement);
+      else if (judgement.verdict === 'wrong') this.#settle(item, 'Invalid', judgement.message);
+      else if (this.world.stored(kind).has(key) && !this.world.held.get(kind)?.has(key)) deletes.push(item);
+    }
+    const together = judgeTogether(
+      this.world,
+      [...puts.values()].map(({ resource }) => resource),
+    );
+    for (const [item, message] of together) {
+      puts.delete(item);
+      this.#settle(item, 'Conflict', message);
+    }
+    await this.#guardPools(puts);
+    await this.#store(puts, deletes);
+    for (const pool of pools) await this.#drain(pool);
+  }
+
+  async #guardPools(puts: Map<string, unknown>): Promise<void> {
+    for (const item of [...puts.keys()]) {
+      const { kind, key } = splitItemKey(item);
+      if (kind !== 'IPPool') continue;
+      await this.#options.guardPool(this.world.object(kind, key)!).catch((error: unknown) => {
+        puts.delete(item);
+        this.#retry([item], error);
+      });
+    }
+  }
+
+  async #store(
+    puts: Map<string, { resource: AnyResource; warnings: readonly string[] }>,
+    deletes: string[],
+  ): Promise<void> {
+    while (puts.size + deletes.length > 0) {
+      const names = deletes.map(nameOf);
+      try {
+        const answer = await this.#options.datastore.write({
+          op: 'resources',
+          epoch: this.#options.epoch,
+          put: [...puts.values()].map(({ resource }) => putOf(resource)),
+          delete: names,
+          missingOk: true,
+        });
+        this.databaseAway = undefined;
+        if (answer.fenced) throw new Fenced('another operator leads');
+        if (answer.refused?.length) {
+          for (const refusal of answer.refused) this.#refuse(refusal, puts, deletes);
+          continue;
+        }
+        for (const item of deletes) this.#forget(item);
+        for (const [item, { warnings }] of puts) this.#stored(item, warnings);
+        return;
+      } catch (error) {
+        if (error instanceof Fenced) throw error;
+        const away = unavailableReason(error);
+        if (away !== undefined || puts.size + deletes.length === 1)
+          return this.#retry([...puts.keys(), ...deletes], error, away);
+        // One of them is what Postgres cannot take: each by itself.
+        for (const [item, put] of puts) await this.#store(new Map([[item, put]]), []);
+        for (const item of deletes) await this.#store(new Map(), [item]);
+        return;
+      }
+    }
+  }
+
+  /** Takes out of the batch what Postgres refuses. */
+  #refuse(refusal: Refusal, puts: Map<string, unknown>, deletes: string[]): void {
+    const item = itemKey(
+      refusal.kind as Kind,
+      refusal.namespace ? `${refusal.namespace}/${refusal.name}` : refusal.name,
+    );
+    puts.delete(item);
+    const at = deletes.indexOf(item);
+    if (at >= 0) deletes.splice(at, 1);
+    this.#settle(item, refusal.reason, refusalText(refusal));
+    this.queue.later(item, drainPollMs);
+  }
+
+  /** A pool that is to go: no new blocks from it; it is gone when no block is left. */
+  async #drain(pool: KubeObject): Promise<void> {
+    const item = itemKey('IPPool', keyOf(pool));
+    const { datastore, epoch, freePool } = this.#options;
+    try {
+      const answer = await datastore.write({ op: 'resources', epoch, delete: [nameOf(item)], missingOk: true });
+      if (answer.fenced) throw new Fenced('another operator leads');
+      const refusal = answer.refused?.[0];
+      if (!refusal) {
+        this.#forget(item);
+        await freePool(pool);
+        return;
+      }
+      const judgement = judge('IPPool', pool);
+      if (judgement.verdict === 'right') {
+        const put = putOf(judgement.resource);
+        const disabled = { ...put, spec: { ...(put.spec as object), disabled: true } }; // the spec of a pool is a map
+        await datastore.write({ op: 'resources', epoch, put: [disabled] });
+      }
+      this.#settle(item, 'Deleting', `is deleted when it is not in use any more: ${refusalText(refusal)}`);
+      this.queue.later(item, drainPollMs);
+    } catch (error) {
+      if (error instanceof Fenced) throw error;
+      this.#retry([item], error, unavailableReason(error));
+    }
+  }
+
+  #retry(items: readonly string[], error: unknown, away?: string): void {
+    this.databaseAway = away ?? this.databaseAway;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#options.onError(items.length === 1 ? items[0] : `${items.length} objects`, failure);
+    for (const item of items) {
+      this.queue.failed(item);
+      if (away === undefined) this.#settle(item, 'Failed', failure.message);
+    }
+  }
+
+  #forget(item: string): void {
+    const { kind, key } = splitItemKey(item);
+    this.world.stored(kind).delete(key);
+    this.queue.succeeded(item);
+  }
+
+  #stored(item: string, warnings: readonly string[]): void {
+    const { kind, key } = splitItemKey(item);
+    this.world.stored(kind).add(key);
+    this.queue.succeeded(item);
+    const object = this.world.object(kind, key);
+    if (object) this.#options.settled(kind, object, { ok: true, warnings });
+  }
+
+  #settle(item: string, reason: string, message: string): void {
+    const { kind, key } = splitItemKey(item);
+    const object = this.world.object(kind, key);
+    const stored = this.world.stored(kind).has(key);
+    if (object) this.#options.settled(kind, object, { ok: false, reason, message, stored });
+  }
+}
+
+function nameOf(item: string): ResourceName {
+  const { kind, key } = splitItemKey(item as ItemKey); // items are made by itemKey
+  const [name, namespace = ''] = key.split('/').reverse();
+  return { kind, namespace, name };
+}
+
+function refusalText({ reason, blocks = [] }: Refusal): string {
+  const shown = blocks.slice(0, 5).map(({ cidr, node }) => `${cidr} of ${node}`);
+  const list = [...shown, ...(blocks.length > 5 ? [`${blocks.length - 5} more`] : [])].join(', ');
+  switch (reason) {
+    case 'BlocksInUse':
+      return `nodes hold blocks of it: ${list}`;
+    case 'BlocksOutside':
+      return `spec.cidr: nodes hold blocks outside of it: ${list}`;
+    case 'BlockSizeInUse':
+      return `spec.blockSize: nodes hold blocks of another size: ${list}`;
+    case 'NotFound':
+      return 'is not stored';
+  }
+}

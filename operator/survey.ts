@@ -1,0 +1,123 @@
+/** What is looked at from time to time: usage of pools, sessions of peers, and from all of it the one status object. */
+
+import type { Datastore } from '@caracal/datastore';
+import { parsePrefix } from '@caracal/net';
+import type { KubeObject } from './kube/objects.ts';
+import type { Condition } from './status/conditions.ts';
+
+interface PeerReport {
+  readonly name?: string;
+  readonly state?: string;
+}
+
+/** Sessions of each BGPPeer over all nodes, by its name. */
+export function peerSessions(
+  statuses: readonly { readonly status: unknown }[],
+): Map<string, { nodes: number; established: number; total: number }> {
+  const sessions = new Map<string, { nodes: number; established: number; total: number }>();
+  for (const { status } of statuses) {
+    const peers = (status as { bgpPeers?: PeerReport[] } | null)?.bgpPeers ?? []; // a NodeStatus of the protocol, as JSON
+    const here = new Set<string>();
+    for (const { name, state } of peers) {
+      if (!name) continue;
+      const found = sessions.get(name) ?? { nodes: 0, established: 0, total: 0 };
+      sessions.set(name, found);
+      found.total++;
+      if (state === 'Established') found.established++;
+      if (!here.has(name)) found.nodes++;
+      here.add(name);
+    }
+  }
+  return sessions;
+}
+
+/** What the status of a pool says besides its conditions. */
+export function poolFacts(
+  pool: KubeObject,
+  usage: { blocks: number; addresses: number } | undefined,
+): Record<string, unknown> {
+  const spec = pool.spec as { cidr?: string; blockSize?: number }; // by the CRD's schema
+  const prefix = parsePrefix(spec.cidr ?? '');
+  if (!prefix) return {};
+  const v6 = prefix.address.family === 6;
+  return {
+    blockSize: spec.blockSize ?? (v6 ? 122 : 26),
+    encapsulation: 'None',
+    blocks: usage?.blocks ?? 0,
+    used: usage?.addresses ?? 0,
+    capacity: Math.min(2 ** ((v6 ? 128 : 32) - prefix.length), Number.MAX_SAFE_INTEGER),
+  };
+}
+
+export interface Health {
+  readonly synced: boolean;
+  readonly waiting: number;
+  readonly databaseAway: string | undefined;
+  readonly invalid: readonly string[];
+  readonly massDeleteHeld: readonly { readonly kind: string; readonly count: number }[];
+  readonly nodes: number;
+  readonly reportingNodes: number;
+}
+
+/** The conditions of the status object. */
+export function healthConditions(health: Health): Condition[] {
+  const { databaseAway, synced, waiting, invalid, massDeleteHeld } = health;
+  const available: Condition = databaseAway
+    ? {
+        type: 'Available',
+        status: 'False',
+        reason: 'DatabaseAway',
+        message: `Postgres cannot be asked: ${databaseAway}`,
+      }
+    : { type: 'Available', status: 'True', reason: 'Working', message: 'Kubernetes and Postgres can be asked' };
+  const busy = !synced || waiting > 0;
+  const progressing: Condition = {
+    type: 'Progressing',
+    status: busy ? 'True' : 'False',
+    reason: !synced ? 'Listing' : busy ? 'Storing' : 'UpToDate',
+    message: !synced
+      ? 'not every kind has been listed yet'
+      : busy
+        ? 'changes wait to be stored'
+        : 'all that Kubernetes has is stored',
+  };
+  const held = massDeleteHeld.map(({ kind, count }) => `${count} of kind ${kind}`).join(', ');
+  const faults = [
+    ...(databaseAway ? ['DatabaseAway'] : []),
+    ...(held ? ['MassDeleteHeld'] : []),
+    ...(invalid.length > 0 ? ['InvalidObjects'] : []),
+  ];
+  const messages = [
+    ...(databaseAway ? [`Postgres cannot be asked: ${databaseAway}`] : []),
+    ...(held ? [`suspiciously many objects vanished at once and are kept: ${held}`] : []),
+    ...(invalid.length > 0
+      ? [`not in force as written: ${invalid.slice(0, 5).join(', ')}${invalid.length > 5 ? ', …' : ''}`]
+      : []),
+  ];
+  const degraded: Condition = {
+    type: 'Degraded',
+    status: faults.length > 0 ? 'True' : 'False',
+    reason: faults[0] ?? 'AsExpected',
+    message: messages.join('; ') || 'nothing is wrong',
+  };
+  const massDelete: Condition = held
+    ? {
+        type: 'MassDeleteHeld',
+        status: 'True',
+        reason: 'ManyVanished',
+        message: `kept: ${held}. To let them go, annotate this object with caracal.network/allow-mass-delete: KIND[,KIND]`,
+      }
+    : {
+        type: 'MassDeleteHeld',
+        status: 'False',
+        reason: 'AsExpected',
+        message: 'nothing is kept that Kubernetes does not have',
+      };
+  return [available, progressing, degraded, massDelete];
+}
+
+/** What a survey asks Postgres. */
+export async function look(datastore: Datastore) {
+  const [usage, statuses] = await Promise.all([datastore.poolUsage(), datastore.listNodeStatus()]);
+  return { usage: new Map(usage.map((each) => [each.pool, each])), statuses };
+}

@@ -1,0 +1,246 @@
+/** What a leader does: makes the parts, connects them, and ends with its term. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kind } from '@caracal/api';
+import { type Datastore, unavailableReason } from '@caracal/datastore';
+import type { Logger } from 'pino';
+import type { OperatorConfig } from './config.ts';
+import { mirroredKinds } from './kinds.ts';
+import { type KubeApi, KubeError } from './kube/api.ts';
+import { type KubeObject, keyOf } from './kube/objects.ts';
+import { listAll, reflect } from './kube/reflector.ts';
+import { Fenced, Mirror, type Outcome } from './mirror/mirror.ts';
+import { kindFacts, objectPath } from './mirror/world.ts';
+import type { Condition } from './status/conditions.ts';
+import { applyPatch, fieldManager, type StatusTarget, StatusWriter } from './status/writer.ts';
+import { type Health, healthConditions, look, peerSessions, poolFacts } from './survey.ts';
+
+const poolFinalizer = 'caracal.network/blocks';
+const statusPath = '/apis/caracal.network/v1/caracalstatuses';
+const allowMassDelete = 'caracal.network/allow-mass-delete';
+
+export interface TermParts {
+  readonly config: OperatorConfig;
+  readonly identity: string;
+  readonly api: KubeApi;
+  readonly datastore: Datastore;
+  readonly logger: Logger;
+}
+
+/** Runs until the signal aborts, or another operator leads. */
+export async function runTerm(
+  { config, identity, api, datastore, logger }: TermParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const end = AbortSignal.any([signal, over.signal]);
+  const status = new StatusWriter(api, config.statusWritesPerSecond, (path, error) =>
+    logger.warn({ path, error: error.message }, 'status not written'),
+  );
+  let statusObject: KubeObject | undefined;
+  const ownTarget: StatusTarget = { path: `${statusPath}/default`, object: () => statusObject };
+  const writeOwn = async (conditions: readonly Condition[], extra: Record<string, unknown>) => {
+    const body = { apiVersion: 'caracal.network/v1', kind: 'CaracalStatus', metadata: { name: 'default' } };
+    const query = { fieldManager, force: 'true' };
+    const path = ownTarget.path;
+    statusObject = (await api.request({ method: 'PATCH', path, query, body, contentType: applyPatch })) as KubeObject; // as the API has it
+    status.set(ownTarget, { conditions, ...extra });
+  };
+
+  const writing = status.run(end);
+  const epoch = await begin();
+  if (epoch === undefined) return void (await writing);
+  const invalid = new Map<string, string>();
+  const allowed = () =>
+    (statusObject?.metadata.annotations?.[allowMassDelete] ?? '').split(',').map((kind) => kind.trim());
+
+  const stored = await untilAnswered(
+    async () => (await datastore.listResources({ kinds: mirroredKinds.map(({ kind }) => kind) })).resources,
+  );
+  if (!stored) return void (await writing);
+  const mirror = new Mirror(
+    {
+      datastore,
+      epoch,
+      settled,
+      guardPool: (pool) => setFinalizer(pool, true),
+      freePool: (pool) => setFinalizer(pool, false),
+      listAgain: async (kind) => (await listAll(api, kindFacts.get(kind)!.path, end)).objects,
+      onError: (item, error) => logger.warn({ item, error: error.message }, 'not stored, is tried again'),
+    },
+    stored,
+  );
+  logger.info({ epoch: String(epoch), stored: stored.length }, 'leading');
+  try {
+    await Promise.all([
+      writing,
+      survey(),
+      mirror.run(end).catch((error: unknown) => {
+        if (!(error instanceof Fenced)) throw error;
+        logger.warn('fenced: another operator leads');
+        over.abort();
+      }),
+      ...mirroredKinds.map(({ kind, path }) =>
+        reflect(
+          api,
+          {
+            listed: (objects) => mirror.listed(kind, objects, allowed().includes(kind)),
+            changed: (object) => mirror.changed(kind, object),
+            deleted: (object) => mirror.deleted(kind, object),
+            lost: (error) => logger.warn({ kind, error: error.message }, 'watch lost, is tried again'),
+          },
+          { path },
+          end,
+        ),
+      ),
+    ]);
+  } finally {
+    over.abort();
+  }
+
+  /** The epoch of this term; undefined when it ends before there is one. */
+  async function begin(): Promise<bigint | undefined> {
+    const taken = await untilAnswered(async () => {
+      const system = (await api.request({ method: 'GET', path: '/api/v1/namespaces/kube-system' })) as KubeObject; // as the API has it
+      const answer = await datastore.takeEpoch(system.metadata.uid, identity);
+      if ('epoch' in answer) return answer.epoch;
+      throw new Error(
+        `the database belongs to the cluster whose kube-system has uid ${answer.otherCluster}, not ${system.metadata.uid}: give this cluster a database of its own`,
+      );
+    });
+    return taken;
+  }
+
+  /** Asks again, with pauses, and says in the status object why there is no answer. */
+  async function untilAnswered<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    for (let pause = 250; !end.aborted; pause = Math.min(pause * 2, 10_000)) {
+      try {
+        return await ask();
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        logger.warn({ error: message }, 'cannot begin');
+        const reason = unavailableReason(error) !== undefined ? 'DatabaseAway' : 'CannotBegin';
+        await writeOwn(
+          [
+            { type: 'Available', status: 'False', reason, message },
+            { type: 'Progressing', status: 'True', reason, message },
+            { type: 'Degraded', status: 'True', reason, message },
+          ],
+          {},
+        ).catch(() => {});
+        await sleep(pause, undefined, { signal: end }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+
+  function settled(kind: Kind, object: KubeObject, outcome: Outcome): void {
+    const facts = kindFacts.get(kind)!;
+    const item = `${kind}/${keyOf(object)}`;
+    if (outcome.ok) invalid.delete(item);
+    else invalid.set(item, outcome.message);
+    if (!outcome.ok) logger.warn({ object: item, reason: outcome.reason }, outcome.message);
+    if (!facts.own) return;
+    const path = objectPath(facts, keyOf(object));
+    const observedGeneration = object.metadata.generation;
+    const ready: Condition = outcome.ok
+      ? {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Stored',
+          message: ['is in force', ...outcome.warnings].join('; '),
+          observedGeneration,
+        }
+      : {
+          type: 'Ready',
+          status: 'False',
+          reason: outcome.reason,
+          message:
+            outcome.stored && outcome.reason !== 'Deleting'
+              ? `${outcome.message} (the last right version stays in force)`
+              : outcome.message,
+          observedGeneration,
+        };
+    const facets = kind === 'IPPool' ? poolFacts(object, undefined) : {};
+    const target = { path, object: () => mirror.world.object(kind, keyOf(object)) };
+    // What the survey found out stays, until it looks again.
+    status.set(target, {
+      ...facets,
+      ...status.wanted(path),
+      ...(kind === 'IPPool' && pick(facets)),
+      conditions: [ready],
+    });
+  }
+
+  /** By server-side apply: with our finalizer, or without. */
+  async function setFinalizer(pool: KubeObject, present: boolean): Promise<void> {
+    if ((pool.metadata.finalizers ?? []).includes(poolFinalizer) === present) return;
+    const { name, uid } = pool.metadata;
+    const metadata = { name, uid, finalizers: present ? [poolFinalizer] : [] };
+    const body = { apiVersion: pool.apiVersion, kind: pool.kind, metadata };
+    const path = objectPath(kindFacts.get('IPPool')!, name);
+    const query = { fieldManager, force: 'true' };
+    await api.request({ method: 'PATCH', path, query, body, contentType: applyPatch }).catch((error: unknown) => {
+      const gone = error instanceof KubeError && (error.code === 404 || error.code === 409);
+      if (present || !gone) throw error;
+    });
+  }
+
+  async function survey(): Promise<void> {
+    while (!end.aborted) {
+      await sleep(mirror.synced ? config.surveyMs : Math.min(500, config.surveyMs), undefined, { signal: end }).catch(
+        () => {},
+      );
+      if (end.aborted) return;
+      const seen = await look(datastore).catch((error: unknown) => {
+        mirror.databaseAway = unavailableReason(error) ?? String(error);
+        return undefined;
+      });
+      if (seen) mirror.databaseAway = undefined;
+      if (seen) report(seen);
+      for (const kind of [...mirror.world.held.keys()]) if (allowed().includes(kind)) mirror.allowMassDelete(kind);
+      for (const item of [...invalid.keys()]) if (!exists(item)) invalid.delete(item);
+      const nodes = mirror.world.objects('Node').size;
+      const health: Health = {
+        synced: mirror.synced,
+        waiting: mirror.queue.size,
+        databaseAway: mirror.databaseAway,
+        invalid: [...invalid.keys()],
+        massDeleteHeld: [...mirror.world.held].map(([kind, keys]) => ({ kind, count: keys.size })),
+        nodes,
+        reportingNodes: seen?.statuses.filter(({ node }) => mirror.world.object('Node', node)).length ?? 0,
+      };
+      const extra = { nodes, reportingNodes: health.reportingNodes, invalidObjects: invalid.size };
+      await writeOwn(healthConditions(health), extra).catch((error: Error) =>
+        logger.warn({ error: error.message }, 'status object not written'),
+      );
+    }
+  }
+
+  function exists(item: string): boolean {
+    const slash = item.indexOf('/');
+    return mirror.world.object(item.slice(0, slash) as Kind, item.slice(slash + 1)) !== undefined; // made in settled
+  }
+
+  /** What a survey found, into the status of pools and peers. */
+  function report({ usage, statuses }: Awaited<ReturnType<typeof look>>): void {
+    const sessions = peerSessions(statuses);
+    for (const kind of ['IPPool', 'BGPPeer'] as const) {
+      for (const [key, object] of mirror.world.objects(kind)) {
+        const path = objectPath(kindFacts.get(kind)!, key);
+        const wanted = status.wanted(path);
+        if (!wanted) continue;
+        const found = sessions.get(key) ?? { nodes: 0, established: 0, total: 0 };
+        const facts =
+          kind === 'IPPool'
+            ? poolFacts(object, usage.get(key))
+            : { nodes: found.nodes, established: `${found.established}/${found.total}` };
+        status.set({ path, object: () => mirror.world.object(kind, key) }, { ...wanted, ...facts });
+      }
+    }
+  }
+}
+
+/** What follows from the spec alone. */
+function pick({ blockSize, capacity, encapsulation }: Record<string, unknown>): Record<string, unknown> {
+  return { blockSize, capacity, encapsulation };
+}
