@@ -47,5 +47,6 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lockfile).m
 }
 
 if (process.argv.includes('--system')) {
-  if (!run(`${root}node_modules/.bin/node`, ['scripts/doctor.ts', '--install', '--quiet'])) process.exit(1);
+  const cluster = process.argv.includes('--cluster') ? ['--cluster'] : [];
+  if (!run(`${root}node_modules/.bin/node`, ['scripts/doctor.ts', '--install', '--quiet', ...cluster])) process.exit(1);
 }

@@ -1,14 +1,17 @@
 /**
  * `npm run doctor`: names each missing binary, module and capability, and the line that installs it.
- * `--install` installs the missing Debian packages first; `--quiet` prints only what is missing.
+ * `--install` installs the missing Debian packages first; `--quiet` prints only what is missing; `--cluster` looks for what the cluster tests need too.
  */
 import { accessSync, chmodSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { execaSync } from 'execa';
-import { type Requirement, requirements } from './requirements.ts';
+import { requirements as basicRequirements, clusterRequirements, type Requirement } from './requirements.ts';
 
 const install = process.argv.includes('--install');
 const quiet = process.argv.includes('--quiet');
+const requirements = process.argv.includes('--cluster')
+  ? [...basicRequirements, ...clusterRequirements]
+  : basicRequirements;
 /** Where Debian keeps programs for root; a user's PATH may lack the sbin folders. */
 const searchPath = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
 

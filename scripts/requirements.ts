@@ -24,3 +24,11 @@ export const requirements: readonly Requirement[] = [
   { file: 'ss', debianPackage: 'iproute2', reason: 'finding who speaks BGP in tests' },
   { file: 'stdbuf', debianPackage: 'coreutils', reason: 'the ipset writer' },
 ];
+
+/** What the Kubernetes cluster of the tests needs besides (and Go, which Debian has too old). */
+export const clusterRequirements: readonly Requirement[] = [
+  { file: 'containerd', debianPackage: 'containerd', reason: 'the container runtime of the cluster' },
+  { file: 'runc', debianPackage: 'runc', reason: 'the container runtime of the cluster' },
+  { file: 'buildah', debianPackage: 'buildah', reason: 'building the image' },
+  { file: 'debootstrap', debianPackage: 'debootstrap', reason: "making the image's base" },
+];

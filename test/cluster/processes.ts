@@ -1,6 +1,6 @@
 // Long-lived processes of a cluster: each has a log and a record of its pid in the state folder, so that a later command ends it.
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -45,12 +45,12 @@ export async function startProcess(spec: ProcessSpec): Promise<void> {
 }
 
 /** Whether the recorded process is alive. */
-async function isRunning(folder: string, name: string): Promise<boolean> {
+export async function isRunning(folder: string, name: string): Promise<boolean> {
   return (await livePid(folder, name)) !== undefined;
 }
 
 /** The pid of the recorded process while it is alive. */
-async function livePid(folder: string, name: string): Promise<number | undefined> {
+export async function livePid(folder: string, name: string): Promise<number | undefined> {
   const text = await readFile(recordPath(folder, name), 'utf8').catch(() => undefined);
   if (!text) return undefined;
   const { pid, startTime }: { pid: number; startTime?: string } = JSON.parse(text);
@@ -67,6 +67,12 @@ export async function endProcess(folder: string, name: string, signal: 'SIGTERM'
     }
   }
   await rm(recordPath(folder, name), { force: true });
+}
+
+/** The names of all recorded processes. */
+export async function recordedProcesses(folder: string): Promise<string[]> {
+  const files = await readdir(join(folder, 'processes')).catch(() => []);
+  return files.map((file) => file.replace(/\.json$/, ''));
 }
 
 /**

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Entry of the container image: the first argument names the program, the rest is its own.
+set -eu
+program=${1:-}
+[ $# -gt 0 ] && shift
+case $program in
+  agent | bgp | cni | ctl | hub) exec node "/opt/caracal/apps/$program/main.js" "$@" ;;
+  operator) exec node /opt/caracal/operator/main.js "$@" ;;
+  *)
+    echo "caracal: '$program' is none of agent, bgp, cni, ctl, hub, operator" >&2
+    exit 2
+    ;;
+esac
