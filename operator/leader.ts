@@ -99,7 +99,7 @@ export async function whenLeader(
     for (let renewed = now(); !over.signal.aborted; ) {
       await sleep(retryMs, undefined, { signal: over.signal }).catch(() => {});
       if (over.signal.aborted) break;
-      const held = await Promise.race([tryToHold(), sleep(renewDeadlineMs, undefined)]);
+      const held = await Promise.race([tryToHold(), sleep(renewDeadlineMs, undefined, { ref: false })]);
       if (held) renewed = now();
       else if (held === false || now() - renewed > renewDeadlineMs) stop();
     }

@@ -35,3 +35,26 @@ test('a look later never puts off an earlier one', () => {
   now = 1000;
   expect(queue.take(1)).toEqual(['a']);
 });
+
+test('waiting ends with a key, with the time of a key, or with the signal', async () => {
+  const queue = new WorkQueue();
+  const stop = new AbortController();
+  const waiting = queue.wait(stop.signal);
+  queue.add('a');
+  await waiting;
+  queue.take(1);
+  queue.later('b', 20);
+  await queue.wait(stop.signal);
+  expect(queue.take(1)).toEqual(['b']);
+  queue.later('c', 1e12);
+  const last = queue.wait(stop.signal);
+  stop.abort();
+  await last;
+});
+
+test('as many keys as a large cluster has pods', async () => {
+  const queue = new WorkQueue();
+  for (let i = 0; i < 250_000; i++) queue.add(String(i));
+  await queue.wait(new AbortController().signal);
+  expect(queue.take(200)).toHaveLength(200);
+});

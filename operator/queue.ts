@@ -55,15 +55,30 @@ export class WorkQueue {
 
   /** Resolves when a key may be due, or the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
-    const next = Math.min(...this.#due.values());
-    const ms = Math.max(0, next - this.#now());
+    const ms = this.#nextMs();
     if (signal.aborted || ms === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
-      this.#wake = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      void timer;
+      // setTimeout counts in 31 bits; with nothing due, whoever adds a key wakes us.
+      const timer = Number.isFinite(ms) ? setTimeout(() => wake(), Math.min(ms, 0x7fffffff)) : undefined;
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake);
     });
-    this.#wake = undefined;
+  }
+
+  /** Milliseconds until the first key is due: 0 when one is, infinite when none waits. */
+  #nextMs(): number {
+    const now = this.#now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const due of this.#due.values()) {
+      if (due <= now) return 0;
+      next = Math.min(next, due - now);
+    }
+    return next;
   }
 }

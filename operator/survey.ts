@@ -31,11 +31,8 @@ export function peerSessions(
   return sessions;
 }
 
-/** What the status of a pool says besides its conditions. */
-export function poolFacts(
-  pool: KubeObject,
-  usage: { blocks: number; addresses: number } | undefined,
-): Record<string, unknown> {
+/** What the status of a pool repeats of its spec, with what the spec leaves open. */
+export function specFacts(pool: KubeObject): Record<string, unknown> {
   const spec = pool.spec as { cidr?: string; blockSize?: number }; // by the CRD's schema
   const prefix = parsePrefix(spec.cidr ?? '');
   if (!prefix) return {};
@@ -43,10 +40,13 @@ export function poolFacts(
   return {
     blockSize: spec.blockSize ?? (v6 ? 122 : 26),
     encapsulation: 'None',
-    blocks: usage?.blocks ?? 0,
-    used: usage?.addresses ?? 0,
     capacity: Math.min(2 ** ((v6 ? 128 : 32) - prefix.length), Number.MAX_SAFE_INTEGER),
   };
+}
+
+/** How much of a pool is in use. */
+export function poolFacts(usage: { readonly blocks: number; readonly addresses: number } | undefined) {
+  return { blocks: usage?.blocks ?? 0, used: usage?.addresses ?? 0 };
 }
 
 export interface Health {

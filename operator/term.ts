@@ -12,7 +12,7 @@ import { Fenced, Mirror, type Outcome } from './mirror/mirror.ts';
 import { kindFacts, objectPath } from './mirror/world.ts';
 import type { Condition } from './status/conditions.ts';
 import { applyPatch, fieldManager, type StatusTarget, StatusWriter } from './status/writer.ts';
-import { type Health, healthConditions, look, peerSessions, poolFacts } from './survey.ts';
+import { type Health, healthConditions, look, peerSessions, poolFacts, specFacts } from './survey.ts';
 
 const poolFinalizer = 'caracal.network/blocks';
 const statusPath = '/apis/caracal.network/v1/caracalstatuses';
@@ -160,15 +160,11 @@ export async function runTerm(
               : outcome.message,
           observedGeneration,
         };
-    const facets = kind === 'IPPool' ? poolFacts(object, undefined) : {};
     const target = { path, object: () => mirror.world.object(kind, keyOf(object)) };
-    // What the survey found out stays, until it looks again.
-    status.set(target, {
-      ...facets,
-      ...status.wanted(path),
-      ...(kind === 'IPPool' && pick(facets)),
-      conditions: [ready],
-    });
+    // What a survey found out, of this term or an earlier one, stays until the next.
+    const before = status.wanted(path) ?? (object.status as object | undefined); // a map of fields, by the schema
+    const ofSpec = kind === 'IPPool' ? specFacts(object) : {};
+    status.set(target, { ...before, ...ofSpec, conditions: [ready] });
   }
 
   /** By server-side apply: with our finalizer, or without. */
@@ -232,15 +228,10 @@ export async function runTerm(
         const found = sessions.get(key) ?? { nodes: 0, established: 0, total: 0 };
         const facts =
           kind === 'IPPool'
-            ? poolFacts(object, usage.get(key))
+            ? { ...specFacts(object), ...poolFacts(usage.get(key)) }
             : { nodes: found.nodes, established: `${found.established}/${found.total}` };
         status.set({ path, object: () => mirror.world.object(kind, key) }, { ...wanted, ...facts });
       }
     }
   }
-}
-
-/** What follows from the spec alone. */
-function pick({ blockSize, capacity, encapsulation }: Record<string, unknown>): Record<string, unknown> {
-  return { blockSize, capacity, encapsulation };
 }

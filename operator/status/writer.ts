@@ -47,10 +47,6 @@ export class StatusWriter {
     return this.#wanted.get(path)?.status;
   }
 
-  forget(path: string): void {
-    this.#wanted.delete(path);
-  }
-
   /** Runs until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -64,7 +60,11 @@ export class StatusWriter {
   async #write(path: string, signal: AbortSignal): Promise<boolean> {
     const entry = this.#wanted.get(path);
     const object = entry?.target.object();
-    if (!entry || !object) return false;
+    if (!entry) return false;
+    if (!object) {
+      this.#wanted.delete(path);
+      return false;
+    }
     const conditions = stamp(entry.status.conditions, object.status, `${new Date().toISOString().slice(0, 19)}Z`);
     const status = { ...entry.status, conditions };
     if (says(object.status, status)) return false;
