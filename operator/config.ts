@@ -7,6 +7,8 @@ const absolutePath = z.string().regex(/^\//, 'must be an absolute path');
 const schema = z.strictObject({
   /** A kubeconfig file; without it the pod's own service account. */
   kubeconfig: absolutePath.optional(),
+  /** Without a kubeconfig: URLs of the API server, tried in turn; by default what the pod's environment says. */
+  apiServers: z.array(z.url()).optional(),
   /** Where the Lease is. */
   namespace: z.string().min(1).default('caracal-system'),
   /** Of this replica, in the Lease; by default the host's name and the process id. */

@@ -1,6 +1,6 @@
 /** The kinds that are read from Kubernetes, where they are, and how an object becomes a document of libs/api. */
 import { factsOf, type Kind, kindNames } from '@caracal/api';
-import type { KubeObject } from './kube/objects.ts';
+import type { KubeObject } from '@caracal/kube';
 
 export interface MirroredKind {
   /** As it is stored. */

@@ -4,7 +4,7 @@
  * sends to Postgres after that is fenced by the epoch of the next.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KubeApi, KubeError } from './kube/api.ts';
+import { type KubeApi, KubeError } from '@caracal/kube';
 
 interface Lease {
   readonly metadata: { readonly resourceVersion?: string };

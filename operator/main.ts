@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { openDatastore } from '@caracal/datastore';
-import { KubeConfig } from '@kubernetes/client-node';
+import { kubeApi } from '@caracal/kube';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { databaseUrl, readOperatorConfig } from './config.ts';
-import { kubeApi } from './kube/api.ts';
+import { kubeServer } from './kube-server.ts';
 import { whenLeader } from './leader.ts';
 import { runTerm } from './term.ts';
 
@@ -22,10 +22,7 @@ program
     const config = readOperatorConfig(file);
     const logger = pino({ name: 'operator', level: config.logLevel });
     const identity = config.identity ?? `${hostname()}-${process.pid}`;
-    const kubeConfig = new KubeConfig();
-    if (config.kubeconfig) kubeConfig.loadFromFile(config.kubeconfig);
-    else kubeConfig.loadFromCluster();
-    const api = kubeApi(kubeConfig);
+    const api = kubeApi(kubeServer(config), 'caracal-operator');
     const datastore = openDatastore(databaseUrl(config, process.env), {
       onConnectionLost: (error) => logger.warn({ error: error.message }, 'connection to Postgres lost'),
     });

@@ -1,8 +1,8 @@
 /** What is looked at from time to time: usage of pools, sessions of peers, and from all of it the one status object. */
 
 import type { Datastore } from '@caracal/datastore';
+import type { KubeObject } from '@caracal/kube';
 import { parsePrefix } from '@caracal/net';
-import type { KubeObject } from './kube/objects.ts';
 import type { Condition } from './status/conditions.ts';
 
 interface PeerReport {

@@ -2,12 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '@caracal/api';
 import { type Datastore, unavailableReason } from '@caracal/datastore';
+import { type KubeApi, KubeError, type KubeObject, keyOf, listAll, reflect } from '@caracal/kube';
 import type { Logger } from 'pino';
 import type { OperatorConfig } from './config.ts';
 import { mirroredKinds } from './kinds.ts';
-import { type KubeApi, KubeError } from './kube/api.ts';
-import { type KubeObject, keyOf } from './kube/objects.ts';
-import { listAll, reflect } from './kube/reflector.ts';
 import { Fenced, Mirror, type Outcome } from './mirror/mirror.ts';
 import { kindFacts, objectPath } from './mirror/world.ts';
 import type { Condition } from './status/conditions.ts';

@@ -3,6 +3,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/net': [],
   'libs/api': ['libs/net'],
   'libs/protocol': ['libs/net'],
+  'libs/kube': [],
   'libs/bgp-parser': ['libs/net'],
   'libs/netlink': ['libs/net'],
   'libs/iptables-wrapper': ['libs/net'],
@@ -16,6 +17,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'libs/bgp-speaker',
     'libs/dataplane',
     'libs/ipam',
+    'libs/kube',
     'libs/net',
     'libs/netlink',
     'libs/policy',
@@ -24,8 +26,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'apps/bgp': ['libs/api', 'libs/bgp-parser', 'libs/bgp-speaker', 'libs/net', 'libs/netlink'],
   'apps/cni': [],
   'apps/ctl': ['libs/api', 'libs/datastore', 'libs/net', 'libs/policy', 'libs/protocol'],
-  operator: ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/net', 'libs/policy', 'libs/protocol'],
-  'apps/hub': ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/net', 'libs/protocol'],
+  operator: ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/kube', 'libs/net', 'libs/policy', 'libs/protocol'],
+  'apps/hub': ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/kube', 'libs/net', 'libs/protocol'],
 };
 
 /** Workspaces that take bytes or values in and give values out: no node: module that does I/O. */

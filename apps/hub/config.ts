@@ -19,6 +19,24 @@ const schema = z.strictObject({
   migrationDatabaseUrlFile: absolutePath.optional(),
   /** standalone: there is no Kubernetes, and pods and nodes are known from the agents' reports alone. */
   mode: z.enum(['standalone', 'kubernetes']).default('standalone'),
+  /** In the mode kubernetes nodes are known by their service-account tokens, which the API server reviews. */
+  kubernetes: z
+    .strictObject({
+      /** URLs of the API server, tried in turn; by default what the pod's environment says. */
+      apiServers: z.array(z.url()).optional(),
+      /** Our own credentials; by default those that kubelet mounts. */
+      tokenFile: absolutePath.optional(),
+      caFile: absolutePath.optional(),
+      audience: z.string().min(1).default('caracal-hub'),
+      /** The agents' service account. */
+      agent: z
+        .string()
+        .regex(/^[a-z0-9.-]+:[a-z0-9.-]+$/, 'must be NAMESPACE:NAME')
+        .default('caracal-system:caracal-agent'),
+      /** How long a review counts; never beyond the token's expiry. */
+      cacheSeconds: z.number().min(0).max(300).default(30),
+    })
+    .prefault({}),
   /** Health and metrics. */
   ops: listenAddress.optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { openDatastore } from '@caracal/datastore';
+import { kubeApi, serviceAccount } from '@caracal/kube';
 import { AdminService, NodeService } from '@caracal/protocol';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { adminService } from './admin-service/index.ts';
 import type { HubConfig } from './config.ts';
 import { Feed } from './feed/feed.ts';
+import { cachedIdentity } from './identity/cached-identity.ts';
+import { tokenReviewIdentity } from './identity/token-review.ts';
 import { ConnectedNodes } from './node-service/connected-nodes.ts';
 import { nodeService } from './node-service/index.ts';
 import { startOpsListener } from './ops/listener.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { authenticateNodes } from './server/authenticate.ts';
 import { authorise, explainErrors } from './server/interceptors.ts';
 import { startServer } from './server/server.ts';
 
@@ -61,12 +65,19 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     stallMs: config.feed.stallMs,
     logger,
   });
-  const admin = adminService({ datastore, connected, logger });
+  const admin = adminService({ datastore, connected, standalone: config.mode === 'standalone', logger });
   const server = await startServer({
     listen: config.listen,
     tls: pemTexts(config.tls),
+    tokens: config.mode === 'kubernetes',
     ping: config.ping,
-    interceptors: [metrics.interceptor, explainErrors(logger), authorise, knownSchema(feed)],
+    interceptors: [
+      metrics.interceptor,
+      explainErrors(logger),
+      ...(config.mode === 'kubernetes' ? [authenticateNodes(identityOf(config.kubernetes))] : []),
+      authorise,
+      knownSchema(feed),
+    ],
     routes: (router) => router.service(NodeService, node).service(AdminService, admin),
   });
   const ops =
@@ -89,6 +100,12 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
       await ops?.close();
     },
   };
+}
+
+function identityOf({ audience, agent, cacheSeconds, ...account }: HubConfig['kubernetes']) {
+  const api = kubeApi(serviceAccount(account), 'caracal-hub');
+  const identity = tokenReviewIdentity({ api, audience, username: `system:serviceaccount:${agent}` });
+  return cachedIdentity(identity, { keepMs: cacheSeconds * 1000, now: Date.now });
 }
 
 /** A schema that we do not know is not written to: another version of the hub may be rolling out. */

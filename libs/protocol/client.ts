@@ -1,8 +1,8 @@
-// How agents and caracalctl reach a hub: Connect over HTTP/2, mutual TLS 1.3, over TCP or a unix socket.
+// How agents and caracalctl reach a hub: Connect over HTTP/2, TLS 1.3 with certificates on both sides or a token, over TCP or a unix socket.
 //
-// Over a unix socket the very same TLS runs: who is calling is said by the certificate everywhere, never by the path taken.
+// Over a unix socket the very same TLS runs: who is calling is said by the certificate or token everywhere, never by the path taken.
 import { connect } from 'node:tls';
-import type { Transport } from '@connectrpc/connect';
+import type { Interceptor, Transport } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 
 /**
@@ -16,10 +16,13 @@ export interface HubTransportOptions {
   readonly address?: string;
   /** Path of a unix socket. */
   readonly socket?: string;
-  /** PEM: the authority that signed the hub's certificate, and our own certificate and key. */
+  /** PEM: the authority that signed the hub's certificate. */
   readonly ca: string | Buffer;
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
+  /** PEM: our own certificate and key, unless a token says who we are. */
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** Gives the service-account token of a node; asked at each call, as tokens rotate. What it throws is the call's error. */
+  readonly token?: () => string;
   readonly serverName?: string;
   /** A hub that answers no ping is given up after interval + timeout, with every stream that is open (default 2 s + 3 s). */
   readonly pingIntervalMs?: number;
@@ -44,8 +47,22 @@ export function createHubTransport(options: HubTransportOptions): HubTransport {
     { pingIntervalMs: options.pingIntervalMs ?? 2000, pingTimeoutMs: options.pingTimeoutMs ?? 3000 },
     { createConnection: () => connect({ ...target, ...tls }) },
   );
-  const transport = createConnectTransport({ baseUrl, httpVersion: '2', acceptCompression: [], sessionManager });
+  const interceptors = options.token ? [withToken(options.token)] : [];
+  const transport = createConnectTransport({
+    baseUrl,
+    httpVersion: '2',
+    acceptCompression: [],
+    interceptors,
+    sessionManager,
+  });
   return { ...transport, close: () => sessionManager.abort() };
+}
+
+function withToken(token: () => string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${token()}`);
+    return next(request);
+  };
 }
 
 function readAddress(address: string): { path: string } | { host: string; port: number } {

@@ -8,7 +8,7 @@ import {
   parseResource,
 } from '@caracal/api';
 import type { ResourcePut } from '@caracal/datastore';
-import type { KubeObject } from '../kube/objects.ts';
+import type { KubeObject } from '@caracal/kube';
 import { itemKey, kindFacts, type World } from './world.ts';
 
 export type Judgement =

@@ -7,8 +7,8 @@
  */
 import type { AnyResource, Kind } from '@caracal/api';
 import { type Datastore, type Refusal, type ResourceName, unavailableReason } from '@caracal/datastore';
+import { type KubeObject, keyOf } from '@caracal/kube';
 import { mirroredKinds } from '../kinds.ts';
-import { type KubeObject, keyOf } from '../kube/objects.ts';
 import { WorkQueue } from '../queue.ts';
 import { dependents, judge, judgeTogether, putOf } from './judge.ts';
 import { isMassDelete } from './mass-delete.ts';

@@ -1,7 +1,7 @@
 /** What the operator knows of one term: the objects as Kubernetes shows them, and which of them Postgres holds. */
 import type { Kind } from '@caracal/api';
+import { type KubeObject, keyOf } from '@caracal/kube';
 import { type MirroredKind, mirroredKinds } from '../kinds.ts';
-import { type KubeObject, keyOf } from '../kube/objects.ts';
 
 /** `Kind|namespace/name` or `Kind|name`. */
 export type ItemKey = `${Kind}|${string}`;

@@ -3,8 +3,7 @@
  * bounded rate, and only when it says something new.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KubeApi, KubeError } from '../kube/api.ts';
-import type { KubeObject } from '../kube/objects.ts';
+import { type KubeApi, KubeError, type KubeObject } from '@caracal/kube';
 import { WorkQueue } from '../queue.ts';
 import { type Condition, says, stamp } from './conditions.ts';
 

@@ -29,6 +29,10 @@ export interface TestHub {
   untilReady(): Promise<void>;
   admin(): Promise<Client<typeof AdminService>>;
   node(name: string): Promise<Client<typeof NodeService>>;
+  /** An administrator by whatever is given. */
+  adminWith(identity: { cert?: string; key?: string; token?: () => string }): Client<typeof AdminService>;
+  /** A node that shows a token in place of a certificate. */
+  nodeWithToken(token: () => string): Client<typeof NodeService>;
   transport(organization: string, commonName: string): Promise<HubTransport>;
   /** Stops it, closes every client, removes its files. */
   destroy(): Promise<void>;
@@ -58,12 +62,13 @@ export async function prepareHub(databaseUrl: string, config: object = {}): Prom
   let child: ChildProcess | undefined;
   let log = '';
 
-  const transport = async (organization: string, commonName: string) => {
-    const identity = await issueCertificate(authority, { organization, commonName });
+  const open = (identity: { cert?: string; key?: string; token?: () => string }) => {
     const opened = createHubTransport({ address: `unix:${path('hub.sock')}`, ca: authority.ca, ...identity });
     transports.push(opened);
     return opened;
   };
+  const transport = async (organization: string, commonName: string) =>
+    open(await issueCertificate(authority, { organization, commonName }));
   const ops = (url: string) =>
     new Promise<{ status: number; body: string }>((resolve, reject) => {
       const asked = request({ socketPath: path('ops.sock'), path: url }, (response) => {
@@ -112,6 +117,8 @@ export async function prepareHub(databaseUrl: string, config: object = {}): Prom
     ops,
     untilReady: () => until('ready', async () => (await ops('/readyz')).status === 200),
     admin: async () => createClient(AdminService, await transport('caracal:admins', 'test')),
+    adminWith: (identity) => createClient(AdminService, open(identity)),
+    nodeWithToken: (token) => createClient(NodeService, open({ token })),
     node: async (name) => createClient(NodeService, await transport('caracal:nodes', name)),
     transport,
     destroy: async () => {

@@ -7,7 +7,8 @@ import { nodeResource, podResources } from './standalone.ts';
 
 /**
  * Stores what a node says of its endpoints and itself. What nobody told before goes into the feed; a repetition changes nothing.
- * Status goes beside the feed, except the few facts of it that others act on, which are the Node.
+ * Status goes beside the feed, except the few facts of it that others act on, which are the Node. With Kubernetes the operator tells of
+ * pods and nodes, and nothing of them is taken from here: one writer a fact.
  */
 export function createReportHandler(
   datastore: Datastore,
@@ -21,7 +22,7 @@ export function createReportHandler(
     const removed = request.removed.map(({ containerId, interface: name }) => ({ containerId, interface: name }));
     const put: ResourcePut[] = [];
     if (standalone) put.push(...request.endpoints.flatMap((reported) => podResources(node, reported)));
-    const own = request.status && nodeResource(node, request.status);
+    const own = standalone && request.status ? nodeResource(node, request.status) : undefined;
     const facts = JSON.stringify(own);
     if (own && (request.full || nodes.get(node) !== facts)) put.push(own);
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { callerOf } from './caller.ts';
 
-const socket = (subject: object | undefined) => ({ getPeerCertificate: () => ({ subject }) }) as never;
+const socket = (subject: object | undefined, authorized = true) =>
+  ({ authorized, getPeerCertificate: () => ({ subject }) }) as never;
 
 test.each([
   [
@@ -36,4 +37,9 @@ test.each([
   [undefined, { role: 'none', subject: 'O=, CN=' }],
 ])('subject %j is %j', (subject, caller) => {
   expect(callerOf(socket(subject))).toEqual(caller);
+});
+
+test('a certificate of another authority says nothing', () => {
+  const caller = callerOf(socket({ O: 'caracal:admins', CN: 'Ada' }, false));
+  expect(caller).toEqual({ role: 'none' });
 });

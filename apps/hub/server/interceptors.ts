@@ -2,7 +2,7 @@ import { unavailableReason } from '@caracal/datastore';
 import { AdminService, NodeService } from '@caracal/protocol';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import type { Logger } from 'pino';
-import { callerKey } from './caller.ts';
+import { type Caller, callerKey } from './caller.ts';
 
 /** NodeService for nodes, AdminService for administrators: nobody is both. */
 export const authorise: Interceptor = (next) => (request) => {
@@ -13,14 +13,18 @@ export const authorise: Interceptor = (next) => (request) => {
   };
   const [role, organization] = rules[request.service.typeName] ?? [];
   if (!role || caller.role !== role) {
-    const who = caller.role === 'none' ? `one with ${caller.subject}` : `that of the ${caller.role} ${caller.name}`;
     throw new ConnectError(
-      `${request.service.typeName} needs a certificate with O=${organization}, and this is ${who}`,
+      `${request.service.typeName} needs a certificate with O=${organization}, and this is ${certificateOf(caller)}`,
       Code.PermissionDenied,
     );
   }
   return next(request);
 };
+
+function certificateOf(caller: Caller): string {
+  if (caller.role !== 'none') return `that of the ${caller.role} ${caller.name}`;
+  return caller.subject === undefined ? 'none of our authority' : `one with ${caller.subject}`;
+}
 
 /** A database that is away becomes `unavailable` with its reason; what nobody foresaw becomes `internal` and a line in the log. */
 export function explainErrors(logger: Logger): Interceptor {

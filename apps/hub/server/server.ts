@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
+  /** Clients may come without a certificate of our authority, and say by a token who they are. */
+  readonly tokens: boolean;
   readonly ping: { readonly intervalMs: number; readonly timeoutMs: number };
 }
 
@@ -27,11 +29,11 @@ export interface Server {
 /** Documents of one Apply may be many; a node's full report has at most some hundred pods. */
 const largestRequest = 32 * 1024 * 1024;
 
-/** HTTP/2 over TLS 1.3 with certificates on both sides, on every listener. */
+/** HTTP/2 over TLS 1.3 with certificates on both sides (or a token in place of the client's), on every listener. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const app = fastify({
     http2: true,
-    https: { ...options.tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+    https: { ...options.tls, requestCert: true, rejectUnauthorized: !options.tokens, minVersion: 'TLSv1.3' },
     bodyLimit: largestRequest,
   });
   // The handler of a stream whose client dies while it waits for `drain` would wait for ever: Node emits none on a closed stream.
@@ -55,7 +57,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         callers.set(session, caller);
       }
       return createContextValues()
-        .set(callerKey, caller ?? { role: 'none', subject: 'a closed connection' })
+        .set(callerKey, caller ?? { role: 'none' })
         .set(endStreamKey, () => stream.destroy());
     },
   });

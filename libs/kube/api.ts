@@ -1,8 +1,7 @@
-/** Requests to the API server, with the address and credentials that @kubernetes/client-node finds. */
+/** Requests to the API server over node:https; the address and the credentials are given. */
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { createInterface } from 'node:readline';
-import type { KubeConfig } from '@kubernetes/client-node';
 
 /** The API server answered with an error. */
 export class KubeError extends Error {
@@ -16,12 +15,25 @@ export class KubeError extends Error {
 }
 
 export interface KubeRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
+}
+
+/** Where the API server is, and who asks. */
+export interface KubeServer {
+  /** Asked before each request, as tokens rotate: the server's URL, and what TLS and headers need. */
+  connection(): Connection | Promise<Connection>;
+  /** No answer came from the server at this URL. */
+  unreachable?(url: string): void;
+}
+
+interface Connection {
+  readonly url: string;
+  readonly options: RequestOptions;
 }
 
 export interface KubeApi {
@@ -35,27 +47,28 @@ const requestTimeoutMs = 30_000;
 /** Bookmarks come every minute; a watch that is silent for longer is dead. */
 const watchSilenceMs = 150_000;
 
-export function kubeApi(config: KubeConfig): KubeApi {
+export function kubeApi(server: KubeServer, userAgent: string): KubeApi {
   const send = async (request: KubeRequest, silenceMs: number): Promise<IncomingMessage> => {
-    const cluster = config.getCurrentCluster();
-    if (!cluster) throw new Error('the kubeconfig names no cluster');
-    const url = new URL(cluster.server.replace(/\/$/, '') + request.path);
+    const { url: base, options } = await server.connection();
+    const url = new URL(base.replace(/\/$/, '') + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
-    const options: RequestOptions = { method: request.method, signal: request.signal, headers: {} };
-    await config.applyToHTTPSOptions(options);
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers = {
-      ...(options.headers as Record<string, string>), // it is the object made above
+      ...options.headers,
       accept: 'application/json',
-      'user-agent': 'caracal-operator',
+      'user-agent': userAgent,
       ...(payload && { 'content-type': request.contentType ?? 'application/json' }),
     };
     return new Promise((resolve, reject) => {
-      const outgoing = httpsRequest(url, { ...options, headers }, resolve);
+      const { method, signal } = request;
+      const outgoing = httpsRequest(url, { ...options, headers, method, signal }, resolve);
       outgoing.setTimeout(silenceMs, () =>
         outgoing.destroy(new Error(`no answer from ${url.host} in ${silenceMs} ms`)),
       );
-      outgoing.on('error', reject);
+      outgoing.on('error', (error) => {
+        if (!signal?.aborted) server.unreachable?.(base);
+        reject(error);
+      });
       outgoing.end(payload);
     });
   };
