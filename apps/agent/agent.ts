@@ -11,10 +11,11 @@ import { startCniServer } from './cni/index.ts';
 import type { AgentConfig } from './config.ts';
 import { followFeed } from './feed/follow.ts';
 import { connectHub } from './feed/hub.ts';
+import { startKubernetes } from './kubernetes/index.ts';
 import { createNodeView } from './node-view.ts';
 import { startOperations } from './ops/operations.ts';
 import { claimBlock } from './pods/claim.ts';
-import { createPods } from './pods/pods.ts';
+import { createPods, standaloneDirectory } from './pods/pods.ts';
 import { recoverPods } from './pods/recover.ts';
 import { createEnforcement } from './policy/enforcement.ts';
 import { endpointReports, nodeStatus } from './report/node-report.ts';
@@ -35,11 +36,13 @@ export interface Agent {
  *                       ├─▶ wiring     └─▶ blackholes of our blocks
  *                       └─▶ enforcement
  *   journal, kernel, speaker ─▶ reporter ─▶ hub
+ *   API server ─▶ pods of this node, addresses of hubs; readiness ─▶ conflist, Node   (on Kubernetes)
  */
 export async function startAgent(config: AgentConfig, logger: Logger): Promise<Agent> {
   for (const folder of [config.stateDirectory, config.runDirectory])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
 
+  const kubernetes = config.kubernetes && startKubernetes(config, config.kubernetes, logger);
   const wiring = createWiring();
   const prepared = await wiring.prepareHost();
   if (!prepared.ok) throw new Error(prepared.message);
@@ -102,13 +105,15 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     lastGoodPath: join(config.stateDirectory, 'feed.last-good'),
     logger,
     onChange(change) {
+      kubernetes?.apply(change);
       view.apply(change);
       enforcement.apply(change);
     },
     onSnapshotWanted: () => hub.restart(),
   });
   const hub = connectHub({
-    hub: config.hub,
+    credentials: config.hub,
+    addresses: kubernetes?.hubAddresses ?? (() => config.hub.addresses ?? []),
     protocolVersion,
     logger,
     position: feed.position,
@@ -136,6 +141,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     logger,
     mtu: config.mtu,
     pools: view.pools,
+    directory: kubernetes?.directory ?? standaloneDirectory,
   });
   const cni = await startCniServer({
     socketPath: join(config.runDirectory, 'cni.sock'),
@@ -143,9 +149,18 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     pods,
     logger,
   });
+  /** Why no pod could start. */
+  function notReady(): string[] {
+    if (!enforcement.ready) return ['no policy is known yet: no hub has been reached'];
+    const pools = view.pools();
+    if (pools.length === 0) return ['no IPPool may be used on this node'];
+    const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
+    return blocks.length > 0 ? [] : [`no block of ${pools.join(', ')} is this node's yet`];
+  }
+  kubernetes?.declareWhenReady(notReady);
   const operations = config.metrics
     ? await startOperations(config.metrics, {
-        notReady: () => (enforcement.ready ? [] : ['no policy is known yet: no hub has been reached']),
+        notReady,
         endpoints: () => [...ipam.assignments()].length,
         enforcedRevision: () => enforcement.enforcedRevision,
         hubConnected: () => hub.connected,
@@ -158,6 +173,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   return {
     async stop() {
       clearInterval(drift);
+      await kubernetes?.stop();
       await cni.close();
       reporter.stop();
       await hub.stop();

@@ -6,25 +6,54 @@ import { z } from 'zod';
 const absolutePath = z.string().regex(/^\//, 'must be an absolute path');
 
 const schema = z.strictObject({
-  /** The node's name; it must be the one in the node's certificate. */
+  /** The node's name; it must be the one in the node's certificate. Or CARACAL_NODE_NAME. */
   nodeName: z
     .string()
     .min(1)
     .default(() => hostname()),
-  /** The node's own addresses on the underlay: BGP speaks from them. */
+  /** The node's own addresses on the underlay: BGP speaks from them. Or CARACAL_NODE_ADDRESS. */
   nodeAddress: z.ipv4(),
   nodeAddressV6: z.ipv6().optional(),
   /** Journal and last good state; must survive a reboot. */
   stateDirectory: absolutePath.default('/var/lib/caracal'),
   /** Sockets and the spool of the CNI executable; must not survive a reboot. */
   runDirectory: absolutePath.default('/run/caracal'),
-  hub: z.strictObject({
-    /** `host:port`, tried in turn. */
-    addresses: z.array(z.string()).min(1),
-    ca: absolutePath,
-    cert: absolutePath,
-    key: absolutePath,
-  }),
+  hub: z
+    .strictObject({
+      /** `host:port`, tried in turn. */
+      addresses: z.array(z.string()).min(1).optional(),
+      /** In place of addresses: a Service of Kubernetes, whose EndpointSlices name the hubs. What they named last is kept on disk. */
+      service: z.strictObject({ namespace: z.string().min(1), name: z.string().min(1) }).optional(),
+      ca: absolutePath,
+      /** A certificate, or a token that is read again as it rotates: who we are. */
+      cert: absolutePath.optional(),
+      key: absolutePath.optional(),
+      tokenFile: absolutePath.optional(),
+    })
+    .refine(({ addresses, service }) => !addresses !== !service, 'needs one of addresses and service')
+    .refine(({ cert, key, tokenFile }) => (cert && key) || (tokenFile && !cert && !key), {
+      error: 'needs cert and key, or tokenFile',
+    }),
+  /** On a node of Kubernetes. */
+  kubernetes: z
+    .strictObject({
+      /** URLs of the API server, tried in turn. By address, never by what this node would have to route itself. */
+      apiServers: z.array(z.url()).optional(),
+      /** Our own credentials; by default those that kubelet mounts. */
+      tokenFile: absolutePath.optional(),
+      caFile: absolutePath.optional(),
+      /** Written when a pod could start, so that kubelet believes in the network from then on. */
+      conflist: absolutePath.default('/etc/cni/net.d/10-caracal.conflist'),
+      /** Where the runtime finds plugins, and the installer puts ours. */
+      pluginFolder: absolutePath.default('/opt/cni/bin'),
+      /** What is chained behind our plugin. */
+      chained: z
+        .array(z.looseObject({ type: z.string().min(1) }))
+        .default([{ type: 'portmap', capabilities: { portMappings: true } }]),
+      /** An ADD waits so long for the API server to tell of its pod. */
+      podWaitSeconds: z.number().min(0).max(30).default(3),
+    })
+    .optional(),
   /** The socket of `caracal-bgp`; `bgp.sock` in the run directory when absent. */
   bgpSocket: absolutePath.optional(),
   /** MTU of pod interfaces. */
@@ -43,10 +72,20 @@ const schema = z.strictObject({
 });
 
 export type AgentConfig = z.infer<typeof schema>;
+export type KubernetesConfig = NonNullable<AgentConfig['kubernetes']>;
 
-/** Reads the agent's YAML configuration; throws an Error that names the file and the field that is wrong. */
-export function readAgentConfig(path: string): AgentConfig {
-  const result = schema.safeParse(parse(readFileSync(path, 'utf8')) ?? {});
+/**
+ * Reads the agent's YAML configuration; throws an Error that names the file and the field that is wrong. What differs from node to node may
+ * come from the environment, so that all nodes can share one file.
+ */
+export function readAgentConfig(path: string, env: NodeJS.ProcessEnv = process.env): AgentConfig {
+  const ofNode = {
+    ...(env.CARACAL_NODE_NAME && { nodeName: env.CARACAL_NODE_NAME }),
+    ...(env.CARACAL_NODE_ADDRESS && { nodeAddress: env.CARACAL_NODE_ADDRESS }),
+  };
+  const result = schema
+    .refine(({ hub, kubernetes }) => !hub.service || kubernetes, 'hub.service needs kubernetes')
+    .safeParse({ ...ofNode, ...parse(readFileSync(path, 'utf8')) });
   if (result.success) return result.data;
   throw new Error(`${path} is no agent configuration:\n${z.prettifyError(result.error)}`);
 }

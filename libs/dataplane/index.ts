@@ -1,2 +1,3 @@
 export { createDataplane, type Dataplane, type DataplaneOptions, type Pool } from './dataplane.ts';
+export { removeDataplane } from './remove.ts';
 export { type DataplaneProblem, formatProblem } from './state/problems.ts';

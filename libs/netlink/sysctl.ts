@@ -1,5 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
+/** Container runtimes mount /proc/sys read-only; where the host's is mounted too, the environment says so. */
+const root = process.env.CARACAL_PROC_SYS || '/proc/sys';
+
 /**
  * Sets a sysctl of this thread's network namespace. The name is given in parts, because interface names may hold dots:
  * `['net', 'ipv4', 'conf', 'eth0.5', 'forwarding']`. Synchronous, so that it can be used inside `enterNetns`. Throws
@@ -15,5 +18,5 @@ export function readSysctl(name: readonly string[]): string {
 }
 
 function sysctlPath(name: readonly string[]): string {
-  return `/proc/sys/${name.join('/')}`;
+  return `${root}/${name.join('/')}`;
 }

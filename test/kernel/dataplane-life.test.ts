@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { removeDataplane } from '@caracal/dataplane';
 import { type Processes, systemProcesses } from 'iptables-wrapper';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
@@ -430,3 +431,25 @@ test('the writers end when their owner is killed', async () => {
   await once(owner, 'exit');
   await expect.poll(() => pids.filter(isAlive), { timeout: 5000 }).toEqual([]);
 });
+
+test('a node that is left holds nothing of ours, and all of the others', async () => {
+  await node.netns.run('iptables-nft', ['-N', 'others']);
+  await node.netns.run('iptables-nft', ['-A', 'FORWARD', '-j', 'others']);
+  await node.netns.run('ipset', ['create', 'others', 'hash:ip']);
+  const before = [await save(), await setNames()];
+  const dataplane = await started();
+  await dataplane.setPools([{ cidr: '10.65.0.0/16', natOutgoing: true }]);
+  await dataplane.update(scene());
+  expect((await save()).join()).toContain('cara-');
+  await dataplane.stop();
+  running.length = 0;
+  const processes = systemProcesses(['nsenter', `--net=${node.netns.path}`]);
+  await removeDataplane(processes);
+  expect([withoutEmptyTables(await save()), await setNames()]).toEqual([withoutEmptyTables(before[0]!), before[1]]);
+  expect((await save('ip6tables-nft-save')).join()).not.toContain('cara');
+  await removeDataplane(processes);
+});
+
+/** iptables-save prints a table from the first time that somebody used it. */
+const withoutEmptyTables = (lines: readonly string[]) =>
+  lines.filter((line) => !/^(\*|COMMIT|:[A-Z]+ ACCEPT)/.test(line));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readToken } from '@caracal/kube';
 import { createHubTransport, type HubTransport, NodeService } from '@caracal/protocol';
 import { type Client, createClient } from '@connectrpc/connect';
 import type { Logger } from 'pino';
@@ -13,7 +14,10 @@ const longestPauseMs = 5_000;
 type NodeClient = Client<typeof NodeService>;
 
 export interface HubOptions {
-  readonly hub: AgentConfig['hub'];
+  /** How the hub knows us, and we it. */
+  readonly credentials: Pick<AgentConfig['hub'], 'ca' | 'cert' | 'key' | 'tokenFile'>;
+  /** `host:port` of the hubs there are, asked before each attempt. */
+  addresses(): readonly string[];
   readonly logger: Logger;
   /** From where to resume: the last committed revision and its nonce, or zeros for a snapshot. */
   position(): { revision: bigint; nonce: bigint };
@@ -38,17 +42,28 @@ export interface Hub {
  * way in which a stream can end (an error, an orderly end, silence) means the same: connect again and resume.
  */
 export function connectHub(options: HubOptions): Hub {
-  const { logger, hub } = options;
-  const pem = { ca: readFileSync(hub.ca), cert: readFileSync(hub.cert), key: readFileSync(hub.key) };
+  const { logger, addresses } = options;
+  const { ca, cert, key, tokenFile } = options.credentials;
+  const identity = {
+    ca: readFileSync(ca),
+    cert: cert && readFileSync(cert),
+    key: key && readFileSync(key),
+    token: tokenFile ? () => readToken(tokenFile) : undefined,
+  };
   const stopping = new AbortController();
-  let next = 0;
+  // Nodes spread over the hubs.
+  let next = Math.floor(Math.random() * 1024);
+  let address = '';
   let transport: HubTransport = open();
   let client = createClient(NodeService, transport);
   let stream: AbortController | undefined;
   let connected = false;
 
   function open(): HubTransport {
-    return createHubTransport({ address: hub.addresses[next % hub.addresses.length], ...pem });
+    const known = addresses();
+    // Until a hub is known every call fails, as with one that is away.
+    address = known[next % known.length] ?? '127.0.0.1:1';
+    return createHubTransport({ address, ...identity });
   }
 
   async function follow(): Promise<void> {
@@ -80,8 +95,8 @@ export function connectHub(options: HubOptions): Hub {
     let reported = '';
     while (!stopping.signal.aborted) {
       const startedAt = performance.now();
-      const address = hub.addresses[next % hub.addresses.length];
       try {
+        if (addresses().length === 0) throw new Error('no hub is known yet');
         await follow();
         logger.info({ hub: address }, 'the hub ended the feed: connecting again');
       } catch (error) {

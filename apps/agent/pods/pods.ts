@@ -30,7 +30,25 @@ export interface PodsOptions {
   readonly mtu: number;
   /** The pools that a pod may draw from, in order. */
   pools(): readonly string[];
+  readonly directory: PodDirectory;
 }
+
+/** Knows of a pod what policy needs and ADD does not say. */
+export interface PodDirectory {
+  find(request: AddRequest, signal: AbortSignal): Promise<FoundPod>;
+}
+
+export type FoundPod =
+  | { readonly ok: true; readonly pod: EndpointRecord['pod'] }
+  | { readonly ok: false; readonly message: string };
+
+/** Without Kubernetes: what ADD says is all there is, and where it gives no uid the container is the pod's identity. */
+export const standaloneDirectory: PodDirectory = {
+  find: async ({ containerId, pod }) => ({
+    ok: true,
+    pod: { ...pod, uid: pod.uid ?? containerId, serviceAccount: 'default', ports: [] },
+  }),
+};
 
 /**
  * The pods of this node: what ADD, DEL and CHECK do. An ADD does three things at once (journal, wiring, policy) and
@@ -53,15 +71,21 @@ export function createPods(options: PodsOptions): PodNetwork {
     const handle = handleOf(request);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
-    const assigned = await ipam.assign(handle, options.pools(), () => ({ ...describe(request) }));
+    const found = await options.directory.find(request, signal);
+    if (!found.ok) {
+      log.warn({ reason: found.message }, 'the pod is not known');
+      return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
+    }
+    const described = describe(request, found.pod);
+    const assigned = await ipam.assign(handle, options.pools(), () => ({ ...described }));
     if (!assigned.ok) {
       const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
       log.warn({ reason: assigned.message }, 'no address for the pod');
       return failure(code, 'no address can be assigned', assigned.message);
     }
     const { assignment } = assigned;
-    // The record was made by describe(), here or before a restart.
-    const record = recordOf(assignment) ?? describe(request);
+    // Of a retried ADD the journal has the record already.
+    const record = recordOf(assignment) ?? described;
     const [journalled, wired, enforced] = await Promise.allSettled([
       assigned.durable,
       wire(request, record, assignment),
@@ -180,15 +204,14 @@ function handleOf({ network, containerId, ifname }: Attachment): string {
   return `${network}/${containerId}/${ifname}`;
 }
 
-function describe({ containerId, ifname, network, netns, pod }: AddRequest): EndpointRecord {
+function describe({ containerId, ifname, network, netns }: AddRequest, pod: EndpointRecord['pod']): EndpointRecord {
   return {
     containerId,
     ifname,
     network,
     netns,
     hostInterface: hostInterfaceName(containerId, ifname),
-    // Without Kubernetes nobody gives the pod a uid: its container is its identity.
-    pod: { ...pod, uid: pod.uid ?? containerId, serviceAccount: 'default', ports: [] },
+    pod,
   };
 }
 

@@ -1,0 +1,48 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeDataplane } from '@caracal/dataplane';
+import type { Logger } from 'pino';
+import type { AgentConfig } from './config.ts';
+import { removeConflist } from './kubernetes/conflist.ts';
+import { createWiring } from './wiring/index.ts';
+
+/**
+ * Makes the node as if Caracal had never been there, for when it leaves for good: no configuration for the runtime (first, so that no pod
+ * starts any more), no interfaces, routes, rules, sets and files. Pods that still run lose their network.
+ */
+export async function cleanNode(config: AgentConfig, logger: Logger): Promise<void> {
+  if (config.kubernetes) {
+    removeConflist(config.kubernetes);
+    for (const file of ['caracal', 'caracal-ipam', 'caracal.path'])
+      rmSync(join(config.kubernetes.pluginFolder, file), { force: true });
+  }
+  const wiring = createWiring();
+  try {
+    const found = await wiring.listOwnInterfaces();
+    if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
+    for (const { name } of found.interfaces) {
+      const removed = await wiring.unwire(name);
+      if (!removed.ok) throw new Error(`interface ${name} could not be removed: ${removed.message}`);
+    }
+    const blocks = await wiring.setBlocks([]);
+    if (!blocks.ok) throw new Error(`the routes of blocks could not be removed: ${blocks.message}`);
+    logger.info({ interfaces: found.interfaces.length }, 'interfaces and routes removed');
+  } finally {
+    await wiring.close();
+  }
+  await removeDataplane();
+  logger.info('rules and sets removed');
+  // The folders themselves may be mounts.
+  for (const folder of [config.stateDirectory, config.runDirectory]) {
+    for (const entry of entriesOf(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
+  }
+  logger.info('nothing of Caracal is left on this node');
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // never made
+  }
+}
