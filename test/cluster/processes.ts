@@ -101,7 +101,9 @@ export async function waitUntilReady(
 async function startTimeOf(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields.length < 20 || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  // A main thread can be a zombie while others (field 20) still end: until they have, the process' sockets are open.
+  const gone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+  return fields.length < 20 || gone ? undefined : fields[19];
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
