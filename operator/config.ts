@@ -11,7 +11,7 @@ const schema = z.strictObject({
   apiServers: z.array(z.url()).optional(),
   /** Where the Lease is. */
   namespace: z.string().min(1).default('caracal-system'),
-  /** Of this replica, in the Lease; by default the host's name and the process id. */
+  /** Of this replica, in the Lease; by default CARACAL_POD_NAME, or the host's name and the process id. */
   identity: z.string().min(1).optional(),
   /** A file with the database's URL; without it the environment has it in CARACAL_DATABASE_URL. */
   databaseUrlFile: absolutePath.optional(),

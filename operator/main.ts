@@ -21,7 +21,7 @@ program
   .action(async ({ config: file }: { config: string }) => {
     const config = readOperatorConfig(file);
     const logger = pino({ name: 'operator', level: config.logLevel });
-    const identity = config.identity ?? `${hostname()}-${process.pid}`;
+    const identity = config.identity ?? process.env.CARACAL_POD_NAME ?? `${hostname()}-${process.pid}`;
     const api = kubeApi(kubeServer(config), 'caracal-operator');
     const datastore = openDatastore(databaseUrl(config, process.env), {
       onConnectionLost: (error) => logger.warn({ error: error.message }, 'connection to Postgres lost'),

@@ -12,7 +12,13 @@ const schema = z.strictObject({
   /** Where agents and caracalctl connect: TCP ports, unix sockets, any number. */
   listen: z.array(listenAddress).min(1),
   /** PEM files: the authority of the clients' certificates, our certificate (DNS name `caracal-hub`) and its key. */
-  tls: z.strictObject({ ca: absolutePath, cert: absolutePath, key: absolutePath }),
+  tls: z.strictObject({
+    ca: absolutePath,
+    cert: absolutePath,
+    key: absolutePath,
+    /** Common names that make an administrator where a certificate has no organization: helm can make no other. */
+    adminNames: z.array(z.string().min(1)).default([]),
+  }),
   /** A file with the database's URL; without it the environment has it in CARACAL_DATABASE_URL. */
   databaseUrlFile: absolutePath.optional(),
   /** The same for `migrate`, which needs a role that may create others; by default the database's URL. Or CARACAL_MIGRATION_DATABASE_URL. */
@@ -75,15 +81,17 @@ export function readHubConfig(path: string): HubConfig {
   return parseHubConfig(parse(readFileSync(path, 'utf8')), path);
 }
 
+type DatabaseConfig = Pick<HubConfig, 'databaseUrlFile' | 'migrationDatabaseUrlFile'>;
+
 /** The URL of the database for running; throws when there is none. */
-export function databaseUrl(config: HubConfig, env: NodeJS.ProcessEnv): string {
+export function databaseUrl(config: DatabaseConfig, env: NodeJS.ProcessEnv): string {
   const url = config.databaseUrlFile ? readFileSync(config.databaseUrlFile, 'utf8').trim() : env.CARACAL_DATABASE_URL;
   if (url) return url;
   throw new Error('no database: set databaseUrlFile in the configuration, or CARACAL_DATABASE_URL in the environment');
 }
 
 /** The URL of the database for migrations. */
-export function migrationDatabaseUrl(config: HubConfig, env: NodeJS.ProcessEnv): string {
+export function migrationDatabaseUrl(config: DatabaseConfig, env: NodeJS.ProcessEnv): string {
   if (config.migrationDatabaseUrlFile) return readFileSync(config.migrationDatabaseUrlFile, 'utf8').trim();
   return env.CARACAL_MIGRATION_DATABASE_URL || databaseUrl(config, env);
 }

@@ -69,6 +69,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
   const server = await startServer({
     listen: config.listen,
     tls: pemTexts(config.tls),
+    adminNames: config.tls.adminNames,
     tokens: config.mode === 'kubernetes',
     ping: config.ping,
     interceptors: [

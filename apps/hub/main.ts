@@ -29,11 +29,11 @@ program
 program
   .command('migrate')
   .description("bring the database's schema to the newest version")
-  .requiredOption('--config <file>', 'YAML or JSON')
-  .action(async ({ config: file }: { config: string }) => {
-    const config = readHubConfig(file);
-    const { from, to, applied } = await migrate(migrationDatabaseUrl(config, process.env));
-    const logger = pino({ name: 'hub', level: config.logLevel });
+  .option('--config <file>', 'YAML or JSON; without one the environment names the database')
+  .action(async ({ config: file }: { config?: string }) => {
+    const config = file === undefined ? undefined : readHubConfig(file);
+    const { from, to, applied } = await migrate(migrationDatabaseUrl(config ?? {}, process.env));
+    const logger = pino({ name: 'hub', level: config?.logLevel ?? 'info' });
     logger.info({ from, to, applied }, applied.length > 0 ? 'schema migrated' : 'the schema is the newest already');
   });
 

@@ -172,7 +172,9 @@ function enterScript(home: string): string {
   return [
     '#!/bin/sh',
     'set -e',
+    // Apart from this machine's mounts; among themselves shared, as on every host, so that containers may see later ones.
     'mount --make-rprivate /',
+    'mount --make-rshared /',
     ...binds,
     `: > '${home}/entered'`,
     'exec sleep infinity',

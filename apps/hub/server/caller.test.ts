@@ -43,3 +43,18 @@ test('a certificate of another authority says nothing', () => {
   const caller = callerOf(socket({ O: 'caracal:admins', CN: 'Ada' }, false));
   expect(caller).toEqual({ role: 'none' });
 });
+
+test.each([
+  [{ CN: 'caracal-admin' }, { role: 'admin', name: 'caracal-admin' }],
+  [
+    { O: 'caracal:nodes', CN: 'caracal-admin' },
+    { role: 'node', name: 'caracal-admin' },
+  ],
+  [
+    { O: '', CN: 'caracal-admin' },
+    { role: 'none', subject: 'O=, CN=caracal-admin' },
+  ],
+  [{ CN: 'caracal-hub' }, { role: 'none', subject: 'O=, CN=caracal-hub' }],
+])('where caracal-admin is a name of administrators, %j is %j', (subject, caller) => {
+  expect(callerOf(socket(subject), ['caracal-admin'])).toEqual(caller);
+});

@@ -16,15 +16,19 @@ export const endStreamKey = createContextKey<() => void>(() => {});
 export const nodeName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /**
- * O=caracal:nodes with the node's name as CN, or O=caracal:admins; everybody else may connect, and do nothing. A certificate that no
+ * O=caracal:nodes with the node's name as CN, or O=caracal:admins (or one of `adminNames` as CN, and no O); everybody else may connect, and do nothing. A certificate that no
  * authority of ours signed says nothing: where tokens are taken, the handshake lets clients in without one.
  */
-export function callerOf(socket: Pick<TLSSocket, 'getPeerCertificate' | 'authorized'>): Caller {
+export function callerOf(
+  socket: Pick<TLSSocket, 'getPeerCertificate' | 'authorized'>,
+  adminNames: readonly string[] = [],
+): Caller {
   if (!socket.authorized) return { role: 'none' };
   const { O: organization, CN: name } = socket.getPeerCertificate()?.subject ?? {};
   // An attribute that occurs twice comes as an array: such a certificate is not ours.
   if (typeof name === 'string') {
     if (organization === 'caracal:nodes' && nodeName.test(name)) return { role: 'node', name };
+    if (organization === undefined && adminNames.includes(name)) return { role: 'admin', name };
     if (organization === 'caracal:admins') return { role: 'admin', name };
   }
   return { role: 'none', subject: `O=${organization ?? ''}, CN=${name ?? ''}` };

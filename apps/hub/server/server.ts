@@ -14,6 +14,7 @@ export interface ServerOptions {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: Interceptor[];
+  readonly adminNames: readonly string[];
   /** Clients may come without a certificate of our authority, and say by a token who they are. */
   readonly tokens: boolean;
   readonly ping: { readonly intervalMs: number; readonly timeoutMs: number };
@@ -53,7 +54,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const session = sessionOf(stream);
       let caller = session && callers.get(session);
       if (session && !caller) {
-        caller = callerOf(session.socket as TLSSocket); // the server is a TLS server
+        caller = callerOf(session.socket as TLSSocket, options.adminNames); // the server is a TLS server
         callers.set(session, caller);
       }
       return createContextValues()
