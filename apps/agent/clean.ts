@@ -1,9 +1,11 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeDataplane } from '@caracal/dataplane';
+import { kubeApi, serviceAccount } from '@caracal/kube';
 import type { Logger } from 'pino';
-import type { AgentConfig } from './config.ts';
+import type { AgentConfig, KubernetesConfig } from './config.ts';
 import { removeConflist } from './kubernetes/conflist.ts';
+import { undeclare } from './kubernetes/node-condition.ts';
 import { createWiring } from './wiring/index.ts';
 
 /**
@@ -12,6 +14,9 @@ import { createWiring } from './wiring/index.ts';
  */
 export async function cleanNode(config: AgentConfig, logger: Logger): Promise<void> {
   if (config.kubernetes) {
+    await withdraw(config.kubernetes, config.nodeName).catch((error: Error) =>
+      logger.warn({ reason: error.message }, 'the Node still says that its network is there'),
+    );
     removeConflist(config.kubernetes);
     for (const file of ['caracal', 'caracal-ipam', 'caracal.path'])
       rmSync(join(config.kubernetes.pluginFolder, file), { force: true });
@@ -37,6 +42,12 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
     for (const entry of entriesOf(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
   }
   logger.info('nothing of Caracal is left on this node');
+}
+
+/** What we said of the Node's network is unsaid. */
+async function withdraw(kubernetes: KubernetesConfig, nodeName: string): Promise<void> {
+  const api = kubeApi(serviceAccount(kubernetes), 'caracal-agent');
+  await undeclare(api, nodeName);
 }
 
 function entriesOf(folder: string): string[] {

@@ -1,8 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import { kubeApi, serviceAccount } from '@caracal/kube';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
 import { cleanNode } from './clean.ts';
 import { readAgentConfig } from './config.ts';
+import { cleanMark, retire } from './kubernetes/retire.ts';
+
+interface RetireFlags {
+  namespace: string;
+  daemonset: string;
+  timeout: string;
+  config: string;
+  apiServer?: string[];
+}
 
 const program = new Command('caracal-agent').description('The node agent of Caracal.');
 
@@ -31,9 +42,24 @@ program
     const config = readAgentConfig(path);
     await cleanNode(config, pino({ level: config.logLevel, base: { node: config.nodeName } }));
     if (!stay) return;
-    console.log('clean');
+    writeFileSync(cleanMark, '');
     const waiting = setInterval(() => {}, 60_000);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => clearInterval(waiting));
+  });
+
+program
+  .command('retire')
+  .description('Have every node of a cluster cleaned by the pods of the DaemonSet.')
+  .requiredOption('--namespace <name>', 'of the DaemonSet')
+  .option('--daemonset <name>', 'of the agents', 'caracal-node')
+  .option('--timeout <seconds>', 'nodes that are away do not keep it longer', '240')
+  .option('--config <file>', 'the agent configuration in its pods', '/etc/caracal/agent.yaml')
+  .option('--api-server <url...>', "by default what the pod's environment says")
+  .action(async (options: RetireFlags) => {
+    const api = kubeApi(serviceAccount({ apiServers: options.apiServer }), 'caracal-retire');
+    const { namespace, daemonset: name, config } = options;
+    const logger = pino();
+    await retire({ api, namespace, name, config, timeoutMs: Number(options.timeout) * 1000, logger });
   });
 
 await program.parseAsync().catch((error: Error) => {

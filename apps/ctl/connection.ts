@@ -10,6 +10,9 @@ export interface ConnectionOptions {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly caracalNamespace?: string;
   readonly timeout?: string;
 }
 
@@ -23,25 +26,14 @@ const files = [
 
 /** Runs `work` with a client of the hub, and closes the connection after it. Failures of calls become a CommandError with the right exit code. */
 export async function withHub<T>(options: ConnectionOptions, io: Io, work: (hub: Hub) => Promise<T>): Promise<T> {
-  const address = options.hub ?? io.env.CARACAL_HUB;
-  if (!address) {
-    throw usageError(
-      'no hub is named: set CARACAL_HUB to unix:/PATH or https://HOST:PORT, and CARACAL_CA, CARACAL_CERT and CARACAL_KEY to files\n' +
-        '(or --hub, --ca, --cert, --key; for a lab: eval "$(npm run -s lab -- env)")',
-    );
-  }
-  const pem = Object.fromEntries(
-    files.map(([name, variable, what]) => [name, readPem(options[name] ?? io.env[variable], name, variable, what)]),
-  );
   const timeoutMs = timeoutOf(options.timeout);
+  const { address, ca, cert, key, close } = await access(options, io);
   // Loaded here, so that what needs no hub does not wait for it.
   const [{ createClient }, { AdminService, createHubTransport }] = await Promise.all([
     import('@connectrpc/connect'),
     import('@caracal/protocol'),
   ]);
-  const transport = transportTo(address, () =>
-    createHubTransport({ address, ca: pem.ca, cert: pem.cert, key: pem.key }),
-  );
+  const transport = transportTo(address, () => createHubTransport({ address, ca, cert, key }));
   try {
     const hub = createClient(AdminService, {
       ...transport,
@@ -53,7 +45,38 @@ export async function withHub<T>(options: ConnectionOptions, io: Io, work: (hub:
     throw error instanceof CommandError ? error : ((await explainCallError(error, address)) ?? error);
   } finally {
     transport.close();
+    close();
   }
+}
+
+interface Access {
+  readonly address: string;
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  close(): void;
+}
+
+/** A hub that is named comes first; then, with a kubeconfig, the hubs of that cluster. */
+async function access(options: ConnectionOptions, io: Io): Promise<Access> {
+  const address = options.hub ?? io.env.CARACAL_HUB;
+  const { kubeconfig } = options;
+  if (kubeconfig !== undefined || (!address && (io.env.KUBECONFIG || io.env.CARACAL_FROM_KUBECTL))) {
+    if (kubeconfig !== undefined && options.hub !== undefined) throw usageError('use one of --hub and --kubeconfig');
+    const { findClusterHub } = await import('./cluster.ts');
+    const namespace = options.caracalNamespace ?? 'caracal-system';
+    return findClusterHub({ kubeconfig, context: options.context, namespace });
+  }
+  if (!address) {
+    throw usageError(
+      'no hub is named: set CARACAL_HUB to unix:/PATH or https://HOST:PORT, and CARACAL_CA, CARACAL_CERT and CARACAL_KEY to files\n' +
+        '(or --hub, --ca, --cert, --key; for a lab: eval "$(npm run -s lab -- env)"; for a cluster: --kubeconfig FILE)',
+    );
+  }
+  const [ca, cert, key] = files.map(([name, variable, what]) =>
+    readPem(options[name] ?? io.env[variable], name, variable, what),
+  ) as [Buffer, Buffer, Buffer]; // of three files
+  return { address, ca, cert, key, close: () => {} };
 }
 
 function transportTo<T>(address: string, create: () => T): T {

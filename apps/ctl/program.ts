@@ -6,7 +6,8 @@ import { CommandError, exitCodes, type Io } from './io.ts';
 const afterHelp = `
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 hub unreachable.
 Environment: CARACAL_HUB (unix:/PATH or https://HOST:PORT); CARACAL_CA,
-CARACAL_CERT and CARACAL_KEY (files).`;
+CARACAL_CERT and CARACAL_KEY (files). Without CARACAL_HUB: KUBECONFIG, for the
+cluster where Caracal is installed (also as kubectl caracal).`;
 
 /** Runs one command and gives its exit code. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
@@ -31,6 +32,9 @@ function buildProgram(io: Io): Command {
     .option('--ca <file>', 'in place of CARACAL_CA')
     .option('--cert <file>', 'in place of CARACAL_CERT')
     .option('--key <file>', 'in place of CARACAL_KEY')
+    .option('--kubeconfig <file>', 'the hubs of this cluster, with its Secret caracal-admin')
+    .option('--context <name>', 'of the kubeconfig')
+    .option('--caracal-namespace <name>', 'where Caracal is installed (default "caracal-system")')
     .option('--timeout <seconds>', 'how long to wait for the hub (default 30)')
     .addHelpText('after', afterHelp)
     // Help is wrapped to 80 columns, whatever the terminal.

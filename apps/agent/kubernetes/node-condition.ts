@@ -12,6 +12,9 @@ const nodeSchema = z.object({
   status: z.object({ conditions: z.array(condition).nullish() }).nullish(),
 });
 
+/** Conditions are merged by their type. */
+const strategicMerge = 'application/strategic-merge-patch+json';
+
 const readyReason = 'CaracalIsReady';
 
 /** What of the Node is not as it should be when a pod can start. */
@@ -38,16 +41,21 @@ export async function declareReady(api: KubeApi, node: KubeObject, now: Date): P
       lastHeartbeatTime: at,
       lastTransitionTime: at,
     };
-    // Conditions are merged by their type.
-    const contentType = 'application/strategic-merge-patch+json';
     await api.request({
       method: 'PATCH',
       path: `${path}/status`,
       body: { status: { conditions: [ready] } },
-      contentType,
+      contentType: strategicMerge,
     });
   }
   if (missing.taint) await removeTaint(api, path, node);
+}
+
+/** Takes back what `declareReady` said; the taint is for whoever adds nodes. */
+export async function undeclare(api: KubeApi, nodeName: string): Promise<void> {
+  const conditions = [{ type: 'NetworkUnavailable', $patch: 'delete' }];
+  const path = `/api/v1/nodes/${nodeName}/status`;
+  await api.request({ method: 'PATCH', path, body: { status: { conditions } }, contentType: strategicMerge });
 }
 
 /** Taints are one list that others change too: the patch holds only for the list that was read. */

@@ -42,6 +42,6 @@ export function adminService(options: AdminServiceOptions): ServiceImpl<typeof A
     },
     listBlocks: () => listBlocks(datastore),
     listEndpoints: (request) => listEndpoints(datastore, request.address),
-    listNodes: () => listNodes(datastore, connected),
+    listNodes: () => listNodes(datastore, connected, !options.standalone),
   };
 }

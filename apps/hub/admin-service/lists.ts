@@ -32,10 +32,17 @@ export async function listEndpoints(
   return { endpoints: (await datastore.listEndpoints(address || undefined)).map(endpointMessage) };
 }
 
-/** Every node that has reported or is connected, with its last report. */
+/** Agents report every ten seconds, to the hub that serves them. */
+const recentMs = 25_000;
+
+/**
+ * Every node that has reported or is connected, with its last report. Where hubs are several, a node that has just reported is connected, to
+ * another of them; that compares our clock with the database's, so nothing but what is shown may depend on it.
+ */
 export async function listNodes(
   datastore: Datastore,
   connected: ConnectedNodes,
+  severalHubs: boolean,
 ): Promise<MessageInitShape<typeof ListNodesResponseSchema>> {
   const reported = await datastore.listNodeStatus();
   const known = new Set(reported.map(({ node }) => node));
@@ -46,7 +53,7 @@ export async function listNodes(
         name: node,
         status: readStatus(status),
         reportedAtMs: BigInt(reportedAt.getTime()),
-        connected: connected.has(node),
+        connected: connected.has(node) || (severalHubs && Date.now() - reportedAt.getTime() < recentMs),
       })),
       ...silent.map((name) => ({ name, connected: true })),
     ].sort((a, b) => (a.name < b.name ? -1 : 1)),
