@@ -3,7 +3,9 @@ import { execa } from 'execa';
 
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 // What stands on the API server alone is quick; it runs for `operator` too.
-const files = filters.includes('operator') ? ['test/cluster/operator', 'test/cluster/control-plane'] : filters;
+const files = filters.includes('operator')
+  ? ['operator', 'control-plane', 'chart'].map((name) => `test/cluster/${name}`)
+  : filters;
 const result = await execa('vitest', ['run', '--config', 'test/cluster/vitest.config.ts', '--root', '.', ...files], {
   stdio: 'inherit',
   preferLocal: true,
