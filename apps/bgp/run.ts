@@ -50,7 +50,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     transport: tcp,
     random: Math.random,
     localAddresses,
-    routes: kernel ?? { setRoute: () => {} },
+    routes: kernel,
     onChange: () => {
       control?.changed();
       sweepWhenComplete();

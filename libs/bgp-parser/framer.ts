@@ -8,12 +8,17 @@ export interface Framer {
   push(chunk: Uint8Array): void;
   /** The next whole message, undefined when more bytes are needed, or the header's error (after it nothing is read). */
   next(context: DecodeContext): Uint8Array | SessionReset | undefined;
+  /** As `next` without a view: the message's length, which begins at `start` in `bytes` until the next call. */
+  take(context: DecodeContext): number | SessionReset | undefined;
+  readonly bytes: Uint8Array;
+  readonly start: number;
 }
 
 /** A framer for one connection. The messages are views of the chunks that were pushed, which nobody may change. */
 export function createFramer(): Framer {
   let buffer: Uint8Array = new Uint8Array(0);
   let at = 0;
+  let start = 0;
   const waiting: Uint8Array[] = [];
   let waitingLength = 0;
 
@@ -38,26 +43,38 @@ export function createFramer(): Framer {
     waitingLength = 0;
   };
 
+  const take = (context: DecodeContext) => {
+    if (buffer.length - at < headerLength) {
+      if (buffer.length - at + waitingLength < headerLength) return undefined;
+      join();
+    }
+    const length = checkHeader(buffer, at, context);
+    if (typeof length !== 'number') return length;
+    if (buffer.length - at < length) {
+      if (buffer.length - at + waitingLength < length) return undefined;
+      join();
+    }
+    start = at;
+    at += length;
+    return length;
+  };
+
   return {
     push(chunk) {
       if (chunk.length === 0) return;
       waiting.push(chunk);
       waitingLength += chunk.length;
     },
+    take,
     next(context) {
-      if (buffer.length - at < headerLength) {
-        if (buffer.length - at + waitingLength < headerLength) return undefined;
-        join();
-      }
-      const length = checkHeader(buffer, at, context);
-      if (typeof length !== 'number') return length;
-      if (buffer.length - at < length) {
-        if (buffer.length - at + waitingLength < length) return undefined;
-        join();
-      }
-      const message = buffer.subarray(at, at + length);
-      at += length;
-      return message;
+      const length = take(context);
+      return typeof length === 'number' ? buffer.subarray(start, start + length) : length;
+    },
+    get bytes() {
+      return buffer;
+    },
+    get start() {
+      return start;
     },
   };
 }

@@ -2,7 +2,7 @@ export * from './attributes/as-path.ts';
 export { parseCommunity, parseLargeCommunity } from './attributes/communities.ts';
 export { decodeAttributes, encodeAttribute, encodeAttributes, formatAttributes } from './attributes/list.ts';
 export type * from './attributes/value.ts';
-export { readU32 } from './bytes.ts';
+export { readU16, readU32 } from './bytes.ts';
 export type { Capability, FamilyNumbers } from './capabilities.ts';
 export { type DecodeContext, initialContext, type RouteFamily } from './context.ts';
 export { type AttributeFault, type SessionReset, sessionReset } from './errors.ts';

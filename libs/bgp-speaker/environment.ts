@@ -63,7 +63,8 @@ export interface SpeakerEnvironment {
   readonly random: () => number;
   /** The addresses of the interface that has the given address. */
   readonly localAddresses: (address: string) => LocalAddresses;
-  readonly routes: RouteSink;
+  /** Absent when the kernel's routes are left alone. */
+  readonly routes?: RouteSink;
   /** A session's state, counters or error changed, or an End-of-RIB arrived. */
   readonly onChange: () => void;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;

@@ -22,6 +22,8 @@ import type { SessionOwner } from './session-owner.ts';
 export interface PeerListener {
   onEstablished(peer: Peer): void;
   onDown(peer: Peer): void;
+  /** As `SessionOwner.onPlainUpdate`. */
+  onPlainUpdate(peer: Peer, bytes: Uint8Array, start: number, end: number): boolean;
   onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void;
   onRouteRefresh(peer: Peer, refresh: RouteRefresh): void;
   onDrain(peer: Peer): void;
@@ -167,6 +169,7 @@ export class Peer {
       open: () => localOpen(this.local, this.config),
       judgeOpen: (session, open) => this.#judgeOpen(session, open),
       onStateChange: (session, from, to) => this.#onStateChange(session, from, to),
+      onPlainUpdate: (bytes, start, end) => this.#listener.onPlainUpdate(this, bytes, start, end),
       onUpdate: (update, faults) => this.#listener.onUpdate(this, update, faults),
       onRouteRefresh: (refresh) => this.#listener.onRouteRefresh(this, refresh),
       onDrain: () => this.#listener.onDrain(this),

@@ -24,6 +24,8 @@ export interface SessionOwner {
   /** Judges the peer's OPEN: what was agreed, why not, or that this connection loses a collision. */
   judgeOpen(session: Session, open: Open): Negotiated | SessionReset | 'collision';
   onStateChange(session: Session, from: State, to: State): void;
+  /** The short way of an UPDATE, `bytes[start, end)`, of the established session; false when it is to be decoded. */
+  onPlainUpdate(bytes: Uint8Array, start: number, end: number): boolean;
   onUpdate(update: Update, faults: readonly AttributeFault[]): void;
   onRouteRefresh(refresh: RouteRefresh): void;
   onDrain(): void;

@@ -11,6 +11,7 @@ import {
   fsmErrors,
   initialContext,
   type Message,
+  messageTypes,
   type Notification,
   type Open,
   openErrors,
@@ -198,14 +199,22 @@ export class Session {
 
   #read(connection: Connection, chunk: Uint8Array): void {
     this.#framer.push(chunk);
+    const framer = this.#framer;
     while (this.#connection === connection) {
-      const next = this.#framer.next(this.#context);
-      if (!next) return;
-      if ('kind' in next) {
-        this.#handle({ name: 'BgpHeaderErr', reason: next });
+      const length = framer.take(this.#context);
+      if (length === undefined) return;
+      if (typeof length !== 'number') {
+        this.#handle({ name: 'BgpHeaderErr', reason: length });
         return;
       }
-      const decoded = decodeMessage(next, this.#context);
+      const { bytes, start } = framer;
+      // As UpdateMsg in Established: the state stays, the hold timer starts again (RFC 4271 section 8.2.2).
+      const update = bytes[start + 18] === messageTypes.update;
+      if (update && this.state === 'Established' && this.#owner.onPlainUpdate(bytes, start, start + length)) {
+        this.#lastHeard = this.#environment.clock.monotonic();
+        continue;
+      }
+      const decoded = decodeMessage(bytes.subarray(start, start + length), this.#context);
       if (decoded.ok) this.#handle(this.#eventOf(decoded.message, decoded.faults));
       else this.#handle({ name: errorEvent(decoded.error), reason: decoded.error });
     }

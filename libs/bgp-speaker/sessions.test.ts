@@ -1,4 +1,4 @@
-import { decodeMessage, encodeMessage, initialContext, type Message } from 'bgp-parser';
+import { createFramer, decodeMessage, encodeMessage, initialContext, type Message } from 'bgp-parser';
 import { describe, expect, it } from 'vitest';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import { Speaker } from './speaker.ts';
@@ -35,11 +35,18 @@ function speakerAt(world: FakeWorld, address: string) {
 }
 
 const states = (speaker: Speaker) => speaker.status().map((status) => status.state);
-const messages = (chunks: readonly Uint8Array[]) =>
-  chunks.map((chunk) => {
-    const decoded = decodeMessage(chunk, initialContext);
-    return decoded.ok ? decoded.message : undefined;
-  });
+/** The messages of a byte stream, however it was cut. */
+function messages(chunks: readonly Uint8Array[]): (Message | undefined)[] {
+  const framer = createFramer();
+  for (const chunk of chunks) framer.push(chunk);
+  const list: (Message | undefined)[] = [];
+  for (let next = framer.next(initialContext); next; next = framer.next(initialContext)) {
+    if ('kind' in next) break;
+    const decoded = decodeMessage(next, initialContext);
+    list.push(decoded.ok ? decoded.message : undefined);
+  }
+  return list;
+}
 const bytes = (message: Message) => encodeMessage(message, initialContext);
 const open: Message = {
   type: 'open',

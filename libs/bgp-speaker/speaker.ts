@@ -14,6 +14,7 @@ import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
 import { Originated } from './originated.ts';
 import { Peer, type PeerListener } from './peer.ts';
+import { PlainUpdates } from './plain-updates.ts';
 import type { Source } from './policy/export.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
@@ -38,9 +39,13 @@ export class Speaker {
   readonly #byNumber: (Peer | undefined)[] = [undefined];
   readonly #keys = new Map<Peer, string>();
   readonly #advertisers = new Map<Peer, Advertiser>();
+  /** By the peer's number, while its session is established. */
+  readonly #plainUpdates: (PlainUpdates | undefined)[] = [];
   readonly #facts: PeerFacts;
   #config: SpeakerConfig | undefined;
   #scheduled = false;
+  /** Routes came in since the last slice: the counters have changed. */
+  #received = false;
   readonly #originated: Originated;
 
   constructor(environment: SpeakerEnvironment) {
@@ -167,10 +172,12 @@ export class Speaker {
 
   readonly #listener: PeerListener = {
     onEstablished: (peer) => {
+      this.#plainUpdates[peer.number] = new PlainUpdates(this.#ribs, peer);
       this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, (number) => this.#sourceOf(number)));
       this.#schedule();
     },
     onDown: (peer) => {
+      this.#plainUpdates[peer.number] = undefined;
       const advertiser = this.#advertisers.get(peer);
       this.#advertisers.delete(peer);
       for (const family of families) {
@@ -180,6 +187,12 @@ export class Speaker {
         if (advertiser) for (let route = 0; route < rib.prefixes.end; route++) this.#release(family, route);
       }
       this.#schedule();
+    },
+    onPlainUpdate: (peer, bytes, start, end) => {
+      if (!this.#plainUpdates[peer.number]?.apply(bytes, start, end)) return false;
+      this.#received = true;
+      this.#schedule();
+      return true;
     },
     onUpdate: (peer, update, faults) => this.#onUpdate(peer, update, faults),
     onRouteRefresh: (peer, refresh) => this.#onRouteRefresh(peer, refresh),
@@ -254,6 +267,8 @@ export class Speaker {
   #work(): boolean {
     const end = this.#environment.clock.monotonic() + sliceMs;
     let more = false;
+    if (this.#received) this.#environment.onChange();
+    this.#received = false;
     for (const family of families) {
       const rib = this.#ribs.families[family];
       for (let count = 1; rib.changed.length > 0; count++) {
@@ -276,11 +291,14 @@ export class Speaker {
     if (!decided) return;
     const { route, bestChanged, equal } = decided;
     if (bestChanged) for (const advertiser of this.#advertisers.values()) advertiser.enqueue(family, route);
-    const nextHops = equal
-      .filter((path) => rib.paths.peer[path] !== localPeer)
-      .map((path) => this.#ribs.attributes.nextHop(rib.paths.attributes[path]))
-      .filter((nextHop) => nextHop !== undefined);
-    this.#environment.routes.setRoute(rib.prefixes.at(route), nextHops);
+    const sink = this.#environment.routes;
+    if (sink) {
+      const nextHops = equal
+        .filter((path) => rib.paths.peer[path] !== localPeer)
+        .map((path) => this.#ribs.attributes.nextHop(rib.paths.attributes[path]))
+        .filter((nextHop) => nextHop !== undefined);
+      sink.setRoute(rib.prefixes.at(route), nextHops);
+    }
     if (equal.length === 0) this.#release(family, route);
   }
 

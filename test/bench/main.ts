@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { openLab, upLab } from '@caracal/lab';
+import { benchBgp, formatBgpBench } from './bgp.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
 import { run as benchPolicy, formatPolicyBench } from './policy.ts';
@@ -38,6 +39,10 @@ const { positionals, values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     lab: { type: 'string' },
+    only: { type: 'string' },
+    'per-update': { type: 'string', default: '4' },
+    routes: { type: 'string', default: '200000' },
+    runs: { type: 'string', default: '5' },
     pods: { type: 'string', default: '100' },
   },
 });
@@ -49,9 +54,19 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
 } else if (positionals[0] === 'dataplane' && positionals.length === 1) {
   const result = await benchDataplane({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatDataplaneBench(result));
+} else if (positionals[0] === 'bgp' && positionals.length === 1) {
+  const result = await benchBgp({
+    routes: Number(values.routes),
+    perUpdate: Number(values['per-update']),
+    runs: Number(values.runs),
+    only: values.only?.split(','),
+    onProgress: progress,
+  });
+  console.log(values.json ? JSON.stringify(result) : formatBgpBench(result));
 } else {
   console.error(
-    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy|dataplane [--json]',
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy|dataplane [--json]\n' +
+      '       npm run bench -- bgp [--json] [--routes N] [--per-update N] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;
 }

@@ -18,7 +18,7 @@ export function judgeImport(peer: Peer, family: RouteFamily, attributes: PathAtt
 }
 
 /** RFC 4271 section 6.3: a unicast address that is not ours. */
-function usable(nextHop: Address, peer: Peer): boolean {
+export function usable(nextHop: Address, peer: Peer): boolean {
   const first = nextHop.bytes[0];
   const unspecified = nextHop.bytes.every((byte) => byte === 0);
   if (unspecified || (nextHop.family === 4 ? first >= 224 || first === 127 : first === 0xff)) return false;

@@ -1,4 +1,4 @@
-import type { Address } from '@caracal/net';
+import { type Address, ipv4FromNumber } from '@caracal/net';
 import {
   asPathLength,
   type DecodeContext,
@@ -7,7 +7,9 @@ import {
   origins,
   type PathAttributes,
 } from 'bgp-parser';
+import { ByteSlab } from './byte-slab.ts';
 import { grow } from './grow.ts';
+import { PlainAttributes, plainBits, scanPlainAttributes } from './plain-attributes.ts';
 
 /** RFC 4271 leaves it to the implementation; every one takes 100. */
 const defaultLocalPref = 100;
@@ -30,8 +32,9 @@ export class AttributeStore {
   /** 0 when there is none. */
   originatorId = new Uint32Array(16);
   clusterListLength = new Uint16Array(16);
-  #nextHops: (Address | undefined)[] = [];
-  #bytes: (Uint8Array | undefined)[] = [];
+  readonly #bytes = new ByteSlab();
+  readonly #scanned = new PlainAttributes();
+  #end = 0;
   #users = new Int32Array(16);
   #hashes = new Int32Array(16);
   /** Number + 1, 0 for an empty slot, −1 for one that was emptied. */
@@ -41,25 +44,46 @@ export class AttributeStore {
 
   /** How many distinct sets there are. */
   get size(): number {
-    return this.#bytes.length - this.#free.length;
+    return this.#end - this.#free.length;
   }
 
   /** The number of a set of attributes, with one more user. */
   intern(attributes: PathAttributes): number {
     const bytes = encodeAttributes(attributes, storeContext);
-    const hash = hashOf(bytes);
-    const found = this.#find(bytes, hash);
+    const hash = hashOf(bytes, 0, bytes.length);
+    const found = this.#find(bytes, 0, bytes.length, hash);
     if (found >= 0) {
       this.#users[found]++;
       return found;
     }
-    const number = this.#free.pop() ?? this.#bytes.length;
-    if (number >= this.#users.length) this.#grow(number + 1);
-    this.#bytes[number] = bytes;
-    this.#users[number] = 1;
-    this.#hashes[number] = hash;
-    this.#fill(number, attributes);
-    this.#insert(number, hash);
+    const number = this.#add(bytes, 0, bytes.length, hash);
+    const path = attributes.asPath ?? [];
+    this.localPref[number] = attributes.localPref ?? defaultLocalPref;
+    this.pathLength[number] = Math.min(0xffff, asPathLength(path));
+    this.origin[number] = attributes.origin ?? origins.incomplete;
+    this.med[number] = attributes.med ?? 0;
+    this.neighborAs[number] = path[0]?.type === 'sequence' ? path[0].asNumbers[0] : 0;
+    this.originatorId[number] = attributes.originatorId ?? 0;
+    this.clusterListLength[number] = attributes.clusterList?.length ?? 0;
+    return number;
+  }
+
+  /** As `intern`, for a plain list in `bytes[start, end)` that was scanned. */
+  internPlain(bytes: Uint8Array, start: number, end: number, scanned: PlainAttributes): number {
+    const hash = hashOf(bytes, start, end);
+    const found = this.#find(bytes, start, end, hash);
+    if (found >= 0) {
+      this.#users[found]++;
+      return found;
+    }
+    const number = this.#add(bytes, start, end, hash);
+    this.localPref[number] = scanned.localPref;
+    this.pathLength[number] = scanned.pathLength;
+    this.origin[number] = scanned.origin;
+    this.med[number] = scanned.med;
+    this.neighborAs[number] = scanned.neighborAs;
+    this.originatorId[number] = 0;
+    this.clusterListLength[number] = 0;
     return number;
   }
 
@@ -73,28 +97,57 @@ export class AttributeStore {
     let slot = this.#hashes[number] & mask;
     while (this.#slots[slot] !== number + 1) slot = (slot + 1) & mask;
     this.#slots[slot] = -1;
-    this.#bytes[number] = undefined;
+    this.#bytes.remove(number);
     this.#free.push(number);
   }
 
   /** The next hop: the global address of an IPv6 route; undefined for a route of our own. */
   nextHop(number: number): Address | undefined {
-    return this.#nextHops[number];
+    const scanned = this.#scanned;
+    if (!this.scan(number, scanned)) return nextHopOf(this.at(number));
+    return scanned.seen & plainBits.nextHop ? ipv4FromNumber(scanned.nextHop) : undefined;
+  }
+
+  /** Reads a plain list into `scanned`, whose places are of `slab`; false when the list is not plain. */
+  scan(number: number, scanned: PlainAttributes): boolean {
+    const start = this.#bytes.start(number);
+    return scanPlainAttributes(this.#bytes.bytes, start, start + this.#bytes.length(number), scanned);
+  }
+
+  /** The bytes of all sets; valid until the next one is added. */
+  get slab(): Uint8Array {
+    return this.#bytes.bytes;
+  }
+
+  /** Where the bytes of a set end in `slab`. */
+  endInSlab(number: number): number {
+    return this.#bytes.start(number) + this.#bytes.length(number);
   }
 
   /** The attributes of a number, decoded anew. */
   at(number: number): PathAttributes {
-    const bytes = this.#bytes[number];
-    const list = bytes && decodeAttributes(bytes, storeContext);
+    const list = this.#users[number] > 0 && decodeAttributes(this.#bytes.copy(number), storeContext);
     if (!list || 'kind' in list) throw new Error(`attribute set ${number} does not exist`);
     return list.attributes;
   }
 
-  #find(bytes: Uint8Array, hash: number): number {
+  #add(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const number = this.#free.pop() ?? this.#end++;
+    if (number >= this.#users.length) this.#grow(number + 1);
+    this.#bytes.set(number, bytes, start, end);
+    this.#users[number] = 1;
+    this.#hashes[number] = hash;
+    this.#insert(number, hash);
+    return number;
+  }
+
+  #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
       const number = this.#slots[slot] - 1;
-      if (number >= 0 && this.#hashes[number] === hash && equal(this.#bytes[number], bytes)) return number;
+      if (number >= 0 && this.#hashes[number] === hash && this.#bytes.equals(number, bytes, start, end)) {
+        return number;
+      }
     }
     return -1;
   }
@@ -103,8 +156,8 @@ export class AttributeStore {
     if (2 * (this.#usedSlots + 1) > this.#slots.length) {
       this.#slots = new Int32Array(Math.max(32, 4 * 2 ** Math.ceil(Math.log2(this.size + 1))));
       this.#usedSlots = 0;
-      for (let i = 0; i < this.#bytes.length; i++) {
-        if (this.#bytes[i] && i !== number) this.#insert(i, this.#hashes[i]);
+      for (let i = 0; i < this.#end; i++) {
+        if (this.#users[i] > 0 && i !== number) this.#insert(i, this.#hashes[i]);
       }
     }
     const mask = this.#slots.length - 1;
@@ -112,18 +165,6 @@ export class AttributeStore {
     while (this.#slots[slot] > 0) slot = (slot + 1) & mask;
     if (this.#slots[slot] === 0) this.#usedSlots++;
     this.#slots[slot] = number + 1;
-  }
-
-  #fill(number: number, attributes: PathAttributes): void {
-    const path = attributes.asPath ?? [];
-    this.localPref[number] = attributes.localPref ?? defaultLocalPref;
-    this.pathLength[number] = Math.min(0xffff, asPathLength(path));
-    this.#nextHops[number] = nextHopOf(attributes);
-    this.origin[number] = attributes.origin ?? origins.incomplete;
-    this.med[number] = attributes.med ?? 0;
-    this.neighborAs[number] = path[0]?.type === 'sequence' ? path[0].asNumbers[0] : 0;
-    this.originatorId[number] = attributes.originatorId ?? 0;
-    this.clusterListLength[number] = attributes.clusterList?.length ?? 0;
   }
 
   #grow(length: number): void {
@@ -146,16 +187,10 @@ export function nextHopOf(attributes: PathAttributes): Address | undefined {
   return reach && reach.family !== 'other' ? reach.nextHops[0] : undefined;
 }
 
-function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  if (!a || a.length !== b.length) return false;
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
 /** FNV-1a with a final mix. */
-function hashOf(bytes: Uint8Array): number {
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5 | 0;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
 }

@@ -16,12 +16,14 @@ export interface PathCounts {
 
 /** A route whose best path, or whose equally good ones, may have changed. */
 export interface Decided {
-  readonly route: number;
+  route: number;
   /** Whether another path or other attributes are best now. */
-  readonly bestChanged: boolean;
+  bestChanged: boolean;
   /** The paths that share the traffic. */
-  readonly equal: readonly number[];
+  equal: readonly number[];
 }
+
+const none: readonly number[] = [];
 
 /**
  * All routes of one family: the Adj-RIBs-In as lists of paths, and the best path of each (Loc-RIB). A route is the
@@ -34,6 +36,9 @@ export class LocRib {
   readonly changed = new ChangeQueue();
   readonly #attributes: AttributeStore;
   readonly #counts: PathCounts[] = [];
+  /** Used again for every decision: a full table makes no garbage. */
+  readonly #decided: Decided = { route: -1, bestChanged: false, equal: none };
+  readonly #onlyPath = [-1];
   /** Path + 1 of a route's first path; 0 when it has none. */
   #heads = new Int32Array(16);
   /** Path + 1 of the best one, with the peer and the attributes that it had when it was chosen. */
@@ -73,7 +78,11 @@ export class LocRib {
 
   /** Puts a path into the peer's Adj-RIB-In, in place of an earlier one. Takes over one use of `attributes`. */
   announce(peer: number, prefix: Prefix, attributes: number, exclusion: number): void {
-    const route = this.prefixes.add(prefix);
+    this.announceRoute(peer, this.prefixes.add(prefix), attributes, exclusion);
+  }
+
+  /** As `announce`, for the number of a prefix. */
+  announceRoute(peer: number, route: number, attributes: number, exclusion: number): void {
     if (route >= this.#heads.length) this.#grow(route + 1);
     const counts = this.counts(peer);
     const known = this.#find(route, peer);
@@ -102,7 +111,11 @@ export class LocRib {
   }
 
   withdraw(peer: number, prefix: Prefix): void {
-    const route = this.prefixes.find(prefix);
+    this.withdrawRoute(peer, this.prefixes.find(prefix));
+  }
+
+  /** As `withdraw`, for the number of a prefix; −1 for one that is not known. */
+  withdrawRoute(peer: number, route: number): void {
     if (route >= 0) this.#remove(route, peer);
   }
 
@@ -118,11 +131,12 @@ export class LocRib {
       if (this.#heads[route] > 0) visit(route, this.#heads[route] - 1);
   }
 
-  /** Runs the decision process for the next changed route; undefined when none waits. */
+  /** Runs the decision process for the next changed route; undefined when none waits. Valid until the next call. */
   decideNext(peers: PeerFacts): Decided | undefined {
     const route = this.changed.shift();
     if (route < 0) return undefined;
-    const { best, equal } = decide(this.#heads[route] - 1, { paths: this.paths, attributes: this.#attributes, peers });
+    const decided = this.#decided;
+    const best = this.#choose(this.#heads[route] - 1, peers, decided);
     const had = this.#best[route] > 0;
     const bestChanged =
       best < 0
@@ -140,12 +154,28 @@ export class LocRib {
       this.#bestPeer[route] = this.paths.peer[best];
       this.#bestAttributes[route] = this.paths.attributes[best];
     }
-    return { route, bestChanged, equal };
+    decided.route = route;
+    decided.bestChanged = bestChanged;
+    return decided;
   }
 
   /** Forgets a route that has no path and that no Adj-RIB-Out holds. */
   removeRoute(route: number): void {
     if (this.#heads[route] === 0 && this.#best[route] === 0 && !this.changed.has(route)) this.prefixes.remove(route);
+  }
+
+  /** The best path or −1; sets `equal`. */
+  #choose(first: number, peers: PeerFacts, decided: Decided): number {
+    // Most prefixes have one path: nothing to compare.
+    if (first >= 0 && this.paths.next[first] < 0) {
+      const usable = this.paths.exclusion[first] === 0;
+      this.#onlyPath[0] = first;
+      decided.equal = usable ? this.#onlyPath : none;
+      return usable ? first : -1;
+    }
+    const { best, equal } = decide(first, { paths: this.paths, attributes: this.#attributes, peers });
+    decided.equal = equal;
+    return best;
   }
 
   #find(route: number, peer: number): number {

@@ -37,22 +37,31 @@ export class PrefixIndex {
 
   /** The number of the prefix, or −1. */
   find(prefix: Prefix): number {
-    const bytes = prefix.address.bytes;
-    return this.#slots[this.#slotOf(bytes, 0, prefix.length)] - 1;
+    return this.findBytes(prefix.address.bytes, prefix.length);
   }
 
   /** The number of the prefix, which is added when it is new. */
   add(prefix: Prefix): number {
-    const bytes = prefix.address.bytes;
-    const slot = this.#slotOf(bytes, 0, prefix.length);
+    return this.addBytes(prefix.address.bytes, prefix.length);
+  }
+
+  /** As `find`, for an address without bits beyond the length. */
+  findBytes(address: Uint8Array, length: number): number {
+    return this.#slots[this.#slotOf(address, 0, length)] - 1;
+  }
+
+  /** As `add`, for an address without bits beyond the length. */
+  addBytes(bytes: Uint8Array, length: number): number {
+    const slot = this.#slotOf(bytes, 0, length);
     if (this.#slots[slot] !== 0) return this.#slots[slot] - 1;
     const number = this.#free.pop() ?? this.#end++;
     if (number >= this.#lengths.length) {
       this.#lengths = grow(this.#lengths, number + 1);
       this.#addresses = grow(this.#addresses, this.#lengths.length * this.#octets);
     }
-    this.#addresses.set(bytes, number * this.#octets);
-    this.#lengths[number] = prefix.length;
+    const start = number * this.#octets;
+    for (let i = 0; i < this.#octets; i++) this.#addresses[start + i] = bytes[i];
+    this.#lengths[number] = length;
     this.#slots[slot] = number + 1;
     if (2 * this.size > this.#slots.length) this.#rehash();
     return number;
@@ -82,6 +91,16 @@ export class PrefixIndex {
     const start = number * this.#octets;
     const bytes = this.#addresses.slice(start, start + this.#octets);
     return { address: addressFromBytes(bytes), length: this.#lengths[number] };
+  }
+
+  /** Writes the prefix of a number as NLRI (RFC 4271 section 4.3); returns where it ends. */
+  write(number: number, to: Uint8Array, at: number): number {
+    const length = this.#lengths[number];
+    const octets = (length + 7) >> 3;
+    const start = number * this.#octets;
+    to[at] = length;
+    for (let i = 0; i < octets; i++) to[at + 1 + i] = this.#addresses[start + i];
+    return at + 1 + octets;
   }
 
   /** The slot that holds the prefix, or the empty one where it would go. */

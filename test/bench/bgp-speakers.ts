@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execaSync } from 'execa';
+
+/**
+ * Speakers for the BGP benchmark: AS 65001 with the external peers 10.99.1.2 (AS 65002) and 10.99.2.2 (AS 65003), which
+ * connect to it, and nothing filtered.
+ */
+export interface SpeakerUnderTest {
+  readonly name: string;
+  /** Left out when it is not there. */
+  readonly program: string;
+  readonly fileName: string;
+  readonly config: string;
+  /** The command that runs in the foreground, for the configuration's file and a folder to write to. */
+  command(file: string, folder: string): [string, ...string[]];
+}
+
+const neighbours = [
+  { link: 1, as: 65002 },
+  { link: 2, as: 65003 },
+] as const;
+const each = (text: (link: number, as: number) => string) => neighbours.map(({ link, as }) => text(link, as)).join('');
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Where `compileCaracal` puts JavaScript: npm packages are found from there, and no tool looks at it. */
+const compiled = join(root, 'node_modules', '.cache', 'bench-bgp');
+
+/** Compiles the sources as the image holds them: stripping types at run time costs memory. */
+export function compileCaracal(): void {
+  execaSync(process.execPath, [join(root, 'scripts/compile.ts'), compiled], { cwd: root, preferLocal: true });
+}
+
+const caracalConfig = `apiVersion: caracal.network/v1
+kind: BGPConfiguration
+metadata: {name: default}
+spec: {asNumber: 65001, nodeToNodeMeshEnabled: false}
+---
+apiVersion: caracal.network/v1
+kind: BGPFilter
+metadata: {name: all}
+spec: {importV4: [{action: Accept}], exportV4: [{action: Accept}], importV6: [{action: Accept}], exportV6: [{action: Accept}]}
+${each(
+  (link, as) => `---
+apiVersion: caracal.network/v1
+kind: BGPPeer
+metadata: {name: peer${link}}
+spec: {peerIP: 10.99.${link}.2, asNumber: ${as}, filters: [all], passive: true}
+`,
+)}`;
+
+const caracal = (name: string, main: string): SpeakerUnderTest => ({
+  name,
+  program: process.execPath,
+  fileName: 'bgp.yaml',
+  config: caracalConfig,
+  // With CARACAL_BENCH_NODE_OPTIONS a profile can be taken: --cpu-prof --cpu-prof-dir=FOLDER.
+  command: (file, folder) => [
+    process.execPath,
+    ...(process.env.CARACAL_BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean),
+    main,
+    'run',
+    '--config',
+    file,
+    '--router-id',
+    '10.99.1.1',
+    '--socket',
+    `${folder}/run/bgp.sock`,
+  ],
+});
+
+const bird: SpeakerUnderTest = {
+  name: 'BIRD',
+  program: '/usr/sbin/bird',
+  fileName: 'bird.conf',
+  config: `router id 10.99.1.1;
+protocol device {}
+${each((link, as) => `protocol bgp peer${link} { local as 65001; neighbor 10.99.${link}.2 as ${as}; passive; ipv4 { import all; export all; }; }\n`)}`,
+  command: (file, folder) => ['/usr/sbin/bird', '-f', '-c', file, '-s', `${folder}/ctl`],
+};
+
+const frr: SpeakerUnderTest = {
+  name: 'FRR',
+  program: '/usr/lib/frr/bgpd',
+  fileName: 'bgpd.conf',
+  config: `router bgp 65001
+ bgp router-id 10.99.1.1
+ no bgp ebgp-requires-policy
+${each(
+  (link, as) => ` neighbor 10.99.${link}.2 remote-as ${as}
+ neighbor 10.99.${link}.2 timers 60 240
+ neighbor 10.99.${link}.2 advertisement-interval 0
+`,
+)} address-family ipv4 unicast
+${each((link) => `  neighbor 10.99.${link}.2 activate\n`)}`,
+  command: (file, folder) => {
+    const flags = ['-n', '-S', '-i', `${folder}/pid`, '-z', `${folder}/zebra`, '-A', '127.0.0.1'];
+    return ['/usr/lib/frr/bgpd', '-f', file, ...flags, '-u', 'root', '-g', 'root', '--vty_socket', folder];
+  },
+};
+
+const gobgp: SpeakerUnderTest = {
+  name: 'GoBGP',
+  program: '/usr/bin/gobgpd',
+  fileName: 'gobgp.toml',
+  config: `[global.config]
+as = 65001
+router-id = "10.99.1.1"
+${each(
+  (link, as) => `[[neighbors]]
+[neighbors.config]
+neighbor-address = "10.99.${link}.2"
+peer-as = ${as}
+[neighbors.transport.config]
+passive-mode = true
+`,
+)}`,
+  command: (file) => ['/usr/bin/gobgpd', '-f', file, '-l', 'error'],
+};
+
+export const bgpSpeakers: readonly SpeakerUnderTest[] = [
+  bird,
+  frr,
+  gobgp,
+  caracal('caracal', join(compiled, 'apps/bgp/main.js')),
+  caracal('sources', join(root, 'apps/bgp/main.ts')),
+];
