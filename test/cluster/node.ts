@@ -17,6 +17,7 @@ const ownFolders: Readonly<Record<string, string>> = {
   'cni-state': '/var/lib/cni',
   run: '/run/caracal',
   state: '/var/lib/caracal',
+  'trial-database': '/var/lib/caracal-postgres-trial',
   'log-pods': '/var/log/pods',
   'log-containers': '/var/log/containers',
   netns: '/var/run/netns',
