@@ -6,11 +6,12 @@ import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from './config.ts';
 import { removeConflist } from './kubernetes/conflist.ts';
 import { undeclare } from './kubernetes/node-condition.ts';
+import { giveBack } from './pods/give-back.ts';
 import { createWiring } from './wiring/index.ts';
 
 /**
  * Makes the node as if Caracal had never been there, for when it leaves for good: no configuration for the runtime (first, so that no pod
- * starts any more), no interfaces, routes, rules, sets and files. Pods that still run lose their network.
+ * starts any more), no interfaces, blocks, routes, rules, sets and files. Pods that still run lose their network.
  */
 export async function cleanNode(config: AgentConfig, logger: Logger): Promise<void> {
   if (config.kubernetes) {
@@ -35,6 +36,10 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
   } finally {
     await wiring.close();
   }
+  await giveBack(config).then(
+    (blocks) => logger.info({ blocks }, 'blocks given back'),
+    (error: Error) => logger.warn({ reason: error.message }, "the blocks stay this node's: no hub took them back"),
+  );
   await removeDataplane();
   logger.info('rules and sets removed');
   // The folders themselves may be mounts.

@@ -34,16 +34,16 @@ test('ready endpoints of all slices, each once, of both families', () => {
 
 test('the last that were known survive a restart, and the time when none is ready', async () => {
   const file = join(folder, 'hubs.json');
-  const first = followHubAddresses(file, logger);
+  const first = followHubAddresses(folder, logger);
   expect(first.addresses()).toEqual([]);
   await first.observer.listed([slice('a', [ready('192.0.2.2')])]);
   first.observer.changed(slice('a', []));
   expect(first.addresses()).toEqual(['192.0.2.2:5479']);
   await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe('["192.0.2.2:5479"]'));
-  expect(followHubAddresses(file, logger).addresses()).toEqual(['192.0.2.2:5479']);
+  expect(followHubAddresses(folder, logger).addresses()).toEqual(['192.0.2.2:5479']);
 });
 
 test('a file that a crash cut short is as none', () => {
   writeFileSync(join(folder, 'hubs.json'), '["192.0.');
-  expect(followHubAddresses(join(folder, 'hubs.json'), logger).addresses()).toEqual([]);
+  expect(followHubAddresses(folder, logger).addresses()).toEqual([]);
 });

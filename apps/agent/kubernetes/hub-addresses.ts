@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type KubeObject, keyOf, type ReflectorObserver } from '@caracal/kube';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+
+const fileName = 'hubs.json';
 
 /** What is read of an EndpointSlice (discovery.k8s.io/v1). */
 const sliceSchema = z.object({
@@ -38,11 +41,12 @@ export function addressesOf(slices: Iterable<KubeObject>): string[] {
  * server says so.
  */
 export function followHubAddresses(
-  file: string,
+  stateDirectory: string,
   logger: Logger,
 ): { readonly observer: ReflectorObserver; addresses(): readonly string[] } {
   const slices = new Map<string, KubeObject>();
-  let addresses = remembered(file);
+  const file = join(stateDirectory, fileName);
+  let addresses = rememberedHubs(stateDirectory);
   let writing = Promise.resolve();
 
   function derive(): void {
@@ -78,9 +82,10 @@ export function followHubAddresses(
   };
 }
 
-function remembered(file: string): readonly string[] {
+/** The hubs that were known last, by the file in the state directory. */
+export function rememberedHubs(stateDirectory: string): readonly string[] {
   try {
-    return z.array(z.string()).parse(JSON.parse(readFileSync(file, 'utf8')));
+    return z.array(z.string()).parse(JSON.parse(readFileSync(join(stateDirectory, fileName), 'utf8')));
   } catch {
     return []; // the first start, or a file that a crash cut short
   }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { kubeApi, type ReflectorObserver, reflect, serviceAccount } from '@caracal/kube';
 import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from '../config.ts';
@@ -34,7 +33,7 @@ export function startKubernetes(config: AgentConfig, kubernetes: KubernetesConfi
     fromFeed: (key) => feedPods.get(key),
     onLost: (error) => logger.warn({ reason: error.message }, "this node's pods are not followed: trying again"),
   });
-  const hubs = followHubAddresses(join(config.stateDirectory, 'hubs.json'), logger);
+  const hubs = followHubAddresses(config.stateDirectory, logger);
 
   function follow(path: string, observer: ReflectorObserver): void {
     running.push(reflect(api, observer, { path }, stopping.signal));
