@@ -1,8 +1,9 @@
-// The cluster's command line, and that the image runs on its nodes: as root of a host-network pod, before any pod network exists.
+// The cluster's command line, and that the image runs on its nodes.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useCluster } from './shared.ts';
 
 const execute = promisify(execFile);
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
@@ -10,21 +11,21 @@ const cluster = async (...args: string[]) => (await execute(process.execPath, [m
 let status: {
   kubeconfig: string;
   kubectl: string;
-  nodes: { name: string }[];
+  nodes: { name: string; ready: boolean }[];
 };
 const kubectl = async (...args: string[]) =>
   (await execute(status.kubectl, ['--kubeconfig', status.kubeconfig, ...args])).stdout;
 
 beforeAll(async () => {
-  await cluster('up', '--nodes', '2');
+  await useCluster();
   status = JSON.parse(await cluster('status', '--json'));
 });
-afterAll(() => cluster('down'));
 
-it('has two nodes, tainted until a pod could start', async () => {
-  expect(status.nodes.map(({ name }) => name)).toEqual(['n1', 'n2']);
-  const path = '{.items[*].spec.taints[?(@.key=="node.caracal.network/not-ready")].effect}';
-  expect(await kubectl('get', 'nodes', '-o', `jsonpath=${path}`)).toBe('NoSchedule NoSchedule');
+it('has two nodes, ready', () => {
+  expect(status.nodes.map(({ name, ready }) => [name, ready])).toEqual([
+    ['n1', true],
+    ['n2', true],
+  ]);
 });
 
 describe.each(['n1', 'n2'])('the image on %s', (node) => {
@@ -34,6 +35,7 @@ describe.each(['n1', 'n2'])('the image on %s', (node) => {
     const image = ['--image=localhost/caracal:0.1.0', '--image-pull-policy=Never', '--command'];
     await kubectl('run', pod, ...image, `--overrides=${JSON.stringify(overrides)}`, '--', 'sleep', 'infinity');
     await kubectl('wait', `pod/${pod}`, '--for=condition=Ready', '--timeout=60s');
+    return () => kubectl('delete', 'pod', pod, '--now');
   });
 
   it.each(['agent', 'bgp', 'hub', 'ctl', 'cni', 'operator'])('has the program %s', async (program) => {

@@ -1,11 +1,11 @@
 // One node of the cluster: a network namespace and a mount namespace of its own, with containerd, kubelet and kube-proxy in them.
-import { access, chmod, copyFile, mkdir, readdir, readFile, readlink, rmdir, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { binaryPath } from './build.ts';
 import { certificate, issue, writeKubeconfig } from './credentials.ts';
 import { livePid, startProcess, waitUntilReady } from './processes.ts';
-import { type Node, namespacePath, pauseImage, podCidr } from './topology.ts';
+import { apiServer, type Node, namespacePath, pauseImage, podCidr } from './topology.ts';
 
 /** Folders that each node has to itself, by their name in its state folder. */
 const ownFolders: Readonly<Record<string, string>> = {
@@ -22,16 +22,13 @@ const ownFolders: Readonly<Record<string, string>> = {
   'log-containers': '/var/log/containers',
   netns: '/var/run/netns',
 };
+/** Those of them that a real node has in memory. */
+const inMemory = ['containerd-run', 'run', 'netns'];
 const socket = '/run/containerd/containerd.sock';
 const cgroupRoot = '/sys/fs/cgroup';
 
 /** Starts a node and resolves when containerd holds the images; it registers by itself soon after. */
-export async function startNode(
-  folder: string,
-  node: Node,
-  server: string,
-  archives: readonly string[],
-): Promise<void> {
+export async function startNode(folder: string, node: Node, archives: readonly string[]): Promise<void> {
   const home = join(folder, 'nodes', node.name);
   for (const [name, path] of Object.entries(ownFolders)) {
     await mkdir(join(home, name), { recursive: true });
@@ -39,7 +36,7 @@ export async function startNode(
   }
   await installPlugins(join(home, 'cni-bin'));
   await makeCgroups(node.name);
-  const kubeconfig = await writeKubeconfig(folder, server, {
+  const kubeconfig = await writeKubeconfig(folder, apiServer, {
     name: `kubelet-${node.name}`,
     commonName: `system:node:${node.name}`,
     organization: 'system:nodes',
@@ -90,7 +87,7 @@ export async function startNode(
     `--node-ip=${node.address}`,
     '--root-dir=/var/lib/kubelet',
   ]);
-  const proxy = await writeKubeconfig(folder, server, {
+  const proxy = await writeKubeconfig(folder, apiServer, {
     name: 'kube-proxy',
     commonName: 'system:kube-proxy',
     organization: 'system:node-proxier',
@@ -117,6 +114,12 @@ export async function endContainers(folder: string, name: string): Promise<void>
     }
   }
   for (const hierarchy of await readdir(cgroupRoot)) await emptyCgroup(join(cgroupRoot, hierarchy, name));
+}
+
+/** What a node has under /run is gone after a boot, and so is every mount. */
+export async function forgetRuntime(folder: string, name: string): Promise<void> {
+  const home = join(folder, 'nodes', name);
+  await Promise.all([...inMemory, 'entered'].map((entry) => rm(join(home, entry), { recursive: true, force: true })));
 }
 
 /** `nsenter` arguments that run a command as on the node. */

@@ -8,7 +8,7 @@ import { binaryPath } from './build.ts';
 import { pauseImage, supportArchive } from './topology.ts';
 
 /** The name under which upstream's tests ask for agnhost. */
-const agnhostImage = 'registry.k8s.io/e2e-test-images/agnhost:2.66.1';
+export const agnhostImage = 'registry.k8s.io/e2e-test-images/agnhost:2.66.1';
 
 /** Packs the archive unless it is there (docker save's format: a manifest, a configuration for each image, one layer). */
 export async function ensureSupportImages(): Promise<string> {

@@ -1,4 +1,4 @@
-import { startServer } from '../../support/lab-probes.ts';
+import { startServer } from '../../support/probes.ts';
 import { type Context, check, ctl } from '../context.ts';
 import { demoPods, ports } from '../pods.ts';
 

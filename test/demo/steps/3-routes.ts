@@ -1,4 +1,4 @@
-import { tryFlows } from '../../support/lab-probes.ts';
+import { tryFlows } from '../../support/probes.ts';
 import { type Context, check, ctl, exec, waitFor } from '../context.ts';
 
 /** BIRD has learned the blocks; the client behind it and the pods reach each other over the routes. */

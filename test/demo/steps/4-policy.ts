@@ -1,4 +1,4 @@
-import { tryFlows, watchFlow } from '../../support/lab-probes.ts';
+import { tryFlows, watchFlow } from '../../support/probes.ts';
 import { type Context, check, StepFailed } from '../context.ts';
 import { flowKinds } from '../pods.ts';
 

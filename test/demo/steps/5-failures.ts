@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { startServer, startStream, tryFlows } from '../../support/lab-probes.ts';
 import type { StreamResult } from '../../support/probe/stream.ts';
+import { startServer, startStream, tryFlows } from '../../support/probes.ts';
 import { type Context, check, ctl, waitFor } from '../context.ts';
 import { ports } from '../pods.ts';
 
