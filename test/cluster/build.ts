@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
+import { go } from './go.ts';
 
 export const kubernetesVersion = '1.37.2';
 const helmVersion = '3.22.0';
@@ -155,21 +155,6 @@ async function goWorkspace(): Promise<string> {
   await go(['mod', 'tidy', '-e'], {}, partial);
   await rename(partial, folder);
   return folder;
-}
-
-async function go(args: string[], env: Record<string, string>, cwd?: string): Promise<string> {
-  try {
-    const result = await execa('go', args, { cwd, env: { GOFLAGS: '-mod=mod -buildvcs=false', ...env } });
-    return result.stdout;
-  } catch (error) {
-    // execa's error carries the code of a program that could not be started.
-    if ((error as { code?: string }).code === 'ENOENT') {
-      throw new Error(
-        '`go` is not on PATH: Go 1.26 or newer builds Kubernetes for the cluster tests (https://go.dev/dl)',
-      );
-    }
-    throw error;
-  }
 }
 
 async function filterMissing(names: readonly BinaryName[]): Promise<BinaryName[]> {

@@ -2,7 +2,8 @@
 //
 // Set up as an installer sets it up: TLS is verified in both directions, RBAC and the Node authorizer decide, ServiceAccount
 // admission and NodeRestriction are on. So what passes here has the rights that it claims to need, and no more.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,8 +19,6 @@ export interface ControlPlaneOptions {
   readonly netns?: string;
   /** The API server listens here alone; it must exist in the namespace. */
   readonly address?: string;
-  /** By default a free port (6443 in a namespace of its own). */
-  readonly port?: number;
   readonly serviceCidr?: string;
   /** Outlive this process. */
   readonly detached?: boolean;
@@ -48,10 +47,6 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   await ensureBinaries(['etcd', 'kube-apiserver', 'kubectl']);
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'caracal-apiserver-')));
   const address = options.address ?? '127.0.0.1';
-  const [port, etcdPort, peerPort] = options.netns
-    ? [options.port ?? 6443, 2379, 2380]
-    : await freePorts(options.port ? [options.port] : []);
-  const url = `https://${address}:${port}`;
   const serviceCidr = options.serviceCidr ?? '10.96.0.0/16';
 
   await createPki(folder);
@@ -71,11 +66,13 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   });
   // Its group lets the API server ask kubelets for logs and exec; kubelets ask RBAC.
   await issue(folder, { name: 'kubelet-client', commonName: 'kube-apiserver', organization: 'system:masters' });
-  const kubeconfig = await writeKubeconfig(folder, url, {
-    name: 'admin',
-    commonName: 'admin',
-    organization: 'system:masters',
-  });
+  const administrator = { name: 'admin', commonName: 'admin', organization: 'system:masters' };
+  const choosePorts = async () => {
+    const [port, etcdPort, peerPort] = options.netns ? [6443, 2379, 2380] : await freePorts();
+    const url = `https://${address}:${port}`;
+    return { port, etcdPort, peerPort, url, kubeconfig: await writeKubeconfig(folder, url, administrator) };
+  };
+  let chosen = await choosePorts();
 
   const inside = (command: string, args: readonly string[]) =>
     options.netns
@@ -84,12 +81,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const process = (name: string, command: string, args: readonly string[]) =>
     startProcess({ folder, name, detached: options.detached, ...inside(command, args) });
   const kubectl = async (args: readonly string[], input = '') => {
-    const run = inside(binaryPath('kubectl'), ['--kubeconfig', kubeconfig, ...args]);
+    const run = inside(binaryPath('kubectl'), ['--kubeconfig', chosen.kubeconfig, ...args]);
     return (await execa(run.command, run.args, { input })).stdout;
   };
   const start = async () => {
-    await process('etcd', binaryPath('etcd'), etcdArguments(folder, etcdPort!, peerPort!));
-    const args = apiServerArguments(folder, address, port!, etcdPort!, serviceCidr);
+    await process('etcd', binaryPath('etcd'), etcdArguments(folder, chosen.etcdPort, chosen.peerPort));
+    const args = apiServerArguments(folder, address, chosen.port, chosen.etcdPort, serviceCidr);
     await process('kube-apiserver', binaryPath('kube-apiserver'), args);
     const ready = () =>
       kubectl(['get', '--raw', '/readyz', '--request-timeout=5s']).then(
@@ -98,20 +95,31 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       );
     await waitUntilReady(folder, 'kube-apiserver', 'it is ready', ready);
   };
-  const stop = async () => {
+  const end = async () => {
     await endProcess(folder, 'kube-apiserver', 'SIGTERM');
     await endProcess(folder, 'etcd', 'SIGTERM');
+  };
+  const stop = async () => {
+    await end();
     if (!options.folder) await rm(folder, { recursive: true, force: true });
   };
-  try {
-    await start();
-  } catch (error) {
-    await stop();
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await start();
+      break;
+    } catch (error) {
+      await end();
+      if (attempt < 5 && !options.netns && (await portWasTaken(folder))) {
+        chosen = await choosePorts();
+        continue;
+      }
+      await stop();
+      throw error;
+    }
   }
   return {
-    kubeconfig,
-    url,
+    kubeconfig: chosen.kubeconfig,
+    url: chosen.url,
     folder,
     kubectl,
     start,
@@ -181,21 +189,35 @@ function apiServerArguments(folder: string, address: string, port: number, etcdP
   ];
 }
 
-/** Three different ports: those given, filled up with free ones. */
-async function freePorts(given: readonly number[]): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: 3 - given.length }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
+/**
+ * Three ports that nobody listens on. None is among those that the kernel hands out by itself (from 32768), so
+ * no outgoing connection takes one while the API server is away.
+ */
+async function freePorts(): Promise<[number, number, number]> {
+  const ports: number[] = [];
+  while (ports.length < 3) {
+    const port = randomInt(20_000, 32_768);
+    if (!ports.includes(port) && (await isFree(port))) ports.push(port);
+  }
+  return ports as [number, number, number]; // as many as the loop asks for
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
   });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [...given, ...ports];
+  await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+/** Whether a process of ours ended because another was faster to bind its port. */
+async function portWasTaken(folder: string): Promise<boolean> {
+  const logs = ['etcd', 'kube-apiserver'].map((name) => readFile(join(folder, 'logs', `${name}.log`), 'utf8'));
+  const texts = await Promise.all(logs.map((log) => log.catch(() => '')));
+  const taken = texts.some((text) => text.includes('address already in use'));
+  if (taken) await rm(join(folder, 'logs'), { recursive: true });
+  return taken;
 }
 
 /** Of a service range the API server takes the first address: 10.96.0.0/16 → 10.96.0.1. */

@@ -273,7 +273,7 @@ test('Postgres away and back: it is said, nothing is lost', async () => {
 test('when most of a kind vanishes at once it is kept until somebody allows it', async () => {
   const before = await storedNames('GlobalNetworkSet');
   await operator.stop();
-  await plane.kubectl(['delete', 'globalnetworksets', '--all']);
+  await plane.kubectl(['delete', '--raw', '/apis/caracal.network/v1/globalnetworksets']);
   operator.start();
   await eventually(async () => {
     expect(await condition('caracalstatus', 'default', 'MassDeleteHeld')).toMatchObject({ status: 'True' });
