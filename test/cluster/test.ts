@@ -24,10 +24,10 @@ async function run(command: string, args: readonly string[]): Promise<number> {
 async function main(): Promise<number> {
   if (withoutNodes) await ensureBinaries(['etcd', 'kube-apiserver', 'kubectl', 'helm']);
   else if ((await run('node', ['scripts/doctor.ts', '--install', '--quiet', '--cluster'])) !== 0) return 1;
-  const wasUp = await isUp();
+  const ends = !withoutNodes && !values.keep && !(await isUp());
   const paths = files.map((name) => `test/cluster/${name}`);
   const code = await run('vitest', ['run', '--config', 'test/cluster/vitest.config.ts', '--root', '.', ...paths]);
-  if (!wasUp && !values.keep && (await isUp())) await down();
+  if (ends && (await isUp())) await down();
   return code;
 }
 
