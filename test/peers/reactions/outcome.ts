@@ -40,7 +40,10 @@ export function ending(connection: Connection): string {
 /** The answer in a state before Established: the connection ends, or a session comes of it. */
 async function answered(peer: Peer, connection: Connection, row: SendRow): Promise<string> {
   const accepted = () => row.state === 'OpenSent' && connection.messages.some(({ type }) => type === types.keepalive);
-  await connection.until(() => connection.closed || connection.notification !== undefined || accepted() || undefined, 'an answer');
+  await connection.until(
+    () => connection.closed || connection.notification !== undefined || accepted() || undefined,
+    'an answer',
+  );
   if (connection.closed || connection.notification) {
     await connection.until(() => connection.closed || undefined, 'the end of the connection');
     return ending(connection);
@@ -51,7 +54,9 @@ async function answered(peer: Peer, connection: Connection, row: SendRow): Promi
 
 async function routeState(row: SendRow, peer: Peer, six: boolean): Promise<string> {
   const views = await peer.process.received(peer.name);
-  const view = views.find(({ family, prefix }) => family === (six ? 'ipv6Unicast' : 'ipv4Unicast') && !prefix.startsWith('11.'));
+  const view = views.find(
+    ({ family, prefix }) => family === (six ? 'ipv6Unicast' : 'ipv4Unicast') && !prefix.startsWith('11.'),
+  );
   if (!view) return 'withdrawn';
   if (view.attributes.communities === markText) return 'untouched';
   if (view.excluded || !view.best) return 'unused';
@@ -60,11 +65,24 @@ async function routeState(row: SendRow, peer: Peer, six: boolean): Promise<strin
     const shown = name === 'asPath' ? view.asPath : name === 'nextHop' ? view.nextHop : view.attributes[name];
     if (shown !== text) return `used with ${name} ${shown}`;
   }
+  if (six) return 'used';
+  const told = peer.collector.route(peer.prefix);
+  if (!told) return 'used, not passed on';
   for (const [code, text] of Object.entries(row.told ?? {})) {
-    const told = peer.collector.route(peer.prefix)?.get(Number(code));
-    if (told !== (text ?? undefined)) return `passed on with attribute ${code} ${told}`;
+    const attribute = told.get(Number(code));
+    if (attribute !== (text ?? undefined)) return `passed on with attribute ${code} ${attribute}`;
   }
   return 'used';
+}
+
+/** The peer's routes after the octets, as text; or how the session ended. */
+export async function prefixesAfter(peer: Peer, send: Hex, segment?: number): Promise<string> {
+  const connection = await peer.session();
+  await connection.send(peer.octets(send), segment);
+  if (!(await peer.settled(connection))) return ending(connection);
+  const views = await peer.process.received(peer.name);
+  const prefixes = views.map(({ prefix }) => prefix).filter((prefix) => !prefix.startsWith('11.'));
+  return prefixes.sort().join(' ');
 }
 
 /** Whether what happened is what the row asks for; a NOTIFICATION without data stands for any data. */

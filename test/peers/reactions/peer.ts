@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import type { Collector } from './collector.ts';
 import { Connection } from './connection.ts';
@@ -31,11 +32,11 @@ export class Peer {
   readonly process: Process;
   readonly collector: Collector;
   readonly connections: Connection[] = [];
-  readonly #server: Server | undefined;
+  #server: Server | undefined;
   readonly #accepted: Connection[] = [];
   #settlements = 0;
 
-  constructor(number: number, row: Row, world: { process: Process; collector: Collector; server?: Server }) {
+  constructor(number: number, row: Row, world: { process: Process; collector: Collector }) {
     this.number = number;
     this.address = addressOf(number);
     this.name = nameOf(number);
@@ -43,12 +44,18 @@ export class Peer {
     this.asNumber = this.settings.asNumber ?? 65002;
     this.process = world.process;
     this.collector = world.collector;
-    this.#server = world.server;
-    world.server?.on('connection', (socket) => {
+  }
+
+  /** Takes connections of the process at the peer's address. */
+  async listen(port: number): Promise<void> {
+    const server = createServer((socket) => {
       const connection = new Connection(socket);
       this.connections.push(connection);
       this.#accepted.push(connection);
     });
+    this.#server = server;
+    server.listen(port, this.address);
+    await once(server, 'listening');
   }
 
   octets(text: Hex): Uint8Array {
@@ -131,14 +138,4 @@ export function addressOf(number: number): string {
 
 export function nameOf(number: number): string {
   return `row-${number}`;
-}
-
-/** Where the peer of a row listens, when it does. */
-export async function listen(number: number, port: number): Promise<Server> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, addressOf(number), resolve);
-  });
-  return server;
 }

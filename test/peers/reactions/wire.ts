@@ -9,9 +9,7 @@ const placeholders: Readonly<Record<string, Hex>> = { P4: '18 0a0000', P6: '30 2
 /** The octets of a text; placeholders stand for the prefixes of row `number`. */
 export function octets(text: Hex, number = 0): Uint8Array {
   const low = number.toString(16).padStart(4, '0');
-  const filled = text
-    .replaceAll(/P[46]/g, (name) => placeholders[name].slice(0, -4) + low)
-    .replaceAll(/\s/g, '');
+  const filled = text.replaceAll(/P[46]/g, (name) => placeholders[name].slice(0, -4) + low).replaceAll(/\s/g, '');
   if (!/^([0-9a-f]{2})*$/.test(filled)) throw new Error(`no whole octets in hexadecimal: ${text}`);
   return Uint8Array.from(Buffer.from(filled, 'hex'));
 }

@@ -1,7 +1,6 @@
-import type { Server } from 'node:net';
 import { Collector } from './collector.ts';
 import { play } from './outcome.ts';
-import { addressOf, listen, nameOf, Peer } from './peer.ts';
+import { addressOf, nameOf, Peer } from './peer.ts';
 import { freePort, type Process, startProcess } from './process.ts';
 import type { Row } from './row.ts';
 
@@ -19,15 +18,12 @@ export interface World {
 export async function createWorld(rows: readonly Row[]): Promise<World> {
   const port = await freePort();
   const listenPort = await freePort();
-  const servers = new Map<number, Server>();
-  for (const [index, row] of rows.entries()) {
-    if (row.peer?.listens) servers.set(index + 1, await listen(index + 1, listenPort));
-  }
   const process = await startProcess(port, resources(rows, port, listenPort));
   const collector = await Collector.start(port);
   const playOne = async (index: number) => {
-    const peer = new Peer(index + 1, rows[index], { process, collector, server: servers.get(index + 1) });
+    const peer = new Peer(index + 1, rows[index], { process, collector });
     try {
+      if (rows[index].peer?.listens) await peer.listen(listenPort);
       return await play(rows[index], peer);
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -47,7 +43,6 @@ export async function createWorld(rows: readonly Row[]): Promise<World> {
       return outcomes;
     },
     stop: async () => {
-      for (const server of servers.values()) server.close();
       collector.close();
       await process.stop();
     },

@@ -20,7 +20,13 @@ export const stateMachine: readonly Row[] = [
   { name: 'an empty UPDATE in OpenSent', rfc, state: 'OpenSent', send: update({}), reaction: 'NOTIFICATION 5/1 02' },
   { name: 'a ROUTE-REFRESH in OpenSent', rfc, state: 'OpenSent', send: aRefresh, reaction: 'NOTIFICATION 5/1 05' },
   { name: 'an UPDATE in OpenConfirm', rfc, state: 'OpenConfirm', send: anUpdate, reaction: 'NOTIFICATION 5/2 02' },
-  { name: 'a ROUTE-REFRESH in OpenConfirm', rfc, state: 'OpenConfirm', send: aRefresh, reaction: 'NOTIFICATION 5/2 05' },
+  {
+    name: 'a ROUTE-REFRESH in OpenConfirm',
+    rfc,
+    state: 'OpenConfirm',
+    send: aRefresh,
+    reaction: 'NOTIFICATION 5/2 05',
+  },
   { name: 'an OPEN in OpenConfirm', rfc, state: 'OpenConfirm', send: open({}), reaction: 'NOTIFICATION 5/2 01' },
   { name: 'an OPEN in Established', rfc, send: open({}), reaction: 'NOTIFICATION 5/3 01' },
   {
@@ -43,7 +49,13 @@ export const stateMachine: readonly Row[] = [
     send: update({ attributesLength: 9 }),
     reaction: 'NOTIFICATION 5/1 02',
   },
-  { name: 'a Cease in OpenSent', rfc: 'RFC 4271 8.2.2', state: 'OpenSent', send: notification(6, 2), reaction: 'closed' },
+  {
+    name: 'a Cease in OpenSent',
+    rfc: 'RFC 4271 8.2.2',
+    state: 'OpenSent',
+    send: notification(6, 2),
+    reaction: 'closed',
+  },
   {
     name: 'an unsupported version NOTIFICATION in OpenSent',
     rfc: 'RFC 4271 8.2.2',

@@ -60,7 +60,12 @@ export const header: readonly Row[] = [
     send: message(types.open),
     reaction: 'NOTIFICATION 1/2 0013',
   },
-  { name: 'a NOTIFICATION of 20 octets', rfc, send: message(types.notification, '06'), reaction: 'NOTIFICATION 1/2 0014' },
+  {
+    name: 'a NOTIFICATION of 20 octets',
+    rfc,
+    send: message(types.notification, '06'),
+    reaction: 'NOTIFICATION 1/2 0014',
+  },
   {
     name: 'a ROUTE-REFRESH of 22 octets',
     rfc,

@@ -97,7 +97,13 @@ export const openMessage: readonly Row[] = [
   { ...sent, name: 'a hold time of 2', rfc: 'RFC 4271 6.2', send: open({ holdTime: 2 }), reaction: 'NOTIFICATION 2/6' },
   { ...sent, name: 'a hold time of 0', rfc: 'RFC 4271 4.2', send: open({ holdTime: 0 }), reaction: established },
   { ...sent, name: 'a hold time of 3', rfc: 'RFC 4271 4.2', send: open({ holdTime: 3 }), reaction: established },
-  { ...sent, name: 'a hold time of 65535', rfc: 'RFC 4271 4.2', send: open({ holdTime: 65535 }), reaction: established },
+  {
+    ...sent,
+    name: 'a hold time of 65535',
+    rfc: 'RFC 4271 4.2',
+    send: open({ holdTime: 65535 }),
+    reaction: established,
+  },
   {
     ...sent,
     name: 'the authentication parameter, which is deprecated',
@@ -272,7 +278,11 @@ export const openMessage: readonly Row[] = [
     ...sent,
     name: 'more than 255 octets of capabilities in the extended form',
     rfc: 'RFC 9072 2',
-    send: open({ parameters: `ff ff 0113 02 0110 ${as4} ${capability(200, '00'.repeat(255))} ${capability(201, '0000000000')}`.replace('0113', '0111').replace('0110', '010e') }),
+    send: open({
+      parameters: `ff ff 0113 02 0110 ${as4} ${capability(200, '00'.repeat(255))} ${capability(201, '0000000000')}`
+        .replace('0113', '0111')
+        .replace('0110', '010e'),
+    }),
     reaction: established,
   },
   {
