@@ -94,7 +94,7 @@ function definition(kind: Kind | 'CaracalStatus', parts: DefinitionParts): Recor
                 apiVersion: metadataText('Group and version'),
                 kind: metadataText('The kind'),
                 metadata: { type: 'object' },
-                ...(spec && { spec }),
+                ...(spec && { spec: { ...spec, description: 'What is wanted.' } }),
                 status: statusSchema(kind),
               },
               ...(rules && { 'x-kubernetes-validations': rules }),

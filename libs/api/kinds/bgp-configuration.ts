@@ -25,7 +25,12 @@ export const bgpConfigurationSpec = z
       .meta({ description: 'Whether every node peers with every other node.' }),
     listenPort: integer(1, 65535, 'The TCP port on which nodes accept BGP sessions.').default(179),
     communities: z
-      .array(z.strictObject({ name: z.string().min(1).max(253), value: communityValue }))
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(253).meta({ description: 'The name of the community.' }),
+          value: communityValue,
+        }),
+      )
       .default([])
       .meta({ description: 'Names for communities, to be used in prefixAdvertisements.' }),
     prefixAdvertisements: z
@@ -44,7 +49,10 @@ export const bgpConfigurationSpec = z
       .array(
         z.strictObject({
           cidr: strictCidr('Announced to every peer, whether or not there is a route to it.'),
-          communities: z.array(communityValue).optional(),
+          communities: z
+            .array(communityValue)
+            .optional()
+            .meta({ description: 'Communities that it is announced with.' }),
         }),
       )
       .optional()

@@ -16,7 +16,7 @@ export const hostEndpointSpec = z
     ports: z
       .array(
         z.strictObject({
-          name: z.string().min(1).max(128),
+          name: z.string().min(1).max(128).meta({ description: 'The name that rules use.' }),
           protocol: protocol('The protocol of the port.'),
           port: integer(1, 65535, 'The number of the port.'),
         }),

@@ -58,7 +58,9 @@ const rule = z
     source: entityRule.prefault({}).meta({ description: 'Where the packet comes from.' }),
     destination: entityRule.prefault({}).meta({ description: 'Where the packet goes to.' }),
     metadata: z
-      .strictObject({ annotations: z.record(z.string(), z.string()).optional() })
+      .strictObject({
+        annotations: z.record(z.string(), z.string()).optional().meta({ description: 'Any keys and values.' }),
+      })
       .optional()
       .meta({ description: 'Notes that decide nothing.' }),
   })

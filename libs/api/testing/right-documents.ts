@@ -83,6 +83,11 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     { importV4: [{ action: 'Reject' }], importV6: [], exportV4: [], exportV6: [] },
   ],
   [
+    'BGPFilter without rules',
+    document(own, 'BGPFilter', {}),
+    { importV4: [], importV6: [], exportV4: [], exportV6: [] },
+  ],
+  [
     'NodeConfiguration',
     document(own, 'NodeConfiguration', { bgp: { asNumber: 65001, ipv4Address: '192.0.2.1/24' } }),
     { bgp: { asNumber: 65001, ipv4Address: '192.0.2.1' } },
@@ -126,7 +131,12 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     }),
   ],
   [
-    'GlobalNetworkPolicy',
+    'GlobalNetworkPolicy without rules',
+    document(own, 'GlobalNetworkPolicy', { order: 5 }),
+    expect.objectContaining({ tier: 'default', order: 5, types: ['Ingress'] }),
+  ],
+  [
+    "GlobalNetworkPolicy of Calico's",
     document(
       calico,
       'GlobalNetworkPolicy',

@@ -1,0 +1,90 @@
+// What is taken over from Kubernetes' own objects, what waits before it goes, and what is not believed.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { OperatorProcess } from './operator-process.ts';
+import { type OperatorWorld, ownObject, startOperatorWorld } from './operator-world.ts';
+
+let world: OperatorWorld;
+let operator: OperatorProcess;
+beforeAll(async () => {
+  world = await startOperatorWorld();
+  operator = await world.operator();
+  operator.start();
+});
+afterAll(() => world?.stop());
+
+const pod = (name: string, namespace = 'default', hostNetwork = false) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { app: name } },
+  spec: { hostNetwork, containers: [{ name: 'a', image: 'b', ports: [{ name: 'web', containerPort: 80 }] }] },
+});
+const account = (namespace: string) => ({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: 'default', namespace },
+});
+const isReady = (kind: 'IPPool' | 'Tier' | 'GlobalNetworkPolicy', name: string) =>
+  world.eventually(async () => expect(await world.condition(kind, name)).toMatchObject({ status: 'True' }));
+
+test("of Kubernetes' own objects what policy reads is stored", async () => {
+  await world.apply([account('default')]);
+  await world.apply([
+    pod('web'),
+    pod('host', 'default', true),
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'none' },
+      spec: { podSelector: {} },
+    },
+    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } },
+  ]);
+  const addresses = { status: { addresses: [{ type: 'InternalIP', address: '192.0.2.10' }] } };
+  const patch = ['patch', 'node', 'n1', '--subresource=status', '--type=merge', '-p', JSON.stringify(addresses)];
+  await world.kubectl(patch);
+  await world.eventually(async () => {
+    expect(await world.storedNames('Pod')).toEqual(['web']);
+    expect(await world.storedNames('KubernetesNetworkPolicy')).toEqual(['none']);
+    const { resources } = await world.datastore.listResources({ kinds: ['Node', 'Pod'] });
+    expect(resources.find(({ kind }) => kind === 'Node')?.spec).toEqual({ ipv4Address: '192.0.2.10' });
+    const [web] = resources.filter(({ kind }) => kind === 'Pod');
+    expect(web).toMatchObject({ labels: { app: 'web' }, spec: { ports: [{ name: 'web', containerPort: 80 }] } });
+    expect(await world.storedNames('Namespace')).toContain('kube-system');
+  });
+});
+
+test('a pool that is deleted stays while a node holds a block of it', async () => {
+  await world.apply([ownObject('IPPool', 'second', { cidr: '10.245.0.0/16' })]);
+  await isReady('IPPool', 'second');
+  const claim = { op: 'claim', pool: 'second', node: 'n1', incarnation: 'i' } as const;
+  const { block } = await world.datastore.write(claim);
+  await world.kubectl(['delete', 'ippool', 'second', '--wait=false']);
+  await world.eventually(async () => {
+    expect(await world.condition('IPPool', 'second')).toMatchObject({ status: 'False', reason: 'Deleting' });
+    expect(await world.datastore.write({ ...claim, node: 'n2' })).toMatchObject({ disabledPool: true });
+  });
+  await world.datastore.write({ op: 'release', cidr: block!.cidr, node: 'n1', incarnation: 'i' });
+  await world.eventually(async () => {
+    expect(await world.kubectl(['get', 'ippools', '-o', 'name'])).toBe('');
+    expect(await world.storedNames('IPPool')).toEqual([]);
+  });
+});
+
+test('when most of a kind vanishes at once it is kept until somebody allows it', async () => {
+  const sets = Array.from({ length: 60 }, (_, i) =>
+    ownObject('GlobalNetworkSet', `s-${i}`, { nets: [`10.9.${i}.0/24`] }),
+  );
+  await world.apply(sets);
+  await world.eventually(async () => expect(await world.storedNames('GlobalNetworkSet')).toHaveLength(60));
+  await operator.stop();
+  await world.kubectl(['delete', '--raw', '/apis/caracal.network/v1/globalnetworksets']);
+  operator.start();
+  await world.eventually(async () => {
+    expect(await world.condition('CaracalStatus', 'default', 'MassDeleteHeld')).toMatchObject({ status: 'True' });
+    expect(await world.condition('CaracalStatus', 'default', 'Degraded')).toMatchObject({ reason: 'MassDeleteHeld' });
+  });
+  expect(await world.storedNames('GlobalNetworkSet')).toHaveLength(60);
+  const allow = 'caracal.network/allow-mass-delete=GlobalNetworkSet';
+  await world.kubectl(['annotate', 'caracalstatus', 'default', allow]);
+  await world.eventually(async () => expect(await world.storedNames('GlobalNetworkSet')).toEqual([]));
+});
