@@ -1,6 +1,7 @@
 /** The kinds that are read from Kubernetes, where they are, and how an object becomes a document of libs/api. */
 import { factsOf, type Kind, kindNames } from '@caracal/api';
 import type { KubeObject } from '@caracal/kube';
+import { serviceSpecOf, sliceSpecOf } from './services.ts';
 
 export interface MirroredKind {
   /** As it is stored. */
@@ -31,7 +32,8 @@ export const mirroredKinds: readonly MirroredKind[] = kindNames.map((kind) => {
       path: `/apis/${apiVersion}/${plural}`,
       document: (object) => documentWith(object, object.spec),
     };
-  return { kind, own, path: `/api/v1/${plural}`, document: coreDocument };
+  const path = apiVersion === 'v1' ? `/api/v1/${plural}` : `/apis/${apiVersion}/${plural}`;
+  return { kind, own, path, document: coreDocument };
 });
 
 /** Of core objects only what policy and routing read. Shapes are those of the Kubernetes API. */
@@ -51,11 +53,24 @@ function coreDocument(object: KubeObject): Record<string, unknown> | undefined {
         .map(({ address }) => address);
       const ipv4Address = internal.find((address) => !address.includes(':'));
       const ipv6Address = internal.find((address) => address.includes(':'));
-      return documentWith(object, { ...(ipv4Address && { ipv4Address }), ...(ipv6Address && { ipv6Address }) });
+      return documentWith(object, {
+        ...(ipv4Address && { ipv4Address }),
+        ...(ipv6Address && { ipv6Address }),
+        ...(spec.unschedulable === true && { unschedulable: true }),
+      });
     }
+    // Nothing selects these by their labels.
+    case 'Service':
+      return documentWith(withoutLabels(object), serviceSpecOf(object));
+    case 'EndpointSlice':
+      return documentWith(withoutLabels(object), sliceSpecOf(object));
     default:
       return documentWith(object, undefined);
   }
+}
+
+function withoutLabels(object: KubeObject): KubeObject {
+  return { ...object, metadata: { ...object.metadata, labels: {} } };
 }
 
 /** Annotations are left out: they change often (leader election, kubectl) and decide nothing. */

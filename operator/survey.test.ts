@@ -32,6 +32,21 @@ test.each([
 
 test('sessions of a peer are counted over the nodes', () => {
   const status = (...states: string[]) => ({ status: { bgpPeers: states.map((state) => ({ name: 'tor', state })) } });
-  const sessions = peerSessions([status('Established', 'Idle'), status('Established'), { status: null }]);
+  const sessions = peerSessions(
+    [status('Established', 'Idle'), status('Established'), { status: null }],
+    [],
+    new Set(),
+  );
   expect(sessions.get('tor')).toEqual({ nodes: 2, established: 2, total: 3 });
+});
+
+test('sessions with the nodes that a peer selects are its own', () => {
+  const bgpPeers = ['rr-n1', 'rr-n2', 'rr-b-n1', 'rr-tor'].map((name) => ({ name, state: 'Established' }));
+  const sessions = peerSessions([{ status: { bgpPeers } }], ['rr', 'rr-b'], new Set(['n1', 'n2']));
+  const one = { nodes: 1, established: 1, total: 1 };
+  expect(Object.fromEntries(sessions)).toEqual({
+    rr: { nodes: 1, established: 2, total: 2 },
+    'rr-b': one,
+    'rr-tor': one,
+  });
 });

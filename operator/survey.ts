@@ -10,16 +10,24 @@ interface PeerReport {
   readonly state?: string;
 }
 
-/** Sessions of each BGPPeer over all nodes, by its name. */
+/**
+ * Sessions of each BGPPeer over all nodes, by its name. A session has the name of its BGPPeer; with a peerSelector there is one for each node that is
+ * selected, and its name follows: `NAME-NODE`.
+ */
 export function peerSessions(
   statuses: readonly { readonly status: unknown }[],
+  withSelector: readonly string[],
+  nodes: { has(name: string): boolean },
 ): Map<string, { nodes: number; established: number; total: number }> {
+  const ownerOf = (session: string) =>
+    withSelector.find((peer) => session.startsWith(`${peer}-`) && nodes.has(session.slice(peer.length + 1))) ?? session;
   const sessions = new Map<string, { nodes: number; established: number; total: number }>();
   for (const { status } of statuses) {
     const peers = (status as { bgpPeers?: PeerReport[] } | null)?.bgpPeers ?? []; // a NodeStatus of the protocol, as JSON
     const here = new Set<string>();
-    for (const { name, state } of peers) {
-      if (!name) continue;
+    for (const { name: session, state } of peers) {
+      if (!session) continue;
+      const name = ownerOf(session);
       const found = sessions.get(name) ?? { nodes: 0, established: 0, total: 0 };
       sessions.set(name, found);
       found.total++;

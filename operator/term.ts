@@ -217,7 +217,10 @@ export async function runTerm(
 
   /** What a survey found, into the status of pools and peers. */
   function report({ usage, statuses }: Awaited<ReturnType<typeof look>>): void {
-    const sessions = peerSessions(statuses);
+    const withSelector = [...mirror.world.objects('BGPPeer').values()]
+      .filter(({ spec }) => (spec as { peerSelector?: string }).peerSelector !== undefined) // of the CRD
+      .map(({ metadata }) => metadata.name);
+    const sessions = peerSessions(statuses, withSelector, mirror.world.objects('Node'));
     for (const kind of ['IPPool', 'BGPPeer'] as const) {
       for (const [key, object] of mirror.world.objects(kind)) {
         const path = objectPath(kindFacts.get(kind)!, key);

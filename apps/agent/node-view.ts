@@ -3,6 +3,7 @@ import { type Address, type Prefix, parsePrefix, prefixContains } from '@caracal
 import { selectsLabels } from '@caracal/policy';
 import type { Logger } from 'pino';
 import type { BgpLink } from './bgp/link.ts';
+import { serviceRanges } from './bgp/service-routes.ts';
 import { asNumberOf, type SpeakerInputs, speakerConfig } from './bgp/speaker-config.ts';
 import type { AgentConfig } from './config.ts';
 import { Configuration, isConfigurationKind } from './feed/configuration.ts';
@@ -12,6 +13,7 @@ import type { Wiring } from './wiring/index.ts';
 /** What the node view needs of the dataplane. */
 export interface NatTarget {
   setPools(pools: ReadonlyArray<{ readonly cidr: string; readonly natOutgoing: boolean }>): Promise<void>;
+  setServiceRanges(cidrs: readonly string[]): Promise<void>;
 }
 
 export interface NodeViewOptions {
@@ -68,6 +70,8 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
       nodes: configuration.all('Node'),
       pools: byName(configuration.all('IPPool')),
       blocks: ipam.blocks(),
+      services: configuration.all('Service'),
+      slices: configuration.all('EndpointSlice'),
     };
   }
 
@@ -85,6 +89,8 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
       .all('IPPool')
       .map(({ spec }) => ({ cidr: spec.cidr, natOutgoing: spec.natOutgoing }));
     dataplane.setPools(translated).catch(complain('address translation'));
+    const ranges = serviceRanges(configuration.get('BGPConfiguration', 'default'));
+    dataplane.setServiceRanges(ranges).catch(complain('the refusal of addresses that no service has'));
     ipam.prepare(pools().slice(0, 1));
   }
 
@@ -96,7 +102,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
           configuration.put(item.value);
           relevant = true;
         } else if (item.case === 'resourceDeleted' && isConfigurationKind(item.value.kind)) {
-          configuration.remove(item.value.kind, item.value.name);
+          configuration.remove(item.value.kind, item.value.namespace, item.value.name);
           relevant = true;
         }
       }

@@ -28,7 +28,6 @@ const refused = (path: string, why: string, harmless?: readonly unknown[]): Cali
   harmless,
 });
 
-const serviceAddresses = 'addresses of services are not announced, and traffic to them would stay away';
 const filterConditions = 'the rule would match all routes without it';
 const ruleFields = ['ingress[]', 'egress[]'].flatMap((rule) => [
   refused(`${rule}.http`, 'the rule would match more than HTTP requests of that form'),
@@ -51,12 +50,9 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
     ignored('ignoredInterfaces', 'the address of a node is configured, not searched for on its interfaces'),
     ignored('bindMode', 'sessions are accepted on all addresses of the node'),
     ignored('nodeMeshMaxRestartTime', 'graceful restart is not supported yet'),
-    ignored('serviceLoadBalancerAggregation', 'addresses of services are not announced'),
     ignored('programClusterRoutes', 'routes to other nodes are always those that BGP brings'),
     refused('nodeMeshPassword', 'sessions would be made without it'),
-    refused('serviceClusterIPs', serviceAddresses),
-    refused('serviceExternalIPs', serviceAddresses),
-    refused('serviceLoadBalancerIPs', serviceAddresses),
+    refused('serviceLoadBalancerAggregation', 'addresses of load balancers are announced as their CIDR', ['Enabled']),
     refused('localWorkloadPeeringIPV4', 'nodes do not peer with their pods'),
     refused('localWorkloadPeeringIPV6', 'nodes do not peer with their pods'),
   ],

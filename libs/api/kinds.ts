@@ -4,7 +4,7 @@
 
 interface KindFacts {
   /** The group and version of the documents that this project writes. */
-  readonly apiVersion: 'caracal.network/v1' | 'networking.k8s.io/v1' | 'v1';
+  readonly apiVersion: 'caracal.network/v1' | 'networking.k8s.io/v1' | 'discovery.k8s.io/v1' | 'v1';
   readonly namespaced: boolean;
   readonly plural: string;
   readonly shortNames: readonly string[];
@@ -52,6 +52,8 @@ export const kinds = {
   ServiceAccount: { apiVersion: 'v1', namespaced: true, plural: 'serviceaccounts', shortNames: ['sa'] },
   Pod: { apiVersion: 'v1', namespaced: true, plural: 'pods', shortNames: ['po'] },
   Node: { apiVersion: 'v1', namespaced: false, plural: 'nodes', shortNames: ['no'] },
+  Service: { apiVersion: 'v1', namespaced: true, plural: 'services', shortNames: ['svc'] },
+  EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', namespaced: true, plural: 'endpointslices', shortNames: [] },
 } as const satisfies Record<string, KindFacts>;
 
 /** The name of a kind as it is stored and sent. */

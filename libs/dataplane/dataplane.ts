@@ -40,6 +40,8 @@ export interface Dataplane {
   update(delta: PolicyDelta): Promise<void>;
   /** All pools there are. Until the first call the translation rules of a process before us stand. */
   setPools(pools: readonly Pool[]): Promise<void>;
+  /** The ranges of services' addresses that this node announces; what comes for them and is for no service is refused. */
+  setServiceRanges(cidrs: readonly string[]): Promise<void>;
   /**
    * Reads the kernel, compares, repairs; also gives what was refused another chance. Resolves to the names of the
    * chains, sets and jumps that somebody had changed.
@@ -86,6 +88,11 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
         state.sets.replace(set, members[key]);
       }
       await engine.changed('pools');
+    },
+    async setServiceRanges(cidrs) {
+      const nets = cidrs.map((cidr) => ipv4Net(cidr));
+      state.setServiceRanges(nets.flatMap((net) => (net === undefined || net === 'other' ? [] : [net])));
+      if (state.hasChangedChains) await engine.changed('service ranges');
     },
     async resync() {
       const [ipv6, ipv4] = await Promise.all([closeIpv6(processes, writerTimeoutMs), engine.resync()]);

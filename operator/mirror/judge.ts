@@ -31,6 +31,7 @@ export const dependents: Partial<Record<Kind, readonly Kind[]>> = {
   IPPool: ['IPPool'],
   Tier: ['NetworkPolicy', 'GlobalNetworkPolicy'],
   BGPFilter: ['BGPPeer'],
+  BGPConfiguration: ['Service', 'EndpointSlice'],
 };
 
 /** Why resources cannot stand beside all others, by item: of two that contradict each other it is the younger. */

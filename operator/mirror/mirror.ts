@@ -12,6 +12,7 @@ import { mirroredKinds } from '../kinds.ts';
 import { WorkQueue } from '../queue.ts';
 import { dependents, judge, judgeTogether, putOf } from './judge.ts';
 import { isMassDelete } from './mass-delete.ts';
+import { isNeeded, slicesToJudge } from './needed.ts';
 import { type ItemKey, itemKey, splitItemKey, World } from './world.ts';
 
 const batchSize = 200;
@@ -121,6 +122,8 @@ export class Mirror {
     this.queue.add(itemKey(kind, key));
     for (const dependent of dependents[kind] ?? [])
       for (const other of this.world.objects(dependent).keys()) this.queue.add(itemKey(dependent, other));
+    if (kind === 'Service')
+      for (const slice of slicesToJudge(this.world, key)) this.queue.add(itemKey('EndpointSlice', slice));
   }
 
   async #work(items: readonly string[]): Promise<void> {
@@ -134,7 +137,8 @@ export class Mirror {
         pools.push(object);
         continue;
       }
-      const judgement = object ? judge(kind, object) : { verdict: 'none' as const };
+      const needed = object && isNeeded(this.world, kind, object);
+      const judgement = needed ? judge(kind, object) : { verdict: 'none' as const };
       if (judgement.verdict === 'right') puts.set(item, judgement);
       else if (judgement.verdict === 'wrong') this.#settle(item, 'Invalid', judgement.message);
       else if (this.world.stored(kind).has(key) && !this.world.held.get(kind)?.has(key)) deletes.push(item);

@@ -53,6 +53,58 @@ test("of Kubernetes' own objects what policy reads is stored", async () => {
   });
 });
 
+test('of services and their slices only those are stored that decide where an address is announced', async () => {
+  const metadata = (name: string, labels = {}) => ({ name, namespace: 'default', labels });
+  const service = (name: string, externalTrafficPolicy: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(name),
+    spec: { type: 'NodePort', externalTrafficPolicy, externalIPs: ['192.0.2.9'], ports: [{ port: 80 }] },
+  });
+  const slice = (name: string, endpoints: object[]) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: metadata(`${name}-1`, { 'kubernetes.io/service-name': name }),
+    addressType: 'IPv4',
+    endpoints,
+  });
+  const endpoint = (nodeName: string, address: string, ready: boolean) => ({
+    nodeName,
+    addresses: [address],
+    conditions: { ready },
+  });
+  const services = async () => {
+    const { resources } = await world.datastore.listResources({ kinds: ['Service', 'EndpointSlice'] });
+    return resources.map(({ kind, name, spec }) => [kind, name, spec]);
+  };
+  await world.apply([
+    ...['local', 'cluster'].map((name) => service(name, name === 'local' ? 'Local' : 'Cluster')),
+    slice('local', [endpoint('n1', '10.244.0.2', true), endpoint('n2', '10.244.0.66', false)]),
+    slice('cluster', [endpoint('n1', '10.244.0.3', true)]),
+    ownObject('BGPConfiguration', 'default', {
+      nodeToNodeMeshEnabled: false,
+      serviceExternalIPs: [{ cidr: '192.0.2.0/24' }],
+    }),
+  ]);
+  const facts = expect.objectContaining({ externalIPs: ['192.0.2.9'], externalTrafficPolicy: 'Local' });
+  const stored = (nodes: string[]) => [
+    ['EndpointSlice', 'local-1', { service: 'local', nodes }],
+    ['Service', 'local', facts],
+  ];
+  await world.eventually(async () => expect((await services()).sort()).toEqual(stored(['n1'])));
+  await world.apply([slice('local', [endpoint('n1', '10.244.0.2', false), endpoint('n2', '10.244.0.66', true)])]);
+  await world.eventually(async () => expect((await services()).sort()).toEqual(stored(['n2'])));
+  await world.apply([ownObject('BGPConfiguration', 'default', { nodeToNodeMeshEnabled: false })]);
+  await world.eventually(async () => expect(await services()).toEqual([]));
+  await world.kubectl([
+    'delete',
+    'service/local',
+    'service/cluster',
+    'endpointslice/local-1',
+    'endpointslice/cluster-1',
+  ]);
+});
+
 test('a pool that is deleted stays while a node holds a block of it', async () => {
   await world.apply([ownObject('IPPool', 'second', { cidr: '10.245.0.0/16' })]);
   await isReady('IPPool', 'second');

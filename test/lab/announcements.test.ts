@@ -40,3 +40,44 @@ describe('prefixAdvertisements', () => {
     expect(route).toMatch(/BGP\.large_community: \(65000, 1, 2\)/);
   });
 });
+
+describe('addresses of services', () => {
+  const range = (cidr: string) => [{ cidr }];
+  const webService = (externalTrafficPolicy: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { clusterIPs: ['10.96.0.9'], externalIPs: ['192.0.2.9'], externalTrafficPolicy },
+  });
+  const slice = (nodes: string[]) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'web-1', namespace: 'default' },
+    spec: { service: 'web', nodes },
+  });
+  /** What BIRD has from n1 besides blocks. */
+  const announced = async () => {
+    const table = await lab.birdc('show route protocol n1');
+    return [...table.matchAll(/^(10\.96\.\S+|192\.0\.2\.\S+) /gm)].map(([, prefix]) => prefix).sort();
+  };
+  const eventuallyAnnounced = (prefixes: string[]) =>
+    eventually(`BIRD has ${prefixes.join(', ') || 'none'}`, async () => `${await announced()}` === `${prefixes}`);
+
+  it('are announced by their range, and one by one where traffic must stay on a node with a ready endpoint', async () => {
+    const [existing] = JSON.parse((await lab.ctl(['get', 'bgpconfigurations', '-o', 'json'])).stdout).items;
+    const services = { serviceClusterIPs: range('10.96.0.0/12'), serviceExternalIPs: range('192.0.2.0/24') };
+    await lab.apply([
+      own('BGPConfiguration', 'default', { ...existing.spec, ...services }),
+      webService('Cluster'),
+      slice(['n1']),
+    ]);
+    const ranges = ['10.96.0.0/12', '192.0.2.0/24'];
+    await eventuallyAnnounced(ranges);
+    await lab.apply([webService('Local')]);
+    await eventuallyAnnounced(['10.96.0.0/12', '10.96.0.9/32', '192.0.2.0/24', '192.0.2.9/32']);
+    await lab.apply([slice(['n2'])]);
+    await eventuallyAnnounced(ranges);
+    await lab.apply([own('BGPConfiguration', 'default', existing.spec)]);
+    await eventuallyAnnounced([]);
+  });
+});

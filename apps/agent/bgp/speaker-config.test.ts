@@ -21,6 +21,8 @@ function inputs(overrides: Partial<SpeakerInputs> = {}): SpeakerInputs {
     nodeConfigurations: new Map(),
     peers: [],
     filters: new Map(),
+    services: [],
+    slices: [],
     nodes: [
       resource('Node', 'n1', { ipv4Address: '192.0.2.11' }),
       resource('Node', 'n2', { ipv4Address: '192.0.2.12' }, { reflector: 'yes' }),

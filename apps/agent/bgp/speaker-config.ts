@@ -3,16 +3,14 @@ import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/b
 import { parsePrefix, prefixCovers } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
+import { type ServiceInputs, serviceRoutes } from './service-routes.ts';
 
 /** What the BGP configuration of a node is derived from. */
-export interface SpeakerInputs {
+export interface SpeakerInputs extends ServiceInputs {
   readonly node: { readonly name: string; readonly address: string; readonly labels: Readonly<Record<string, string>> };
-  readonly bgpConfiguration?: ResourceOf<'BGPConfiguration'>;
   readonly nodeConfigurations: ReadonlyMap<string, ResourceOf<'NodeConfiguration'>>;
   readonly peers: readonly ResourceOf<'BGPPeer'>[];
   readonly filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>;
-  /** All nodes, as they reported themselves. */
-  readonly nodes: readonly ResourceOf<'Node'>[];
   readonly pools: ReadonlyMap<string, ResourceOf<'IPPool'>>;
   readonly blocks: ReadonlyArray<{ readonly cidr: string; readonly pool: string }>;
 }
@@ -47,6 +45,7 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
       ...inputs.blocks
         .filter((block) => !inputs.pools.get(block.pool)?.spec.disableBGPExport)
         .map((block) => ({ prefix: block.cidr, communities: communitiesOf(block.cidr, bgpConfiguration) })),
+      ...serviceRoutes(inputs).map((prefix) => ({ prefix, communities: communitiesOf(prefix, bgpConfiguration) })),
       ...(bgpConfiguration?.spec.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
     ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
     peers: [...configuredPeers(inputs, address), ...(mesh ? meshPeers(inputs, address) : [])].sort((a, b) =>

@@ -11,6 +11,8 @@ const configurationKinds = [
   'BGPFilter',
   'NodeConfiguration',
   'Node',
+  'Service',
+  'EndpointSlice',
 ] as const;
 
 type ConfigurationKind = (typeof configurationKinds)[number];
@@ -31,29 +33,32 @@ export class Configuration {
   /** Takes a resource of the feed. One that does not validate is named in the log and counts as absent. */
   put(resource: Resource): void {
     if (!isConfigurationKind(resource.kind)) return;
+    const { name, namespace } = resource;
+    const key = keyOf(namespace, name);
     const parsed = parseResource({
       apiVersion: resource.apiVersion,
       kind: resource.kind,
-      metadata: { name: resource.name, labels: resource.labels, annotations: resource.annotations },
+      metadata: { name, namespace: namespace || undefined, labels: resource.labels, annotations: resource.annotations },
       spec: JSON.parse(resource.specJson),
     });
-    if (parsed.ok) this.#kind(resource.kind).set(resource.name, parsed.resource);
+    if (parsed.ok) this.#kind(resource.kind).set(key, parsed.resource);
     else {
-      this.#kind(resource.kind).delete(resource.name);
-      this.#logger.error({ problems: parsed.problems }, `${resource.kind}/${resource.name} from the hub is ignored`);
+      this.#kind(resource.kind).delete(key);
+      this.#logger.error({ problems: parsed.problems }, `${resource.kind}/${key} from the hub is ignored`);
     }
   }
 
-  remove(kind: string, name: string): void {
-    if (isConfigurationKind(kind)) this.#kind(kind).delete(name);
+  remove(kind: string, namespace: string, name: string): void {
+    if (isConfigurationKind(kind)) this.#kind(kind).delete(keyOf(namespace, name));
   }
 
+  /** One without a namespace. */
   get<K extends ConfigurationKind>(kind: K, name: string): ResourceOf<K> | undefined {
     // Each kind's map holds resources of that kind alone: put() files them by it.
     return this.#kind(kind).get(name) as ResourceOf<K> | undefined;
   }
 
-  /** All of a kind, by name. */
+  /** All of a kind, by namespace and name. */
   all<K extends ConfigurationKind>(kind: K): Array<ResourceOf<K>> {
     const sorted = [...this.#kind(kind).entries()].sort(([a], [b]) => (a < b ? -1 : 1));
     // As in get().
@@ -68,4 +73,8 @@ export class Configuration {
     }
     return objects;
   }
+}
+
+function keyOf(namespace: string, name: string): string {
+  return namespace ? `${namespace}/${name}` : name;
 }

@@ -85,7 +85,15 @@ const columns: Readonly<Record<Kind, readonly Column<ShownResource>[]>> = {
     column('IPV4', (spec) => spec.ipv4Address),
     column('IPV6', (spec) => spec.ipv6Address),
     column('AS', (spec) => spec.asNumber),
+    wide('CORDONED', (spec) => spec.unschedulable ?? false),
   ],
+  Service: [
+    column('CLUSTER-IPS', (spec) => spec.clusterIPs),
+    column('EXTERNAL-IPS', (spec) => spec.externalIPs),
+    column('LOAD-BALANCER-IPS', (spec) => spec.loadBalancerIPs),
+    column('EXTERNAL-TRAFFIC', (spec) => spec.externalTrafficPolicy),
+  ],
+  EndpointSlice: [column('SERVICE', (spec) => spec.service), column('NODES', (spec) => spec.nodes)],
 };
 
 const name: Column<ShownResource> = { title: 'NAME', cell: ({ metadata }) => metadata.name };

@@ -15,6 +15,16 @@ const communityValue = z
     pattern: '^([0-9]{1,5}:[0-9]{1,5}|[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10})$',
   });
 
+/** Prefixes of services' addresses, as Calico has them. */
+function serviceCidrs(what: string) {
+  return z
+    .array(z.strictObject({ cidr: strictCidr('Announced by every node.') }))
+    .default([])
+    .meta({
+      description: `Announced: the ranges of services' ${what}. Of a Service whose externalTrafficPolicy is Local each address is announced too, by the nodes with a ready endpoint.`,
+    });
+}
+
 /** How the nodes speak BGP. There is one, named `default`; what differs by node is in NodeConfiguration. */
 export const bgpConfigurationSpec = z
   .strictObject({
@@ -57,6 +67,9 @@ export const bgpConfigurationSpec = z
       )
       .optional()
       .meta({ description: "Prefixes that every node announces beside its blocks. Not among Calico's fields." }),
+    serviceClusterIPs: serviceCidrs('cluster IPs'),
+    serviceExternalIPs: serviceCidrs('external IPs'),
+    serviceLoadBalancerIPs: serviceCidrs('addresses of load balancers'),
   })
   .superRefine((spec, context) => {
     const names = new Set(spec.communities.map((community) => community.name));

@@ -43,6 +43,7 @@ export const nodeSpec = z
     ipv4Address: address('The IPv4 address of the node.', 4).optional(),
     ipv6Address: address('The IPv6 address of the node.', 6).optional(),
     asNumber: asNumber('The AS number from which the node speaks BGP.').optional(),
+    unschedulable: z.boolean().optional().meta({ description: 'Whether the node is cordoned; absent when it is not.' }),
   })
   .prefault({});
 

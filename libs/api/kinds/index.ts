@@ -13,6 +13,7 @@ import { kubernetesNetworkPolicySpec } from './kubernetes-network-policy.ts';
 import { networkPolicySpec } from './network-policy.ts';
 import { networkSetSpec } from './network-set.ts';
 import { nodeConfigurationSpec } from './node-configuration.ts';
+import { endpointSliceSpec, serviceSpec } from './service.ts';
 import { tierSpec } from './tier.ts';
 
 export const specSchemas = {
@@ -33,6 +34,8 @@ export const specSchemas = {
   ServiceAccount: serviceAccountSpec,
   Pod: podSpec,
   Node: nodeSpec,
+  Service: serviceSpec,
+  EndpointSlice: endpointSliceSpec,
 } as const satisfies Record<Kind, z.ZodType>;
 
 /** The validated spec of a kind, with defaults. */

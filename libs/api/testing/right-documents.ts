@@ -32,7 +32,16 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
   [
     'BGPConfiguration',
     document(own, 'BGPConfiguration', { asNumber: '1.10', nodeToNodeMeshEnabled: false }, { name: 'default' }),
-    { asNumber: 65546, nodeToNodeMeshEnabled: false, listenPort: 179, communities: [], prefixAdvertisements: [] },
+    {
+      asNumber: 65546,
+      nodeToNodeMeshEnabled: false,
+      listenPort: 179,
+      communities: [],
+      prefixAdvertisements: [],
+      serviceClusterIPs: [],
+      serviceExternalIPs: [],
+      serviceLoadBalancerIPs: [],
+    },
   ],
   [
     'BGPConfiguration with prefixes to originate',
@@ -49,14 +58,27 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     document(
       calico,
       'BGPConfiguration',
-      { logSeverityScreen: 'Info', bindMode: 'NodeIP', serviceClusterIPs: [] },
+      { logSeverityScreen: 'Info', bindMode: 'NodeIP', serviceLoadBalancerAggregation: 'Enabled' },
       { name: 'default' },
     ),
-    { asNumber: 64512, nodeToNodeMeshEnabled: true, listenPort: 179, communities: [], prefixAdvertisements: [] },
+    expect.objectContaining({ asNumber: 64512, nodeToNodeMeshEnabled: true, listenPort: 179 }),
     [
       'warning: BGPConfiguration/default: spec.logSeverityScreen: means nothing here and was left out: each process has its own log level',
       'warning: BGPConfiguration/default: spec.bindMode: means nothing here and was left out: sessions are accepted on all addresses of the node',
     ],
+  ],
+  [
+    "BGPConfiguration of Calico's that announces services",
+    document(
+      calico,
+      'BGPConfiguration',
+      { serviceClusterIPs: [{ cidr: '10.96.0.0/12' }], serviceExternalIPs: [{ cidr: '192.0.2.7/32' }] },
+      { name: 'default' },
+    ),
+    expect.objectContaining({
+      serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+      serviceExternalIPs: [{ cidr: '192.0.2.7/32' }],
+    }),
   ],
   [
     'BGPPeer',
@@ -201,4 +223,30 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     { nodeName: 'n1', serviceAccountName: 'default', ports: [{ name: 'web', protocol: 'TCP', containerPort: 80 }] },
   ],
   ['Node', document('v1', 'Node', { ipv4Address: '192.0.2.1', podCIDRs: [] }), { ipv4Address: '192.0.2.1' }],
+  [
+    'a full Service',
+    document('v1', 'Service', {
+      type: 'LoadBalancer',
+      clusterIP: '10.96.0.9',
+      clusterIPs: ['10.96.0.9', '2001:db8::9'],
+      externalTrafficPolicy: 'Local',
+      ports: [{ port: 80 }],
+    }),
+    {
+      clusterIPs: ['10.96.0.9', '2001:db8::9'],
+      externalIPs: [],
+      loadBalancerIPs: [],
+      externalTrafficPolicy: 'Local',
+    },
+  ],
+  [
+    'a headless Service',
+    document('v1', 'Service', { clusterIP: 'None' }),
+    { clusterIPs: [], externalIPs: [], loadBalancerIPs: [], externalTrafficPolicy: 'Cluster' },
+  ],
+  [
+    'EndpointSlice',
+    document('discovery.k8s.io/v1', 'EndpointSlice', { service: 'web', nodes: ['n1'] }),
+    { service: 'web', nodes: ['n1'] },
+  ],
 ];

@@ -168,18 +168,23 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
-    'service addresses',
-    document(calico, 'BGPConfiguration', { serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] }, { name: 'default' }),
+    "each load balancer's address by itself",
+    document(calico, 'BGPConfiguration', { serviceLoadBalancerAggregation: 'Disabled' }, { name: 'default' }),
     [
-      'BGPConfiguration/default: spec.serviceClusterIPs: is not supported yet: addresses of services are not announced, and traffic to them would stay away',
+      'BGPConfiguration/default: spec.serviceLoadBalancerAggregation: is not supported yet: addresses of load balancers are announced as their CIDR',
+    ],
+  ],
+  [
+    'a range of services with bits beyond its length',
+    document(own, 'BGPConfiguration', { serviceClusterIPs: [{ cidr: '10.96.0.1/12' }] }, { name: 'default' }),
+    [
+      'BGPConfiguration/default: spec.serviceClusterIPs[0].cidr: "10.96.0.1/12" has bits set beyond its length; the prefix is 10.96.0.0/12',
     ],
   ],
   [
     "an empty field of Calico's in our own group",
-    document(own, 'BGPConfiguration', { serviceClusterIPs: [] }, { name: 'default' }),
-    [
-      'BGPConfiguration/default: spec.serviceClusterIPs: is not supported yet: addresses of services are not announced, and traffic to them would stay away',
-    ],
+    document(own, 'BGPConfiguration', { nodeMeshPassword: {} }, { name: 'default' }),
+    ['BGPConfiguration/default: spec.nodeMeshPassword: is not supported yet: sessions would be made without it'],
   ],
   [
     'a peer without address and AS number',
@@ -236,5 +241,15 @@ export const wrongDocuments: readonly WrongDocument[] = [
     'a reflector',
     document(own, 'NodeConfiguration', { bgp: { routeReflectorClusterID: '192.0.2.1' } }),
     ['NodeConfiguration/x: spec.bgp.routeReflectorClusterID: is not supported yet: nodes do not reflect routes'],
+  ],
+  [
+    'a traffic policy in lower case',
+    document('v1', 'Service', { externalTrafficPolicy: 'local' }),
+    ['Service/default/x: spec.externalTrafficPolicy: "local" is not one of Cluster, Local; did you mean Local?'],
+  ],
+  [
+    'a slice of no service',
+    document('discovery.k8s.io/v1', 'EndpointSlice', { nodes: ['n1'] }),
+    ['EndpointSlice/default/x: spec.service: is missing: the Service, in the same namespace'],
   ],
 ];

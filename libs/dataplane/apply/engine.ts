@@ -70,11 +70,11 @@ export class Engine {
   }
 
   /** The desired state has changed; resolves when the kernel holds it. Rejects when stopped before. */
-  changed(part: 'rules' | 'pools'): Promise<unknown> {
+  changed(part: 'rules' | 'pools' | 'service ranges'): Promise<unknown> {
     if (this.#parts.state.takeMended()) this.#mustRead = true;
-    if (part === 'rules' ? !this.#rulesKnown : !this.#poolsKnown) this.#mustRead = true;
-    if (part === 'rules') this.#rulesKnown = true;
-    else this.#poolsKnown = true;
+    // Service ranges are in a chain that is written with the first rules, whenever these come.
+    if (part === 'rules' && !this.#rulesKnown) this.#mustRead = this.#rulesKnown = true;
+    if (part === 'pools' && !this.#poolsKnown) this.#mustRead = this.#poolsKnown = true;
     return this.#wait();
   }
 

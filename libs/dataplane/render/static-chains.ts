@@ -18,15 +18,7 @@ export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly s
   const set = (bit: number) => [`-j MARK --set-xmark ${hex(bit)}/${hex(bit)}`];
   const clear = (bit: number) => [`-j MARK --set-xmark 0x0/${hex(bit)}`];
   return new Map<string, readonly string[]>([
-    [
-      chains.forward,
-      [
-        `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
-        `-o ${podInterfaces} -j ${dispatchChain('ingress', '')}`,
-        `-i ${podInterfaces} -j ACCEPT`,
-        `-o ${podInterfaces} -j ACCEPT`,
-      ],
-    ],
+    [chains.forward, forwardRules([])],
     // What the pod's egress allows to the host goes on to the host's own rules.
     [chains.input, [`-i ${podInterfaces} -j ${dispatchChain('egress', '')}`]],
     [
@@ -46,6 +38,21 @@ export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly s
     [chains.setAny, set(marks.any)],
     [chains.clearAny, clear(marks.any)],
   ]);
+}
+
+/**
+ * The way of forwarded packets. `serviceRanges` are announced as ours, so what is still addressed to them after kube-proxy has put a pod's address in
+ * its place is for no service: it would go back to the router that sent it, and come again. It is answered as kube-proxy
+ * answers for a service without endpoints.
+ */
+export function forwardRules(serviceRanges: readonly string[]): string[] {
+  return [
+    `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
+    `-o ${podInterfaces} -j ${dispatchChain('ingress', '')}`,
+    `-i ${podInterfaces} -j ACCEPT`,
+    `-o ${podInterfaces} -j ACCEPT`,
+    ...serviceRanges.map((cidr) => `-d ${cidr} -j REJECT --reject-with icmp-port-unreachable`),
+  ];
 }
 
 /** The jumps into them, by built-in chain. */

@@ -3,6 +3,7 @@ import { renderDispatchNode } from '../render/dispatch.ts';
 import { type PolicyReference, renderEndpoint } from '../render/endpoint.ts';
 import type { Marks } from '../render/marks.ts';
 import {
+  chains,
   dispatchChain,
   endpointChain,
   podInterfacePrefix,
@@ -11,7 +12,7 @@ import {
   temporarySetName,
 } from '../render/names.ts';
 import { closedRules, renderPolicy } from '../render/policy.ts';
-import { staticFilterChains } from '../render/static-chains.ts';
+import { forwardRules, staticFilterChains } from '../render/static-chains.ts';
 import { DesiredSets } from './desired-sets.ts';
 import { DispatchTree } from './dispatch-tree.ts';
 import { MultiMap } from './multi-map.ts';
@@ -113,6 +114,12 @@ export class DesiredState {
     }
     for (const id of rerender) this.#renderPolicy(id);
     for (const id of endpoints) this.#renderEndpoint(id);
+  }
+
+  /** Ranges of services' addresses in the form that iptables prints. */
+  setServiceRanges(ranges: readonly string[]): void {
+    const rules = forwardRules(ranges);
+    if (this.#chains.get(chains.forward)?.join() !== rules.join()) this.#setChain(chains.forward, rules);
   }
 
   /** Whether the chain can be closed, so that only its owner suffers. */
