@@ -39,7 +39,7 @@ export type Capability =
     }
   | UnknownCapability;
 
-/** A capability without a row, or one whose value is not what its row asks for: carried as it came. */
+/** A capability without a row: carried as it came (RFC 5492 section 3). */
 interface UnknownCapability {
   readonly name: 'unknown';
   readonly code: number;
@@ -51,7 +51,7 @@ type Named<N extends Capability['name']> = Extract<Capability, { name: N }>;
 
 interface Row<N extends Known> {
   readonly code: number;
-  /** The value, or undefined when the octets are no such capability. */
+  /** The value, or undefined when its length is none that the capability can have. Reserved bits have no meaning. */
   decode(value: Uint8Array): Named<N> | undefined;
   encode(capability: Named<N>): readonly number[];
 }
@@ -69,9 +69,7 @@ const table: { readonly [N in Known]: Row<N> } = {
   multiprotocol: {
     code: capabilityCodes.multiprotocol,
     decode: (value) =>
-      value.length === 4 && value[2] === 0
-        ? { name: 'multiprotocol', afi: readU16(value, 0), safi: value[3] }
-        : undefined,
+      value.length === 4 ? { name: 'multiprotocol', afi: readU16(value, 0), safi: value[3] } : undefined,
     encode: (capability) => [...u16(capability.afi), 0, capability.safi],
   },
   // RFC 2918 section 2
@@ -80,20 +78,19 @@ const table: { readonly [N in Known]: Row<N> } = {
     decode: (value) => (value.length === 0 ? { name: 'routeRefresh' } : undefined),
     encode: () => [],
   },
-  // RFC 8950 section 4
+  // RFC 8950 section 4: the SAFI has two octets here
   extendedNextHop: {
     code: capabilityCodes.extendedNextHop,
     decode: (value) => {
-      if (value.some((byte, i) => i % 6 === 2 && byte !== 0)) return undefined;
       const list = entries(value, 0, 6, (at) => ({
         afi: readU16(value, at),
-        safi: value[at + 3],
+        safi: readU16(value, at + 2),
         nextHopAfi: readU16(value, at + 4),
       }));
       return list && { name: 'extendedNextHop', entries: list };
     },
     encode: (capability) =>
-      capability.entries.flatMap((entry) => [...u16(entry.afi), 0, entry.safi, ...u16(entry.nextHopAfi)]),
+      capability.entries.flatMap((entry) => [...u16(entry.afi), ...u16(entry.safi), ...u16(entry.nextHopAfi)]),
   },
   // RFC 8654 section 2
   extendedMessage: {
@@ -111,8 +108,7 @@ const table: { readonly [N in Known]: Row<N> } = {
   gracefulRestart: {
     code: capabilityCodes.gracefulRestart,
     decode: (value) => {
-      if (value.length < 2 || (value[0] & 0x30) !== 0) return undefined;
-      if (value.some((byte, i) => i >= 2 && (i - 2) % 4 === 3 && (byte & 0x7f) !== 0)) return undefined;
+      if (value.length < 2) return undefined;
       const families = entries(value, 2, 4, (at) => ({
         afi: readU16(value, at),
         safi: value[at + 2],
@@ -163,7 +159,6 @@ const table: { readonly [N in Known]: Row<N> } = {
   longLivedGracefulRestart: {
     code: capabilityCodes.longLivedGracefulRestart,
     decode: (value) => {
-      if (value.some((byte, i) => i % 7 === 3 && (byte & 0x7f) !== 0)) return undefined;
       const families = entries(value, 0, 7, (at) => ({
         afi: readU16(value, at),
         safi: value[at + 2],
@@ -188,9 +183,10 @@ const byCode = new Map<number, Row<Known>>(
   Object.values(table).map((row) => [row.code, row as unknown as Row<Known>]),
 );
 
-/** One capability of the code and value of an OPEN. Never fails: what is malformed is carried as unknown (RFC 5492). */
-export function decodeCapability(code: number, value: Uint8Array): Capability {
-  return byCode.get(code)?.decode(value) ?? { name: 'unknown', code, value: value.slice() };
+/** One capability of the code and value of an OPEN; undefined when it is known, but not with a value of this length. */
+export function decodeCapability(code: number, value: Uint8Array): Capability | undefined {
+  const row = byCode.get(code);
+  return row ? row.decode(value) : { name: 'unknown', code, value: value.slice() };
 }
 
 /** The capability as code, length, value. */

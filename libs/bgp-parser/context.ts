@@ -11,6 +11,8 @@ export interface DecodeContext {
   readonly addPath: readonly RouteFamily[];
   /** Messages up to 65,535 octets (RFC 8654). */
   readonly extendedMessage: boolean;
+  /** Both are members of one confederation: AS_PATH may have its segments (RFC 5065). */
+  readonly confederation?: boolean;
   /** Enhanced route refresh was negotiated: a bad ROUTE-REFRESH length has an error code of its own (RFC 7313). */
   readonly enhancedRouteRefresh?: boolean;
 }

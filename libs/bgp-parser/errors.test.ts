@@ -40,6 +40,7 @@ const resets: { name: string; bytes: Uint8Array; answer: string }[] = [
   { name: 'hold time of 2 s', bytes: framed(1, '04 fde9 0002 0a000001 00'), answer: '2/6 ' },
   { name: 'parameters cut off', bytes: framed(1, '04 fde9 005a 0a000001 04 02 02'), answer: '2/0 ' },
   { name: 'capability past its parameter', bytes: framed(1, '04 fde9 005a 0a000001 04 02 02 02 01'), answer: '2/0 ' },
+  { name: 'capability of a wrong length', bytes: framed(1, '04 fde9 0000 0a000001 05 02 03 4101fb'), answer: '2/0 ' },
   // section 6.3, RFC 7606 sections 3 and 5
   { name: 'withdrawn routes past the message', bytes: framed(2, '0005 0000'), answer: '3/1 ' },
   { name: 'attributes past the message', bytes: framed(2, '0000 0005'), answer: '3/1 ' },

@@ -45,7 +45,9 @@ export const attributeCodes = {
   extendedCommunities: 16,
   as4Path: 17,
   as4Aggregator: 18,
+  ipv6ExtendedCommunities: 25,
   largeCommunities: 32,
+  onlyToCustomer: 35,
 } as const;
 
 /** Attribute flags, RFC 4271 section 4.3. */

@@ -76,18 +76,6 @@ const pairs: { name: string; context?: DecodeContext; type: number; body: string
     },
   },
   {
-    name: 'OPEN with a malformed capability, carried as unknown',
-    type: 1,
-    body: '04 fde9 0000 0a000001 05 02 03 4101fb',
-    value: {
-      type: 'open',
-      asNumber: 65001,
-      holdTimeSeconds: 0,
-      bgpIdentifier: 0x0a000001,
-      capabilities: [{ name: 'unknown', code: 65, value: Uint8Array.of(0xfb) }],
-    },
-  },
-  {
     name: 'End-of-RIB of IPv4',
     type: 2,
     body: '0000 0000',

@@ -73,8 +73,13 @@ function decodeParameters(body: Uint8Array): Capability[] | SessionReset {
     at += width;
     while (at < end) {
       if (end - at < 2 || at + 2 + body[at + 1] > end) return malformed('a capability reaches past its parameter');
-      capabilities.push(decodeCapability(body[at], body.subarray(at + 2, at + 2 + body[at + 1])));
-      at += 2 + body[at + 1];
+      const [code, length] = [body[at], body[at + 1]];
+      at += 2;
+      const capability = decodeCapability(code, body.subarray(at, at + length));
+      // RFC 4271 section 6.2: a parameter that is recognized, but malformed.
+      if (!capability) return malformed(`capability ${code} has ${length} octets`);
+      capabilities.push(capability);
+      at += length;
     }
   }
   return capabilities;

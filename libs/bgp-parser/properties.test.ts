@@ -30,6 +30,7 @@ const context: fc.Arbitrary<DecodeContext> = fc.record({
   external: fc.constant(false),
   addPath: fc.subarray<RouteFamily>(['ipv4Unicast', 'ipv6Unicast']),
   extendedMessage: fc.constant(true),
+  confederation: fc.constant(true),
 });
 
 function update(c: DecodeContext): fc.Arbitrary<Message> {
@@ -54,7 +55,12 @@ function update(c: DecodeContext): fc.Arbitrary<Message> {
       }),
       mpUnreach: fc.record({ family: fc.constant('ipv6Unicast' as const), nlri: fc.array(ipv6, { maxLength: 5 }) }),
       extendedCommunities: fc.array(fc.bigInt(0n, 0xffffffffffffffffn), { minLength: 1, maxLength: 5 }),
-      largeCommunities: fc.array(fc.tuple(u32, u32, u32), { minLength: 1, maxLength: 5 }),
+      ipv6ExtendedCommunities: fc.array(fc.uint8Array({ minLength: 20, maxLength: 20 }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      largeCommunities: fc.uniqueArray(fc.tuple(u32, u32, u32), { minLength: 1, maxLength: 5, selector: String }),
+      onlyToCustomer: u32,
       unknown: fc
         .uniqueArray(
           fc.record({

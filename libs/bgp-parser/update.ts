@@ -43,7 +43,7 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
 
   // RFC 7606 section 5.2: without reachable NLRI one cannot know which routes a malformed attribute is about.
   const fatal = faults.find((fault) => fault.kind === 'treatAsWithdraw');
-  if (fatal && announced.length === 0 && !list.attributes.mpReach) {
+  if (fatal && announced.length === 0 && !list.attributes.mpReach?.nlri.length) {
     return fail(updateErrors.malformedAttributeList, `${fatal.message}, in an UPDATE without routes`);
   }
   return { update: { type: 'update', withdrawn, attributes: list.attributes, announced }, faults };
@@ -52,7 +52,7 @@ export function decodeUpdate(body: Uint8Array, context: DecodeContext): DecodedU
 /** RFC 4271 section 5 and RFC 4760 section 3: what must accompany routes; RFC 7606 section 3 d: else they are withdrawn. */
 function missing({ attributes, seen }: AttributeList, announced: readonly Nlri[]): AttributeFault[] {
   const classic = announced.length > 0;
-  if (!classic && !attributes.mpReach) return [];
+  if (!classic && !attributes.mpReach?.nlri.length) return [];
   const faults: AttributeFault[] = [];
   const need = (code: number, name: string) => {
     if (!seen.has(code)) faults.push(treatAsWithdraw(code, `${name} is missing`));

@@ -3,6 +3,7 @@ import { headerLength, readU16 } from 'bgp-parser';
 import { accepts } from './config.ts';
 import type { Peer } from './peer.ts';
 import { usable } from './policy/import.ts';
+import { isMartian } from './policy/martians.ts';
 import { excluded } from './rib/path-store.ts';
 import { PlainAttributes, pathContains, plainBits, scanPlainAttributes } from './rib/plain-attributes.ts';
 import type { Ribs } from './update-in.ts';
@@ -43,7 +44,7 @@ export class PlainUpdates {
     if (attributesStart > end) return false;
     const attributesEnd = attributesStart + readU16(bytes, withdrawnEnd);
     if (attributesEnd > end) return false;
-    if (!isPrefixList(bytes, withdrawnStart, withdrawnEnd) || !isPrefixList(bytes, attributesEnd, end)) return false;
+    if (!isPrefixList(bytes, withdrawnStart, withdrawnEnd) || !isRouteList(bytes, attributesEnd, end)) return false;
     if (attributesEnd === end) {
       // Without routes it is End-of-RIB, or about other families, unless it only withdraws.
       if (attributesStart !== attributesEnd || withdrawnStart === withdrawnEnd) return false;
@@ -103,6 +104,17 @@ export class PlainUpdates {
     if (length & 7) address[octets - 1] &= 0xff << (8 - (length & 7));
     return at + 1 + octets;
   }
+}
+
+/** Whether `bytes[start, end)` is a list of IPv4 prefixes that can all be routes. */
+function isRouteList(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end) {
+    const length = bytes[at];
+    if (length > 32 || isMartian(4, bytes, at + 1, length)) return false;
+    at += 1 + ((length + 7) >> 3);
+  }
+  return at === end;
 }
 
 /** Whether `bytes[start, end)` is a list of IPv4 prefixes. */

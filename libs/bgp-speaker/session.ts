@@ -31,12 +31,13 @@ const holdGraceMs = 50;
 
 const collision: Reason = { code: errorCodes.cease, subcode: ceaseErrors.connectionCollision };
 
-/** An event with what it brings. */
-type Event =
+/** An event with what it brings; `messageType` when it is a message. */
+type Event = { readonly messageType?: number } & (
   | { readonly name: EventName; readonly reason?: Reason }
   | { readonly name: 'BgpOpen'; readonly negotiated: Negotiated }
   | { readonly name: 'UpdateMsg'; readonly update: Update; readonly faults: readonly AttributeFault[] }
-  | { readonly name: 'RouteRefreshMsg'; readonly refresh: RouteRefresh };
+  | { readonly name: 'RouteRefreshMsg'; readonly refresh: RouteRefresh }
+);
 
 /**
  * One connection with its state machine: reads messages, turns them into events, carries out the actions of
@@ -148,7 +149,9 @@ export class Session {
         return;
       case 'notifyFsmError': {
         const subcode = { OpenSent: fsmErrors.inOpenSent, OpenConfirm: fsmErrors.inOpenConfirm }[state as string];
-        this.#notify({ code: errorCodes.fsm, subcode: subcode ?? fsmErrors.inEstablished });
+        // RFC 6608 section 4: the type of the unexpected message is the data.
+        const data = event.messageType === undefined ? undefined : Uint8Array.of(event.messageType);
+        this.#notify({ code: errorCodes.fsm, subcode: subcode ?? fsmErrors.inEstablished, data });
         return;
       }
       case 'stopTimers':
@@ -214,9 +217,10 @@ export class Session {
         this.#lastHeard = this.#environment.clock.monotonic();
         continue;
       }
+      const messageType = bytes[start + 18];
       const decoded = decodeMessage(bytes.subarray(start, start + length), this.#context);
-      if (decoded.ok) this.#handle(this.#eventOf(decoded.message, decoded.faults));
-      else this.#handle({ name: errorEvent(decoded.error), reason: decoded.error });
+      if (decoded.ok) this.#handle({ ...this.#eventOf(decoded.message, decoded.faults), messageType });
+      else this.#handle({ name: errorEvent(decoded.error), reason: decoded.error, messageType });
     }
   }
 

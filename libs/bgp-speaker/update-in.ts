@@ -1,6 +1,7 @@
 import type { AttributeFault, Nlri, PathAttributes, RouteFamily, Update } from 'bgp-parser';
 import type { Peer } from './peer.ts';
 import { judgeImport } from './policy/import.ts';
+import { isMartian } from './policy/martians.ts';
 import type { AttributeStore } from './rib/attribute-store.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 
@@ -34,8 +35,12 @@ export function applyUpdate(
     if (reach) withdraw(reach.family, reach.nlri);
     return undefined;
   }
-  const announce = (family: RouteFamily, list: readonly Nlri[], attributes: PathAttributes) => {
-    if (list.length === 0 || !agreed(family)) return;
+  const announce = (family: RouteFamily, given: readonly Nlri[], attributes: PathAttributes) => {
+    if (!agreed(family)) return;
+    const list = given.filter(
+      ({ prefix }) => !isMartian(prefix.address.family, prefix.address.bytes, 0, prefix.length),
+    );
+    if (list.length === 0) return;
     const exclusion = judgeImport(peer, family, attributes);
     // One use while the loop runs, and one for each path.
     const number = ribs.attributes.intern(attributes);

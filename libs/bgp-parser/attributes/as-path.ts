@@ -53,6 +53,11 @@ export function encodeAsPath(path: AsPath, width: 2 | 4): Uint8Array {
   );
 }
 
+/** Whether the segment has a meaning inside a confederation only (RFC 5065 section 3). */
+export function inConfederation({ type }: AsPathSegment): boolean {
+  return type === 'confedSequence' || type === 'confedSet';
+}
+
 /** RFC 4271 section 9.1.2.2 a: a set counts as one; confederation segments do not count (RFC 5065 section 5.3). */
 export function asPathLength(path: AsPath): number {
   let length = 0;
@@ -96,7 +101,7 @@ export function mergeAs4(attributes: PathAttributes): PathAttributes {
   const aggregator: Aggregator | undefined = rest.aggregator && (as4Aggregator ?? rest.aggregator);
   const merged = aggregator ? { ...rest, aggregator } : rest;
   if (!as4Path || !rest.asPath) return merged;
-  const tail = as4Path.filter((segment) => segment.type === 'sequence' || segment.type === 'set');
+  const tail = as4Path.filter((segment) => !inConfederation(segment));
   const missing = asPathLength(rest.asPath) - asPathLength(tail);
   if (missing < 0) return merged;
   return { ...merged, asPath: [...leading(rest.asPath, missing), ...tail] };
@@ -126,7 +131,7 @@ export function splitAs4(attributes: PathAttributes): PathAttributes {
   return {
     ...attributes,
     ...(needsPath && {
-      as4Path: attributes.asPath?.filter((segment) => segment.type === 'sequence' || segment.type === 'set'),
+      as4Path: attributes.asPath?.filter((segment) => !inConfederation(segment)),
     }),
     ...(needsAggregator && { as4Aggregator: attributes.aggregator }),
   };

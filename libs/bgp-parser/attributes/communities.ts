@@ -62,10 +62,22 @@ export function encodeExtended(list: readonly bigint[]): Uint8Array {
   return u32s(list.flatMap((community) => [Number(community >> 32n), Number(community & 0xffffffffn)]));
 }
 
+/** Twenty octets each (RFC 5701). */
+export function decodeIpv6Extended(value: Uint8Array): Uint8Array[] {
+  const list: Uint8Array[] = [];
+  for (let at = 0; at < value.length; at += 20) list.push(value.slice(at, at + 20));
+  return list;
+}
+
+/** RFC 8092 section 3: who receives a community twice takes it once. */
 export function decodeLarge(value: Uint8Array): LargeCommunity[] {
   const list: LargeCommunity[] = [];
+  const seen = new Set<string>();
   for (let at = 0; at < value.length; at += 12) {
-    list.push([readU32(value, at), readU32(value, at + 4), readU32(value, at + 8)]);
+    const community: LargeCommunity = [readU32(value, at), readU32(value, at + 4), readU32(value, at + 8)];
+    const key = formatLargeCommunity(community);
+    if (!seen.has(key)) list.push(community);
+    seen.add(key);
   }
   return list;
 }

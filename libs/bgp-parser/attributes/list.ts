@@ -7,6 +7,8 @@ import { attributeRow, encodingOrder } from './table.ts';
 import type { PathAttributes, UnknownAttribute } from './value.ts';
 
 const { optional, transitive, partial, extendedLength } = attributeFlags;
+/** The others have no meaning: ignored when received, and never sent (RFC 4271 section 4.3). */
+const knownFlags = optional | transitive | partial;
 const multiprotocolCodes: readonly number[] = [attributeCodes.mpReach, attributeCodes.mpUnreach];
 
 export interface AttributeList {
@@ -62,7 +64,7 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Att
           raw.slice(),
         );
       }
-      if (flags & transitive) unknown.push({ code, flags: flags & ~extendedLength, value: bytes.slice(start, end) });
+      if (flags & transitive) unknown.push({ code, flags: flags & knownFlags, value: bytes.slice(start, end) });
       continue;
     }
     if (row.internalOnly && context.external) {
@@ -81,8 +83,8 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Att
       continue;
     }
     if ((flags & (optional | transitive)) !== row.flags) {
-      const message = `${nameOf(code)} has flags 0x${flags.toString(16)}`;
-      faults.push({ kind: row.fault, attribute: code, message });
+      // RFC 7606 section 3 c, also for those that are left out when their value is malformed.
+      faults.push(treatAsWithdraw(code, `${nameOf(code)} has flags 0x${flags.toString(16)}`));
       // The routes of an MP attribute are needed even so: they are to be withdrawn.
       if (!multiprotocolCodes.includes(code)) continue;
     }

@@ -1,12 +1,13 @@
 import { addressFromBytes, formatAddress, ipv4FromNumber } from '@caracal/net';
-import { concat, readU16, readU32, readU32s, u16, u32, u32s } from '../bytes.ts';
+import { concat, formatHex, readU16, readU32, readU32s, u16, u32, u32s } from '../bytes.ts';
 import type { DecodeContext } from '../context.ts';
 import { attributeCodes, attributeFlags } from '../iana.ts';
 import { formatNlri } from '../nlri.ts';
 import { twoOctetAs } from '../two-octet-as.ts';
-import { decodeAsPath, encodeAsPath, formatAsPath } from './as-path.ts';
+import { decodeAsPath, encodeAsPath, formatAsPath, inConfederation } from './as-path.ts';
 import {
   decodeExtended,
+  decodeIpv6Extended,
   decodeLarge,
   encodeExtended,
   formatCommunity,
@@ -22,7 +23,7 @@ interface AttributeRow<N extends AttributeName> {
   readonly code: number;
   /** The Optional and Transitive bits that it must come with. */
   readonly flags: number;
-  /** What a malformed value or wrong flags lead to (RFC 7606 section 7, or the attribute's own RFC). */
+  /** What a malformed value leads to (RFC 7606 section 7, or the attribute's own RFC). */
   readonly fault: 'treatAsWithdraw' | 'attributeDiscard';
   /** Meaningful inside an AS only: discarded when an external peer sends it. */
   readonly internalOnly?: true;
@@ -76,7 +77,12 @@ const attributeTable: { readonly [N in AttributeName]: AttributeRow<N> } = {
     code: attributeCodes.asPath,
     flags: wellKnown,
     fault: 'treatAsWithdraw',
-    decode: (value, context) => decodeAsPath(value, asWidth(context)),
+    decode: (value, context) => {
+      const path = decodeAsPath(value, asWidth(context));
+      // RFC 5065 section 5: an error from a neighbor that is not in our confederation.
+      const foreign = path.ok && !context.confederation && path.value.some(inConfederation);
+      return foreign ? bad('confederation segments from outside a confederation') : path;
+    },
     encode: (value, context) => encodeAsPath(value, asWidth(context)),
     format: formatAsPath,
   },
@@ -219,6 +225,16 @@ const attributeTable: { readonly [N in AttributeName]: AttributeRow<N> } = {
     encode: (value) => concat([u32(value.asNumber), value.address.bytes]),
     format: formatAggregator,
   },
+  // RFC 5701; RFC 7606 section 7.15
+  ipv6ExtendedCommunities: {
+    name: 'ipv6ExtendedCommunities',
+    code: attributeCodes.ipv6ExtendedCommunities,
+    flags: optionalTransitive,
+    fault: 'treatAsWithdraw',
+    decode: (value) => items(value, 20, decodeIpv6Extended),
+    encode: concat,
+    format: (value) => value.map((community) => `0x${formatHex(community)}`).join(' '),
+  },
   // RFC 8092 section 6
   largeCommunities: {
     name: 'largeCommunities',
@@ -228,6 +244,16 @@ const attributeTable: { readonly [N in AttributeName]: AttributeRow<N> } = {
     decode: (value) => items(value, 12, decodeLarge),
     encode: (value) => u32s(value.flat()),
     format: (value) => value.map(formatLargeCommunity).join(' '),
+  },
+  // RFC 9234 section 5
+  onlyToCustomer: {
+    name: 'onlyToCustomer',
+    code: attributeCodes.onlyToCustomer,
+    flags: optionalTransitive,
+    fault: 'treatAsWithdraw',
+    decode: fourOctets,
+    encode: u32,
+    format: String,
   },
 };
 

@@ -42,7 +42,7 @@ export type MpUnreach =
 /** An optional transitive attribute that no row knows, passed on as it came (RFC 4271 section 5). */
 export interface UnknownAttribute {
   readonly code: number;
-  /** The flags octet without the extended-length bit. */
+  /** The Optional, Transitive and Partial bits. */
   readonly flags: number;
   readonly value: Uint8Array;
 }
@@ -66,7 +66,11 @@ export interface PathAttributes {
   readonly extendedCommunities?: readonly bigint[];
   readonly as4Path?: AsPath;
   readonly as4Aggregator?: Aggregator;
+  /** RFC 5701: each as twenty octets. */
+  readonly ipv6ExtendedCommunities?: readonly Uint8Array[];
   readonly largeCommunities?: readonly LargeCommunity[];
+  /** ONLY_TO_CUSTOMER (RFC 9234): an AS number. */
+  readonly onlyToCustomer?: number;
   readonly unknown?: readonly UnknownAttribute[];
   /** Codes of the known optional transitive attributes that came with the Partial bit, which must stay set. */
   readonly partial?: readonly number[];

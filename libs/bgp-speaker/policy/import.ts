@@ -20,8 +20,9 @@ export function judgeImport(peer: Peer, family: RouteFamily, attributes: PathAtt
 /** RFC 4271 section 6.3: a unicast address that is not ours. */
 export function usable(nextHop: Address, peer: Peer): boolean {
   const first = nextHop.bytes[0];
-  const unspecified = nextHop.bytes.every((byte) => byte === 0);
-  if (unspecified || (nextHop.family === 4 ? first >= 224 || first === 127 : first === 0xff)) return false;
+  // Whatever the last octet: neither :: nor ::1 is anyone's.
+  const nobody = nextHop.bytes.every((byte, i) => byte === 0 || (i === 15 && byte === 1));
+  if (nobody || (nextHop.family === 4 ? first >= 224 || first === 127 : first === 0xff)) return false;
   const { ipv4, ipv6 } = peer.addresses;
   return !(ipv4 && addressesEqual(ipv4, nextHop)) && !(ipv6 && addressesEqual(ipv6, nextHop));
 }

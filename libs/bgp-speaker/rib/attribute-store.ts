@@ -15,7 +15,13 @@ import { PlainAttributes, plainBits, scanPlainAttributes } from './plain-attribu
 const defaultLocalPref = 100;
 
 /** The form in which attributes are kept: what an internal four-octet peer would be sent, without routes. */
-const storeContext: DecodeContext = { fourOctetAs: true, external: false, addPath: [], extendedMessage: true };
+const storeContext: DecodeContext = {
+  fourOctetAs: true,
+  external: false,
+  addPath: [],
+  extendedMessage: true,
+  confederation: true,
+};
 
 /**
  * Sets of path attributes as small numbers: equal bytes, equal number. The next hop is among them, as NEXT_HOP or as an

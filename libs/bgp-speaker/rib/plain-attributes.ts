@@ -95,10 +95,23 @@ function scanAttribute(
     }
     case attributeCodes.largeCommunities:
       if (found.restStart > at) found.restStart = at;
-      return flags === (optional | transitive) && length > 0 && length % 12 === 0;
+      if (flags !== (optional | transitive) || length === 0 || length % 12 !== 0) return false;
+      return length === 12 || allDiffer(bytes, value, length);
     default:
       return false;
   }
+}
+
+/** Whether no large community is there twice (at most 21 of them): the codec leaves out what is (RFC 8092 section 3). */
+function allDiffer(bytes: Uint8Array, start: number, length: number): boolean {
+  for (let a = start; a < start + length; a += 12) {
+    for (let b = a + 12; b < start + length; b += 12) {
+      let i = 0;
+      while (i < 12 && bytes[a + i] === bytes[b + i]) i++;
+      if (i === 12) return false;
+    }
+  }
+  return true;
 }
 
 /** One sequence of AS numbers, or none at all: a path with sets or more segments takes the way through the codec. */
