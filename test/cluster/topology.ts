@@ -11,7 +11,7 @@ export const apiServer = `https://${controlPlaneAddress}:6443`;
 export const publicPort = 16443;
 export const podCidr = '10.244.0.0/16';
 export const pauseImage = 'localhost/pause:1';
-export const supportArchive = join(cacheFolder, 'images', 'agnhost.tar');
+export const supportArchive = join(cacheFolder, 'images', 'support-2.tar');
 
 export interface Node {
   readonly name: string;
