@@ -11,7 +11,7 @@ export const requirements: readonly Requirement[] = [
   { file: 'nsenter', debianPackage: 'util-linux', reason: 'starting processes in a namespace' },
   { file: 'iptables-nft-restore', debianPackage: 'iptables', reason: 'the dataplane' },
   { file: 'ipset', debianPackage: 'ipset', reason: 'the dataplane' },
-  { file: 'conntrack', debianPackage: 'conntrack', reason: 'looking at established flows' },
+  { file: 'conntrack', debianPackage: 'conntrack', reason: 'forgetting the flows of released addresses' },
   { file: 'bird', debianPackage: 'bird2', reason: 'the top-of-rack router' },
   { file: 'ping', debianPackage: 'iputils-ping', reason: 'measuring packet loss' },
   { file: 'tcpdump', debianPackage: 'tcpdump', reason: 'looking at what crosses the router' },

@@ -2,21 +2,26 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDataplane } from '@caracal/dataplane';
-import { openJournal, openNodeIpam } from '@caracal/ipam';
+import { openNodeIpam } from '@caracal/ipam';
 import { createCompiler } from '@caracal/policy';
 import { protocolVersion } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { linkToSpeaker } from './bgp/link.ts';
 import { startCniServer } from './cni/index.ts';
-import type { AgentConfig } from './config.ts';
+import { type AgentConfig, machineId } from './config.ts';
+import { askAnyHub } from './feed/ask-hub.ts';
 import { followFeed } from './feed/follow.ts';
 import { connectHub } from './feed/hub.ts';
 import { startKubernetes } from './kubernetes/index.ts';
 import { createNodeView } from './node-view.ts';
 import { startOperations } from './ops/operations.ts';
+import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
+import { createFlowReaper } from './pods/conntrack.ts';
+import { createOwnership } from './pods/ownership.ts';
 import { createPods, standaloneDirectory } from './pods/pods.ts';
-import { recoverPods } from './pods/recover.ts';
+import { markIncarnation, openNodeJournal } from './pods/rebuild-journal.ts';
+import { createStrays, endpointsOf, holdStrays } from './pods/recover.ts';
 import { createEnforcement } from './policy/enforcement.ts';
 import { endpointReports, nodeStatus } from './report/node-report.ts';
 import { startReporter } from './report/reporter.ts';
@@ -50,15 +55,22 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   // Nobody to tell until there is a reporter; its first report says everything.
   let statusChanged = () => {};
 
-  const journal = await openJournal(join(config.stateDirectory, 'ipam.journal'));
-  if (journal.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
-  const journalIsNew = journal.records.length === 0;
+  const hubAddresses = kubernetes?.hubAddresses ?? (() => config.hub.addresses ?? []);
+  const starting = new AbortController();
+  const { journal, wasLost } = await openNodeJournal(config, {
+    wiring,
+    logger,
+    recover: () => askAnyHub(config, hubAddresses(), (client) => client.recover({}, { timeoutMs: 5_000 })),
+    newIncarnation: randomUUID,
+    signal: starting.signal,
+  });
   const ipam = await openNodeIpam({
     node: config.nodeName,
     journal,
-    claimBlock(pool) {
+    claimBlock(pool, address) {
       const held = ipam.blocks().flatMap((block) => (block.pool === pool ? [block.cidr] : []));
-      return claimBlock(hub.client(), pool, ipam.incarnation, held);
+      const claim = { pool, address, incarnation: ipam.incarnation, held };
+      return ownership.exclusive(() => claimBlock(hub.client(), claim));
     },
     onBlock: (cidr) => {
       logger.info({ block: cidr }, 'block claimed');
@@ -66,6 +78,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       statusChanged();
     },
     isReserved: (address) => view.isReserved(address),
+    onReleased: createFlowReaper(logger),
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
     newIncarnation: randomUUID,
@@ -74,6 +87,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onClaimAheadFailed: (pool, message) =>
       logger.warn({ pool, reason: message }, 'no block could be claimed in advance'),
   });
+
+  markIncarnation(config, ipam.incarnation);
 
   const dataplane = createDataplane({ logger });
   await dataplane.start();
@@ -92,7 +107,9 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.error({ reason: String(error) }, 'the kernel could not be compared with what is wanted');
     }
   }
-  for (const endpoint of await recoverPods(ipam, wiring, journalIsNew, logger)) void enforcement.addEndpoint(endpoint);
+  const names = await holdStrays(ipam, wiring, logger);
+  const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
+  for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
 
   const speaker = linkToSpeaker({
     socketPath: config.bgpSocket ?? join(config.runDirectory, 'bgp.sock'),
@@ -100,6 +117,22 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onStatus: () => statusChanged(),
   });
   const view = createNodeView({ config, ipam, wiring, dataplane, speaker, logger });
+  const ownership = createOwnership({
+    ipam,
+    logger,
+    machine: machineId(config),
+    client: () => hub.client(),
+    position: () => feed.position(),
+    isPoolUsable: view.isPoolUsable,
+    onBlocks() {
+      view.changed();
+      statusChanged();
+    },
+    async onAsserted() {
+      for (const endpoint of await strays.settle(() => hub.client().recover({})))
+        await enforcement.addEndpoint(endpoint);
+    },
+  });
 
   const feed = await followFeed({
     lastGoodPath: join(config.stateDirectory, 'feed.last-good'),
@@ -108,19 +141,23 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       kubernetes?.apply(change);
       view.apply(change);
       enforcement.apply(change);
+      // A pool that was drained or split: its blocks are to be given up, or are another pool's.
+      const poolsChanged = change.items.some(({ item }) => item.case === 'resource' && item.value.kind === 'IPPool');
+      if (poolsChanged && hub.connected) ownership.assert();
     },
     onSnapshotWanted: () => hub.restart(),
   });
   const hub = connectHub({
     credentials: config.hub,
-    addresses: kubernetes?.hubAddresses ?? (() => config.hub.addresses ?? []),
+    addresses: hubAddresses,
     protocolVersion,
     logger,
     position: feed.position,
     onFrame: feed.receive,
     onConnected(connected) {
-      if (connected) reporter.full();
-      else feed.interrupted();
+      if (!connected) return feed.interrupted();
+      ownership.assert();
+      reporter.full();
     },
   });
   const reporter = startReporter({
@@ -128,6 +165,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     client: hub.client,
     endpoints: () => endpointReports(ipam),
     status: () => nodeStatus({ config, ipam, enforcement, speaker, view }),
+    onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, logger }, addresses),
   });
   statusChanged = reporter.statusChanged;
   // What is known from a former run counts at once: pods start and rules stand before any hub is reached.
@@ -140,7 +178,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     reporter,
     logger,
     mtu: config.mtu,
-    pools: view.pools,
+    wishes: view.wishes,
     directory: kubernetes?.directory ?? standaloneDirectory,
   });
   const cni = await startCniServer({
@@ -176,6 +214,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       await kubernetes?.stop();
       await cni.close();
       reporter.stop();
+      ownership.stop();
       await hub.stop();
       speaker.stop();
       await feed.close();

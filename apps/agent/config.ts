@@ -18,6 +18,8 @@ const schema = z.strictObject({
   stateDirectory: absolutePath.default('/var/lib/caracal'),
   /** Sockets and the spool of the CNI executable; must not survive a reboot. */
   runDirectory: absolutePath.default('/run/caracal'),
+  /** What tells this machine from others, also after its disk was written anew; by default the firmware's UUID. */
+  machineId: z.string().min(1).optional(),
   hub: z
     .strictObject({
       /** `host:port`, tried in turn. */
@@ -88,4 +90,14 @@ export function readAgentConfig(path: string, env: NodeJS.ProcessEnv = process.e
     .safeParse({ ...ofNode, ...parse(readFileSync(path, 'utf8')) });
   if (result.success) return result.data;
   throw new Error(`${path} is no agent configuration:\n${z.prettifyError(result.error)}`);
+}
+
+/** What a re-imaged machine says again and no other does; empty when the machine has no such thing. */
+export function machineId(config: AgentConfig): string {
+  if (config.machineId) return config.machineId;
+  try {
+    return readFileSync('/sys/class/dmi/id/product_uuid', 'utf8').trim();
+  } catch {
+    return ''; // no firmware that says so, as in many virtual machines
+  }
 }

@@ -1,4 +1,4 @@
-import { type NodeIpam, poolsForWorkload } from '@caracal/ipam';
+import { type AddressRequest, type NodeIpam, type PoolCandidate, type WishesResult, wishesFor } from '@caracal/ipam';
 import { type Address, type Prefix, parsePrefix, prefixContains } from '@caracal/net';
 import { selectsLabels } from '@caracal/policy';
 import type { Logger } from 'pino';
@@ -33,7 +33,12 @@ export interface NodeView {
   apply(change: FeedChange): void;
   /** Something that is derived from has changed beside the feed: a block was claimed. */
   changed(): void;
+  /** The pools that pods of this node draw from without asking, in order; of namespaces that each selects. */
   pools(): readonly string[];
+  /** What a request for addresses comes to, for a pod of a namespace. */
+  wishes(namespace: string, request: AddressRequest): WishesResult;
+  /** Whether this node may still have blocks of a pool; true while no pool is known. */
+  isPoolUsable(pool: string): boolean;
   /** Whether an IPReservation covers the address. */
   isReserved(address: Address): boolean;
   asNumber(): number;
@@ -41,21 +46,39 @@ export interface NodeView {
 
 export function createNodeView({ config, ipam, wiring, dataplane, speaker, logger }: NodeViewOptions): NodeView {
   const configuration = new Configuration(logger);
+  /** Labels of every namespace. */
+  const namespaces = new Map<string, Readonly<Record<string, string>>>();
   let reserved: Prefix[] = [];
 
   const labels = () =>
     configuration.get('Node', config.nodeName)?.metadata.labels ?? { 'kubernetes.io/hostname': config.nodeName };
 
-  function pools(): string[] {
-    return poolsForWorkload(
-      configuration.all('IPPool').map(({ metadata, spec }) => ({
-        name: metadata.name,
-        disabled: spec.disabled,
-        assignmentMode: spec.assignmentMode,
-        allowedUses: spec.allowedUses,
-        selectsNode: selectsLabels(spec.nodeSelector, labels()),
-      })),
+  function candidates(selectsNamespace: (selector: string) => boolean): PoolCandidate[] {
+    return configuration.all('IPPool').map(({ metadata, spec }) => ({
+      name: metadata.name,
+      cidr: spec.cidr,
+      disabled: spec.disabled,
+      assignmentMode: spec.assignmentMode,
+      allowedUses: spec.allowedUses,
+      selectsNode: selectsLabels(spec.nodeSelector, labels()),
+      selectsNamespace: spec.namespaceSelector === undefined || selectsNamespace(spec.namespaceSelector),
+    }));
+  }
+
+  function wishes(namespace: string, request: AddressRequest): WishesResult {
+    const ofNamespace = namespaces.get(namespace) ?? { 'kubernetes.io/metadata.name': namespace };
+    return wishesFor(
+      candidates((selector) => selectsLabels(selector, ofNamespace)),
+      request,
     );
+  }
+
+  function pools(): readonly string[] {
+    const result = wishesFor(
+      candidates(() => true),
+      {},
+    );
+    return result.ok ? (result.wishes[0]?.pools ?? []) : [];
   }
 
   function speakerInputs(): SpeakerInputs {
@@ -104,12 +127,21 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
         } else if (item.case === 'resourceDeleted' && isConfigurationKind(item.value.kind)) {
           configuration.remove(item.value.kind, item.value.namespace, item.value.name);
           relevant = true;
+        } else if (item.case === 'resource' && item.value.kind === 'Namespace') {
+          namespaces.set(item.value.name, item.value.labels);
+        } else if (item.case === 'resourceDeleted' && item.value.kind === 'Namespace') {
+          namespaces.delete(item.value.name);
         }
       }
       if (relevant) derive();
     },
     changed: derive,
     pools,
+    wishes,
+    isPoolUsable(name) {
+      const known = candidates(() => true);
+      return known.length === 0 || known.some((pool) => pool.name === name && !pool.disabled && pool.selectsNode);
+    },
     isReserved: (address) => reserved.some((prefix) => prefixContains(prefix, address)),
     asNumber: () => asNumberOf(config.nodeName, speakerInputs()),
   };

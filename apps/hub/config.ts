@@ -53,10 +53,12 @@ const schema = z.strictObject({
       heartbeatMs: z.number().int().min(100).default(3000),
       /** A stream that takes nothing for so long is ended. */
       stallMs: z.number().int().min(1000).default(60_000),
-      /** How long changes are kept, for readers that resume and as history. */
-      keepDays: z.number().min(0.01).default(7),
+      /** How long changes are kept, for readers that resume. */
+      keepDays: z.number().min(0.01).default(1),
     })
     .prefault({}),
+  /** Who had which address and block. */
+  history: z.strictObject({ keepDays: z.number().min(1).default(30) }).prefault({}),
   ping: z
     .strictObject({
       intervalMs: z.number().int().min(100).default(5000),

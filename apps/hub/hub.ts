@@ -16,8 +16,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { authenticateNodes } from './server/authenticate.ts';
 import { authorise, explainErrors } from './server/interceptors.ts';
 import { startServer } from './server/server.ts';
-
-const trimEveryMs = 10 * 60 * 1000;
+import { startUpkeep } from './upkeep.ts';
 
 export interface Hub {
   /** `host:port` or `unix:/path` of every listener. */
@@ -49,11 +48,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     signal: stopping.signal,
     coalesceMs: config.feed.coalesceMs,
   });
-  const trim = setInterval(() => {
-    datastore
-      .trimFeed(config.feed.keepDays * 86_400)
-      .catch((error) => logger.debug({ err: error }, 'old changes not trimmed'));
-  }, trimEveryMs);
+  const upkeep = startUpkeep(datastore, config, logger);
 
   const node = nodeService({
     datastore,
@@ -93,7 +88,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     addresses: server.addresses,
     close: async () => {
       draining.abort();
-      clearInterval(trim);
+      await upkeep.stop();
       await server.close(config.drainMs);
       stopping.abort();
       await following;

@@ -2,11 +2,16 @@ import { kyselyOn, openPool } from './database.ts';
 import { type FeedObserver, type FollowOptions, followFeed } from './follow.ts';
 import { GroupWriter } from './group-writer.ts';
 import type { StoredBlock, StoredEndpoint, StoredResource } from './items.ts';
+import { type AddressEvent, addressHistory } from './queries/address-history.ts';
+import { checkIpam, type IpamCheck } from './queries/check-ipam.ts';
+import { type Durability, durability } from './queries/durability.ts';
+import { keepHistory } from './queries/keep-history.ts';
 import { listBlocks } from './queries/list-blocks.ts';
 import { listEndpoints } from './queries/list-endpoints.ts';
 import { listResources, type ResourceFilter } from './queries/list-resources.ts';
 import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
 import { type PoolUsage, poolUsage } from './queries/pool-usage.ts';
+import { type KnownNode, recoverNode } from './queries/recover-node.ts';
 import { type TakenEpoch, takeEpoch } from './queries/take-epoch.ts';
 import { trimFeed } from './queries/trim-feed.ts';
 import { type WriteAnswer, type WriteRequest, write } from './queries/write.ts';
@@ -19,7 +24,14 @@ export interface Datastore {
   listResources(filter: ResourceFilter): Promise<{ resources: StoredResource[]; revision: bigint }>;
   listBlocks(): Promise<StoredBlock[]>;
   listEndpoints(address?: string): Promise<StoredEndpoint[]>;
-  reportStatus(node: string, status: unknown): Promise<void>;
+  /** Answers with the addresses that are asked back from the node. */
+  reportStatus(node: string, status: unknown): Promise<string[]>;
+  recoverNode(node: string): Promise<KnownNode>;
+  checkIpam(): Promise<IpamCheck>;
+  durability(): Promise<Durability>;
+  addressHistory(address: string, limit: number): Promise<AddressEvent[]>;
+  /** To be called at start and every few hours: makes the history's partitions, and drops those that are older. */
+  keepHistory(keepDays: number): Promise<void>;
   listNodeStatus(): Promise<StoredNodeStatus[]>;
   poolUsage(): Promise<PoolUsage[]>;
   /** The first act of an operator that became leader: fences all before it. */
@@ -49,6 +61,11 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     listBlocks: () => listBlocks(database),
     listEndpoints: (address) => listEndpoints(database, address),
     reportStatus: (node, status) => reportStatus(database, node, status),
+    recoverNode: (node) => recoverNode(database, node),
+    checkIpam: () => checkIpam(database),
+    durability: () => durability(database),
+    addressHistory: (address, limit) => addressHistory(database, address, limit),
+    keepHistory: (keepDays) => keepHistory(database, keepDays),
     listNodeStatus: () => listNodeStatus(database),
     poolUsage: () => poolUsage(database),
     takeEpoch: (clusterUid, leader) => takeEpoch(database, clusterUid, leader),

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionOptions } from './database.ts';
 import type { Position, Revision, StoredItem } from './items.ts';
-import { schemaRange, schemaVersion } from './migrate.ts';
+import { schemaFacts, schemaRange } from './migrate.ts';
 import { changesAfter, revisionsUpTo } from './queries/changes-after.ts';
 import { snapshot } from './queries/snapshot.ts';
 
@@ -52,8 +52,9 @@ export async function followFeed(url: string, observer: FeedObserver, options: F
   let backoff = backoffMs.first;
 
   const follow = async (client: pg.Client, wake: Wake) => {
-    const version = await schemaVersion(client);
-    if (version < schemaRange.oldest || version > schemaRange.newest) throw new SchemaMismatch(version);
+    const { version, usableFrom } = await schemaFacts(client);
+    const tooNew = version > schemaRange.newest && usableFrom > schemaRange.newest;
+    if (version < schemaRange.oldest || tooNew) throw new SchemaMismatch(version);
     await client.query('LISTEN caracal_feed');
     while (!signal.aborted) {
       if (!position) {

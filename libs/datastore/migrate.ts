@@ -7,7 +7,7 @@ import pg from 'pg';
 import { connectionOptions } from './database.ts';
 
 /** The schema versions (numbers of migrations) that this tree can work with. */
-export const schemaRange = { oldest: 7, newest: 7 } as const;
+export const schemaRange = { oldest: 9, newest: 9 } as const;
 
 const advisoryLock = 0x6361_7261; // "cara"
 
@@ -41,8 +41,22 @@ export async function migrate(url: string, options: { readonly upTo?: number } =
   }
 }
 
+/** What a database says of its schema: its version, and the oldest version that a binary must know to work with it. */
+export async function schemaFacts(client: {
+  query: pg.Client['query'];
+}): Promise<{ version: number; usableFrom: number }> {
+  const version = await schemaVersion(client);
+  if (version < 8) return { version, usableFrom: version };
+  // A migration that only adds names the binaries that it leaves working; one that names none needs those that brought it.
+  const { rows } = await client.query(
+    'SELECT max(coalesce(oldest_binary, number)) AS oldest FROM caracal.migration WHERE number > $1',
+    [schemaRange.newest],
+  );
+  return { version, usableFrom: rows[0].oldest ?? version };
+}
+
 /** The number of the newest migration, 0 for a database without Caracal's schema. */
-export async function schemaVersion(client: { query: pg.Client['query'] }): Promise<number> {
+async function schemaVersion(client: { query: pg.Client['query'] }): Promise<number> {
   const found = await client.query(`SELECT to_regclass('caracal.migration') IS NOT NULL AS present`);
   if (!found.rows[0].present) return 0;
   const { rows } = await client.query('SELECT coalesce(max(number), 0) AS version FROM caracal.migration');
@@ -72,6 +86,8 @@ async function applyOne(client: pg.Client, file: MigrationFile): Promise<void> {
     await client.query('BEGIN');
     await client.query(file.text);
     await client.query('INSERT INTO migration (number, name) VALUES ($1, $2)', [file.number, file.name]);
+    const oldest = /^-- works with binaries from (\d+) on\n/.exec(file.text)?.[1];
+    if (oldest) await client.query('UPDATE migration SET oldest_binary = $2 WHERE number = $1', [file.number, oldest]);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');

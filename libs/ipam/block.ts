@@ -17,7 +17,8 @@ const largestBlock = 2 ** 16;
  */
 export interface Block {
   readonly cidr: Prefix;
-  readonly pool: string;
+  /** Another one after the pool was split. */
+  pool: string;
   /** A bit an address: taken by a handle, or resting. */
   readonly taken: Uint8Array;
   used: number;

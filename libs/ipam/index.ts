@@ -1,3 +1,4 @@
-export { type Journal, JournalError, openJournal } from './journal.ts';
-export { type Assignment, type ClaimResult, type NodeIpam, openNodeIpam } from './node-ipam.ts';
-export { type PoolCandidate, poolsForWorkload } from './pools.ts';
+export type { ClaimResult } from './claims.ts';
+export { type Journal, JournalError, JournalWriteError, openJournal } from './journal.ts';
+export { type Assignment, type NodeIpam, openNodeIpam } from './node-ipam.ts';
+export { type AddressRequest, type AddressWish, type PoolCandidate, type WishesResult, wishesFor } from './pools.ts';

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAddress } from '@caracal/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ClaimResult, type Journal, JournalError, openJournal as openJournalFile, openNodeIpam } from './index.ts';
+import {
+  type AddressWish,
+  type ClaimResult,
+  type Journal,
+  JournalError,
+  openJournal as openJournalFile,
+  openNodeIpam,
+} from './index.ts';
 import { encodeRecord } from './journal-format.ts';
 
 let folder: string;
@@ -37,9 +44,10 @@ async function node(options: { grants?: string[]; rest?: number; name?: string; 
   const ipam = await openNodeIpam({
     node: options.name ?? 'n1',
     journal,
-    claimBlock: async (pool): Promise<ClaimResult> => {
-      claims.push(pool);
-      const cidr = grants.shift();
+    claimBlock: async (pool, address): Promise<ClaimResult> => {
+      claims.push(address === undefined ? pool : `${pool} ${address}`);
+      if (address === '10.0.9.1') return { ok: false, reason: 'taken', message: 'node n2 owns 10.0.9.0/30' };
+      const cidr = address === '10.0.0.6' ? '10.0.0.4/30' : grants.shift();
       return cidr ? { ok: true, cidr, pool } : { ok: false, reason: 'full', message: 'all its blocks have an owner' };
     },
     onBlock: () => {},
@@ -54,11 +62,18 @@ async function node(options: { grants?: string[]; rest?: number; name?: string; 
   return { ipam, journal, timers, claims, clock };
 }
 
-async function assign(ipam: Awaited<ReturnType<typeof node>>['ipam'], handle: string) {
-  const result = await ipam.assign(handle, ['p'], describeNothing);
+type Ipam = Awaited<ReturnType<typeof node>>['ipam'];
+
+async function assignAll(ipam: Ipam, handle: string, wishes: readonly AddressWish[]) {
+  const result = await ipam.assign(handle, wishes, describeNothing);
   if (!result.ok) return result.reason;
   await result.durable;
-  return result.assignment.addresses[0];
+  return result.assignment.addresses;
+}
+
+async function assign(ipam: Ipam, handle: string) {
+  const addresses = await assignAll(ipam, handle, [{ pools: ['p'] }]);
+  return typeof addresses === 'string' ? addresses : addresses[0];
 }
 
 describe('a node assigns from its own blocks', () => {
@@ -109,7 +124,74 @@ describe('a node assigns from its own blocks', () => {
 
   it('names the lack of a pool', async () => {
     const { ipam } = await node();
-    expect(await ipam.assign('a', [], describeNothing)).toMatchObject({ ok: false, reason: 'noPool' });
+    expect(await ipam.assign('a', [{ pools: [] }], describeNothing)).toMatchObject({ ok: false, reason: 'noPool' });
+  });
+
+  it('gives an address of each wish, or none', async () => {
+    const { ipam } = await node({ grants: ['10.0.0.0/31', 'fd00::/127'] });
+    const both = [{ pools: ['p'] }, { pools: ['p6'] }];
+    expect(await assignAll(ipam, 'a', both)).toEqual(['10.0.0.0', 'fd00::']);
+    expect(await assignAll(ipam, 'b', [{ pools: ['p6'] }])).toEqual(['fd00::1']);
+    expect(await assignAll(ipam, 'c', both)).toBe('full');
+    // The IPv4 address that it had taken is free again, without a rest: nobody has used it.
+    expect(await assignAll(ipam, 'd', [{ pools: ['p'] }])).toEqual(['10.0.0.1']);
+  });
+
+  it('tries the next pool when one is full', async () => {
+    const { ipam } = await node({ grants: ['10.0.0.0/32', '10.0.0.8/32'] });
+    expect(await assignAll(ipam, 'a', [{ pools: ['p'] }])).toEqual(['10.0.0.0']);
+    expect(await assignAll(ipam, 'b', [{ pools: ['p', 'q'] }])).toEqual(['10.0.0.8']);
+    expect(await assignAll(ipam, 'c', [{ pools: ['p', 'q'] }])).toBe('full');
+  });
+
+  it('gives a requested address, also a reserved one, and says who has it', async () => {
+    const { ipam, claims } = await node({ reserved: ['10.0.0.6'] });
+    const six = [{ pools: ['p'], address: '10.0.0.6' }];
+    expect(await assignAll(ipam, 'a', six)).toEqual(['10.0.0.6']);
+    expect(claims).toEqual(['p 10.0.0.6']);
+    expect(await ipam.assign('b', six, describeNothing)).toMatchObject({
+      ok: false,
+      reason: 'taken',
+      message: '10.0.0.6 is held by a',
+    });
+    await ipam.release('a');
+    expect(await ipam.assign('b', six, describeNothing)).toMatchObject({ ok: false, reason: 'unavailable' });
+    expect(await assignAll(ipam, 'c', [{ pools: ['p'], address: '10.0.9.1' }])).toBe('taken');
+  });
+
+  it('gives nothing out of a block that is withheld, nor while it is suspended', async () => {
+    const { ipam } = await node({ grants: ['10.0.0.0/30', '10.0.0.4/30'] });
+    await assign(ipam, 'a');
+    ipam.withhold(['10.0.0.0/30']);
+    expect(await assign(ipam, 'b')).toBe('10.0.0.4');
+    expect(await assignAll(ipam, 'c', [{ pools: ['p'], address: '10.0.0.1' }])).toBe('unavailable');
+    ipam.withhold([]);
+    expect(await assign(ipam, 'c')).toBe('10.0.0.1');
+    ipam.suspend('another node has this name');
+    expect(await assign(ipam, 'd')).toBe('unavailable');
+    expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+  });
+
+  it('gives up empty blocks alone, and not while an address rests', async () => {
+    const { ipam, timers } = await node({ grants: ['10.0.0.0/32', '10.0.0.4/32'] });
+    await assign(ipam, 'a');
+    await assign(ipam, 'b');
+    await ipam.release('b');
+    expect(await ipam.giveUp(() => true)).toEqual([]);
+    for (const wake of timers) wake();
+    expect(await ipam.giveUp(() => true)).toEqual(['10.0.0.4/32']);
+    expect(ipam.blocks().map(({ cidr }) => cidr)).toEqual(['10.0.0.0/32']);
+  });
+
+  it('releases a handle once, though many ask, and keeps what it is given next', async () => {
+    const { ipam, journal } = await node();
+    await assign(ipam, 'a');
+    const both = Promise.all([ipam.release('a'), ipam.release('a')]);
+    await both;
+    expect(await assign(ipam, 'a')).toBe('10.0.0.1');
+    await journal.close();
+    const again = await node({ grants: [] });
+    expect([...again.ipam.assignments()].map(({ addresses }) => addresses)).toEqual([['10.0.0.1']]);
   });
 });
 
@@ -154,22 +236,42 @@ describe('the journal', () => {
 
   it('loses no append that arrives during a compaction', async () => {
     const journal = await openJournal(path());
-    await journal.append({ type: 'node', node: 'n1', incarnation });
-    const compacting = journal.compact([{ type: 'node', node: 'n1', incarnation }]);
-    await Promise.all([compacting, journal.append({ type: 'block', cidr: '10.0.0.0/30', pool: 'p' })]);
+    await journal.append([{ type: 'node', node: 'n1', incarnation }]);
+    const compacting = journal.compact(() => [{ type: 'node', node: 'n1', incarnation }]);
+    await Promise.all([compacting, journal.append([{ type: 'block', cidr: '10.0.0.0/30', pool: 'p' }])]);
     await journal.close();
     expect((await openJournal(path())).records.map((record) => record.type)).toEqual(['node', 'block']);
+  });
+
+  it('holds after any interleaving of assignments, releases and compactions what memory holds', async () => {
+    const { ipam, journal } = await node({ grants: ['10.0.0.0/26'], rest: 0 });
+    const busy = async (worker: number) => {
+      for (let i = 0; i < 40; i++) {
+        const handle = `w${worker}-${i}`;
+        await assign(ipam, handle);
+        if (i !== worker) await ipam.release(handle);
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, (_, worker) => busy(worker)));
+    await journal.append([]);
+    const held = [...ipam.assignments()].map(({ handle }) => handle).sort();
+    expect(held).toHaveLength(32);
+    expect(journal.length).toBeLessThan(2500);
+    await journal.close();
+    const again = await node({ grants: [] });
+    expect([...again.ipam.assignments()].map(({ handle }) => handle).sort()).toEqual(held);
   });
 
   it('compacts what is released, and keeps what is held', async () => {
     const { ipam, journal, timers } = await node({ grants: ['10.0.0.0/26'], rest: 0 });
     await assign(ipam, 'kept');
-    for (let i = 0; i < 600; i++) {
-      await assign(ipam, `pod${i}`);
-      await ipam.release(`pod${i}`);
+    const pods = Array.from({ length: 30 }, (_, pod) => pod);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(pods.map((pod) => assign(ipam, `pod${round}-${pod}`)));
+      await Promise.all(pods.map((pod) => ipam.release(`pod${round}-${pod}`)));
     }
     expect(timers).toHaveLength(0);
-    await journal.append();
+    await journal.append([]);
     expect(journal.length).toBeLessThan(600);
     await journal.close();
     const again = await node({ grants: [] });

@@ -1,11 +1,16 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
 
 /** A journal that must not be used: damaged in its middle, or another node's. */
 export class JournalError extends Error {
   override name = 'JournalError';
+}
+
+/** The disk did not take what was to be written: nothing of it counts. */
+export class JournalWriteError extends Error {
+  override name = 'JournalWriteError';
 }
 
 /**
@@ -22,16 +27,20 @@ export interface Journal {
   readonly torn: boolean;
   /** Records in the file now. */
   readonly length: number;
-  /** Resolves when the records are on the disk, in order; rejects when they are not (a full disk): then none is valid. */
-  append(...records: JournalRecord[]): Promise<void>;
-  /** Replaces the whole content. */
-  compact(records: readonly JournalRecord[]): Promise<void>;
+  /**
+   * Resolves when the records are on the disk, in order, after `whenDurable` was called in the same turn: what that changes is what
+   * a compaction sees. Rejects with JournalWriteError when the disk refuses (it is full): then none of them is valid.
+   */
+  append(records: readonly JournalRecord[], whenDurable?: () => void): Promise<void>;
+  /** Replaces the whole content by what `snapshot` says when no append is under way: all that is durable, and nothing else. */
+  compact(snapshot: () => readonly JournalRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
 interface Waiting {
   readonly text: string;
   readonly count: number;
+  readonly whenDurable: (() => void) | undefined;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -44,7 +53,7 @@ export async function openJournal(path: string): Promise<Journal> {
   });
   const parsed = parseJournal(text);
   if (!parsed.ok) {
-    throw new JournalError(`${path}: ${parsed.message}; restore it from a copy, or remove it to rebuild it`);
+    throw new JournalError(`${path}: ${parsed.message}`);
   }
   let file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   // What lies behind the last whole line was never acknowledged; a later append must not join onto it.
@@ -57,6 +66,9 @@ export async function openJournal(path: string): Promise<Journal> {
   let queue: Waiting[] = [];
   let running: Promise<void> | undefined;
   let compacting = false;
+  /** Something that was not acknowledged may lie behind `size`. */
+  let uncut = false;
+  let folderUnsynced = false;
 
   function kick(): void {
     if (compacting) return;
@@ -71,34 +83,48 @@ export async function openJournal(path: string): Promise<Journal> {
       queue = [];
       const text = batch.map((waiting) => waiting.text).join('');
       try {
+        // A part of what was refused may have reached the file: nothing may follow half a line, nor what does not count come to count.
+        if (uncut) await file.truncate(size);
+        if (folderUnsynced) await syncName();
+        uncut = true;
         await writeWhole(file, text, size);
         await file.datasync();
+        uncut = false;
         size += Buffer.byteLength(text);
         for (const waiting of batch) {
           length += waiting.count;
+          waiting.whenDurable?.();
           waiting.resolve();
         }
       } catch (error) {
-        // A part may have reached the file: cut back to what was acknowledged, so that nothing follows half a line.
-        await file.truncate(size).catch(() => {});
-        for (const waiting of batch) waiting.reject(error);
+        if (uncut) await cutBack();
+        for (const waiting of batch) waiting.reject(refusedByDisk(path, error));
       }
     }
   }
 
-  function append(...records: JournalRecord[]): Promise<void> {
+  async function cutBack(): Promise<void> {
+    try {
+      await file.truncate(size);
+      uncut = false;
+    } catch {
+      // Tried again before anything else is written.
+    }
+  }
+
+  function append(records: readonly JournalRecord[], whenDurable?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      queue.push({ text: records.map(encodeRecord).join(''), count: records.length, resolve, reject });
+      queue.push({ text: records.map(encodeRecord).join(''), count: records.length, whenDurable, resolve, reject });
       kick();
     });
   }
 
   // Appends that arrive meanwhile wait, and go to the new file.
-  async function compact(records: readonly JournalRecord[]): Promise<void> {
+  async function compact(snapshot: () => readonly JournalRecord[]): Promise<void> {
     compacting = true;
     try {
       await running;
-      await replaceBy(records);
+      await replaceBy(snapshot());
     } finally {
       compacting = false;
       kick();
@@ -108,15 +134,29 @@ export async function openJournal(path: string): Promise<Journal> {
   async function replaceBy(records: readonly JournalRecord[]): Promise<void> {
     const text = records.map(encodeRecord).join('');
     const replacement = await open(`${path}.new`, 'w', 0o600);
-    await writeWhole(replacement, text, 0);
-    await replacement.datasync();
-    await rename(`${path}.new`, path);
-    await syncFolder(path);
+    try {
+      await writeWhole(replacement, text, 0);
+      await replacement.datasync();
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      await replacement.close();
+      await rm(`${path}.new`, { force: true });
+      throw refusedByDisk(path, error);
+    }
     const former = file;
     file = replacement;
     length = records.length;
     size = Buffer.byteLength(text);
+    uncut = false;
+    folderUnsynced = true;
     await former.close();
+    await syncName();
+  }
+
+  /** Until the new name is durable a crash may bring the former file back: nothing is acknowledged before. */
+  async function syncName(): Promise<void> {
+    await syncFolder(path);
+    folderUnsynced = false;
   }
 
   return {
@@ -133,6 +173,13 @@ export async function openJournal(path: string): Promise<Journal> {
       await file.close().catch(() => {});
     },
   };
+}
+
+function refusedByDisk(path: string, error: unknown): JournalWriteError {
+  const { code, message } = error as NodeJS.ErrnoException; // node:fs rejects with nothing else
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  const what = full ? `no space is left for it (${code}): free some` : message;
+  return new JournalWriteError(`the journal ${path} cannot be written: ${what}; nothing was changed`, { cause: error });
 }
 
 async function writeWhole(file: FileHandle, text: string, position: number): Promise<void> {

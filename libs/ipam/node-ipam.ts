@@ -1,8 +1,11 @@
-import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
-import { type Block, createBlock, freeAddress, freeCount, takeAddress, takeNext } from './block.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type Address, formatAddress, parseAddress } from '@caracal/net';
+import { type ClaimResult, createClaims } from './claims.ts';
 import type { Journal } from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { JournalRecord } from './journal-format.ts';
+import { type BlockUse, OwnBlocks } from './own-blocks.ts';
+import type { AddressWish } from './pools.ts';
 
 /** What a handle holds: its addresses, and the agent's own description of the endpoint. */
 export interface Assignment {
@@ -11,24 +14,26 @@ export interface Assignment {
   readonly endpoint: Readonly<Record<string, unknown>>;
 }
 
-/** How the hub answers a claim. */
-export type ClaimResult =
-  | { readonly ok: true; readonly cidr: string; readonly pool: string }
-  | { readonly ok: false; readonly reason: 'full' | 'unavailable'; readonly message: string };
+/** `unavailable` may pass by itself: the hub is away, or an address rests. */
+type Refused = {
+  readonly ok: false;
+  readonly reason: 'full' | 'unavailable' | 'noPool' | 'taken' | 'limit';
+  readonly message: string;
+};
 
-export type AssignResult =
-  | { readonly ok: true; readonly assignment: Assignment }
-  | { readonly ok: false; readonly reason: 'full' | 'unavailable' | 'noPool'; readonly message: string };
+export type AssignResult = { readonly ok: true; readonly assignment: Assignment } | Refused;
 
 export interface NodeIpamOptions {
   readonly node: string;
   readonly journal: Journal;
-  /** Asks the hub for one more block of a pool. */
-  claimBlock(pool: string): Promise<ClaimResult>;
+  /** Asks the hub for one more block of a pool; with an address for the block that it lies in. */
+  claimBlock(pool: string, address?: string): Promise<ClaimResult>;
   /** Called when a block has become ours, before an address of it is used. */
   onBlock(cidr: string): void;
-  /** Whether an IPReservation keeps an address from being given out; asked at each assignment. */
+  /** Whether an IPReservation keeps an address from being given out unasked; asked at each assignment. */
   isReserved(address: Address): boolean;
+  /** Called with addresses that nobody holds any more, when their rest begins: flows of their former holder are to be forgotten. */
+  onReleased?(addresses: readonly string[]): void;
   /** How long a released address rests before it is used again. */
   readonly restMs: number;
   /** A new block of a pool is claimed in advance when fewer addresses than this are free in it. */
@@ -47,38 +52,54 @@ export interface NodeIpam {
   readonly incarnation: string;
   assignments(): Iterable<Assignment>;
   assignment(handle: string): Assignment | undefined;
-  blocks(): Array<{ cidr: string; pool: string; used: number; free: number }>;
+  blocks(): BlockUse[];
   /**
-   * Gives the handle one address of the first pool that has one. A handle that holds an assignment gets the same again.
+   * Gives the handle one address for each wish, all or none. A handle that holds an assignment gets the same again, whatever it wishes.
    * Resolves when the assignment is in memory. `durable`, absent when it long is, resolves when the journal has it and
    * rejects when the disk refused (the address is free again then).
    */
   assign(
     handle: string,
-    pools: readonly string[],
+    wishes: readonly AddressWish[],
     describe: (addresses: readonly string[]) => Record<string, unknown>,
   ): Promise<AssignResult & { readonly durable?: Promise<void> }>;
   /** Frees what the handle holds, after a rest; unknown handles are fine. Resolves when the journal has it. */
   release(handle: string): Promise<Assignment | undefined>;
   /** Claims a first block of each of these pools that has none here yet, so that the first pod need not wait. */
   prepare(pools: readonly string[]): void;
+  /** Blocks out of which nothing more is given, in place of those said before: somebody else owns them too. */
+  withhold(cidrs: readonly string[]): void;
+  /** While there is a reason nothing is assigned: the node is not the owner of its blocks any more. */
+  suspend(reason: string | undefined): void;
+  /** Takes over what the hub has for this node: other names of pools, and blocks that the journal did not know of. */
+  adopt(blocks: readonly { readonly cidr: string; readonly pool: string }[]): Promise<void>;
+  /** Binds addresses that somebody has to a handle: what runs although the journal does not know it. Without whoever holds them already. */
+  keep(assignment: Assignment): Promise<void>;
+  /**
+   * Gives up the empty blocks for which `unwanted` holds; resolves with them when the journal no longer has them. Only then may the
+   * hub be told.
+   */
+  giveUp(unwanted: (block: BlockUse) => boolean): Promise<string[]>;
 }
 
 /** Rebuilds the node's addresses from its journal; throws JournalError when the journal is another node's. */
 export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> {
   const { journal } = options;
   const assignments = new Map<string, Assignment>();
-  const blocks: Block[] = [];
+  const blocks = new OwnBlocks(options.schedule);
+  /** Assignments that the journal does not have yet. */
   const pending = new Map<string, Promise<void>>();
-  const resting = new Set<string>();
-  const claims = new Map<string, Promise<ClaimResult>>();
+  /** One release of a handle at a time: a second record would end what was assigned after the first. */
+  const releases = new Map<string, Promise<void>>();
   let incarnation = '';
+  let suspended: string | undefined;
 
   for (const record of journal.records) replay(record);
   if (incarnation === '') {
     incarnation = options.newIncarnation();
-    await journal.append({ type: 'node', node: options.node, incarnation });
+    await journal.append([{ type: 'node', node: options.node, incarnation }]);
   }
+  const claims = createClaims(options, blocks);
 
   function replay(record: JournalRecord): void {
     switch (record.type) {
@@ -89,17 +110,14 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
         incarnation = record.incarnation;
         return;
       case 'block':
-        addBlock(record.cidr, record.pool);
+        blocks.put(record.cidr, record.pool);
         return;
-      case 'unblock': {
-        const index = blocks.findIndex((block) => formatPrefix(block.cidr) === record.cidr);
-        if (index >= 0) blocks.splice(index, 1);
+      case 'unblock':
+        blocks.remove(record.cidr);
         return;
-      }
       case 'assign':
-        if (assignments.has(record.handle)) return;
         assignments.set(record.handle, record);
-        for (const address of record.addresses) take(address);
+        for (const address of record.addresses) blocks.take(addressIn(record.addresses, address));
         return;
       case 'release': {
         const assignment = assignments.get(record.handle);
@@ -108,160 +126,120 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
         // A clock that was set back makes the age negative; then the address rests its whole time again.
         const age = options.now() - record.atMs;
         const rest = age < 0 ? options.restMs : Math.max(0, options.restMs - age);
-        for (const address of assignment.addresses) restThenFree(address, rest);
+        for (const address of assignment.addresses) blocks.rest(address, rest);
         return;
       }
     }
   }
 
-  function addBlock(cidr: string, pool: string): void {
-    const prefix = parsePrefix(cidr);
-    if (!prefix) throw new JournalError(`${cidr} is no prefix of a block`);
-    if (!blocks.some((block) => formatPrefix(block.cidr) === cidr)) blocks.push(createBlock(prefix, pool));
-  }
-
-  function take(text: string): void {
-    const address = parseAddress(text);
-    if (!address) throw new JournalError(`${text} is no address`);
-    for (const block of blocks) if (takeAddress(block, address)) return;
-  }
-
-  function free(text: string): void {
-    const address = parseAddress(text);
-    if (address) for (const block of blocks) if (freeAddress(block, address)) return;
-  }
-
-  function restThenFree(address: string, delayMs: number): void {
-    resting.add(address);
-    const wake = () => {
-      resting.delete(address);
-      free(address);
-    };
-    if (delayMs <= 0) wake();
-    else options.schedule(wake, delayMs);
-  }
-
-  function restingIn(block: Block): number {
-    let count = 0;
-    for (const text of resting) {
-      const address = parseAddress(text);
-      if (address && prefixContains(block.cidr, address)) count++;
+  /** Takes an address for each wish, or none. */
+  async function takeAll(wishes: readonly AddressWish[]): Promise<Address[] | Refused> {
+    const taken: Address[] = [];
+    for (const wish of wishes) {
+      const result = wish.address === undefined ? await takeOrClaim(wish.pools) : await takeExactly(wish);
+      if ('ok' in result) {
+        for (const address of taken) blocks.free(formatAddress(address));
+        return result;
+      }
+      taken.push(result);
     }
-    return count;
+    return taken;
   }
 
-  function claim(pool: string): Promise<ClaimResult> {
-    let claiming = claims.get(pool);
-    if (!claiming) {
-      claiming = claimOne(pool).finally(() => claims.delete(pool));
-      claims.set(pool, claiming);
-    }
-    return claiming;
-  }
-
-  async function claimOne(pool: string): Promise<ClaimResult> {
-    const result = await options.claimBlock(pool);
-    if (!result.ok) return result;
-    await journal.append({ type: 'block', cidr: result.cidr, pool: result.pool });
-    addBlock(result.cidr, result.pool);
-    options.onBlock(result.cidr);
-    return result;
-  }
-
-  /** Claims the next block of a pool in the background when it runs low. */
-  function claimAhead(pool: string): void {
-    const left = blocks.reduce((sum, block) => sum + (block.pool === pool ? freeCount(block) : 0), 0);
-    if (left >= options.claimAheadBelow || claims.has(pool)) return;
-    claim(pool).then(
-      (result) => {
-        if (!result.ok && result.reason === 'unavailable') options.onClaimAheadFailed(pool, result.message);
-      },
-      (error: Error) => options.onClaimAheadFailed(pool, error.message),
-    );
-  }
-
-  function takeFrom(pool: string): Address | undefined {
-    for (const block of blocks) {
-      const address = block.pool === pool ? takeNext(block, options.isReserved) : undefined;
-      if (address) return address;
-    }
-    return undefined;
-  }
-
-  async function takeOrClaim(pools: readonly string[]): Promise<Address | Exclude<AssignResult, { ok: true }>> {
+  async function takeOrClaim(pools: readonly string[]): Promise<Address | Refused> {
     const reasons: string[] = [];
-    let unavailable = false;
+    let reason: Refused['reason'] = pools.length === 0 ? 'noPool' : 'full';
     for (const pool of pools) {
       for (;;) {
-        const address = takeFrom(pool);
+        const address = blocks.takeNext(pool, options.isReserved);
         if (address) {
-          claimAhead(pool);
+          claims.ahead(pool);
           return address;
         }
-        const result = await claim(pool);
+        const result = await claims.claim(pool);
         if (result.ok) continue;
         reasons.push(`${pool}: ${result.message}`);
-        unavailable ||= result.reason === 'unavailable';
+        // Of several pools, one that may answer later counts more than one that is full.
+        if (reason !== 'unavailable') reason = result.reason;
         break;
       }
     }
-    if (pools.length === 0) {
-      return {
-        ok: false,
-        reason: 'noPool',
-        message: 'no enabled IPPool selects this node; apply one, or its nodeSelector',
-      };
-    }
-    return { ok: false, reason: unavailable ? 'unavailable' : 'full', message: reasons.join('; ') };
+    return { ok: false, reason, message: reasons.join('; ') || 'no enabled IPPool selects this node' };
   }
 
-  function compactWhenLong(): void {
-    if (journal.length < 1000 + 4 * (assignments.size + blocks.length)) return;
+  async function takeExactly({ pools: [pool], address: text = '' }: AddressWish): Promise<Address | Refused> {
+    const address = parseAddress(text);
+    if (!address) return { ok: false, reason: 'noPool', message: `"${text}" is no IP address` };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const block = blocks.blockOf(address);
+      if (block !== undefined) {
+        if (blocks.isWithheld(block)) {
+          return { ok: false, reason: 'unavailable', message: `block ${block} is withheld: another node owns it too` };
+        }
+        if (blocks.take(address)) return address;
+        if (blocks.isResting(address)) {
+          return { ok: false, reason: 'unavailable', message: `${text} was released a moment ago and still rests` };
+        }
+        const holder = [...assignments.values()].find((held) => held.addresses.includes(text));
+        return { ok: false, reason: 'taken', message: `${text} is held by ${holder?.handle ?? 'another request'}` };
+      }
+      const result = await claims.claim(pool, text);
+      if (!result.ok) return { ok: false, reason: result.reason, message: `${pool}: ${result.message}` };
+    }
+    return { ok: false, reason: 'unavailable', message: `the hub granted a block without ${text}` };
+  }
+
+  /** All that is durable. An append that is still under way is no part of it, and follows. */
+  function snapshot(): JournalRecord[] {
     const records: JournalRecord[] = [{ type: 'node', node: options.node, incarnation }];
-    for (const block of blocks) records.push({ type: 'block', cidr: formatPrefix(block.cidr), pool: block.pool });
-    for (const address of resting) {
+    for (const { cidr, pool } of blocks.list()) records.push({ type: 'block', cidr, pool });
+    for (const address of blocks.resting()) {
       const handle = `resting/${address}`;
       records.push({ type: 'assign', handle, addresses: [address], endpoint: {} });
       records.push({ type: 'release', handle, atMs: options.now() });
     }
-    for (const assignment of assignments.values()) records.push({ type: 'assign', ...assignment });
-    journal.compact(records).catch(() => {
+    for (const assignment of assignments.values()) {
+      if (!pending.has(assignment.handle)) records.push({ type: 'assign', ...assignment });
+    }
+    return records;
+  }
+
+  function compactWhenLong(): void {
+    if (journal.length < 1000 + 4 * (assignments.size + blocks.list().length)) return;
+    journal.compact(snapshot).catch(() => {
       // The old file stands and is whole; the next release tries again.
     });
   }
 
   return {
-    incarnation,
+    get incarnation() {
+      return incarnation;
+    },
     assignments: () => assignments.values(),
     assignment: (handle) => assignments.get(handle),
-    blocks: () =>
-      blocks.map((block) => ({
-        cidr: formatPrefix(block.cidr),
-        pool: block.pool,
-        used: block.used - restingIn(block),
-        free: freeCount(block),
-      })),
-    async assign(handle, pools, describe) {
+    blocks: () => blocks.list(),
+    async assign(handle, wishes, describe) {
       const held = assignments.get(handle);
       if (held) return { ok: true, assignment: held, durable: pending.get(handle) };
-      const taken = await takeOrClaim(pools);
+      if (suspended !== undefined) return { ok: false, reason: 'unavailable', message: suspended };
+      const taken = await takeAll(wishes);
       if ('ok' in taken) return taken;
+      const addresses = taken.map(formatAddress);
       const raced = assignments.get(handle);
       if (raced) {
-        free(formatAddress(taken));
+        for (const address of addresses) blocks.free(address);
         return { ok: true, assignment: raced, durable: pending.get(handle) };
       }
-      const addresses = [formatAddress(taken)];
       const assignment: Assignment = { handle, addresses, endpoint: describe(addresses) };
       assignments.set(handle, assignment);
       const durable = journal
-        .append({ type: 'assign', ...assignment })
+        .append([{ type: 'assign', ...assignment }], () => pending.delete(handle))
         .catch((error: Error) => {
+          pending.delete(handle);
           assignments.delete(handle);
-          for (const address of addresses) free(address);
+          for (const address of addresses) blocks.free(address);
           throw error;
-        })
-        .finally(() => pending.delete(handle));
+        });
       pending.set(handle, durable);
       // The caller awaits `durable`; this keeps an early rejection from being reported as unhandled.
       durable.catch(() => {});
@@ -270,14 +248,65 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     async release(handle) {
       const assignment = assignments.get(handle);
       if (!assignment) return undefined;
-      await journal.append({ type: 'release', handle, atMs: options.now() });
-      assignments.delete(handle);
-      for (const address of assignment.addresses) restThenFree(address, options.restMs);
+      let releasing = releases.get(handle);
+      if (!releasing) {
+        releasing = journal
+          .append([{ type: 'release', handle, atMs: options.now() }], () => {
+            assignments.delete(handle);
+            for (const address of assignment.addresses) blocks.rest(address, options.restMs);
+          })
+          .finally(() => releases.delete(handle));
+        releases.set(handle, releasing);
+      }
+      await releasing;
+      options.onReleased?.(assignment.addresses);
       compactWhenLong();
       return assignment;
     },
     prepare(pools) {
-      for (const pool of pools) if (!blocks.some((block) => block.pool === pool)) claimAhead(pool);
+      for (const pool of pools) if (blocks.countOf(pool) === 0 && suspended === undefined) claims.ahead(pool);
+    },
+    withhold: (cidrs) => blocks.withhold(cidrs),
+    suspend: (reason) => {
+      suspended = reason;
+    },
+    async adopt(found) {
+      const known = new Map(blocks.list().map(({ cidr, pool }) => [cidr, pool]));
+      const changed = found.filter(({ cidr, pool }) => known.get(cidr) !== pool);
+      if (changed.length === 0) return;
+      await journal.append(
+        changed.map(({ cidr, pool }) => ({ type: 'block', cidr, pool })),
+        () => {
+          for (const { cidr, pool } of changed) blocks.put(cidr, pool);
+        },
+      );
+    },
+    async keep(assignment) {
+      const former = assignments.get(assignment.handle);
+      if (former && isDeepStrictEqual(former, assignment)) return;
+      for (const text of assignment.addresses) blocks.take(addressIn(assignment.addresses, text));
+      // Of one handle the last record counts.
+      await journal.append([{ type: 'assign', ...assignment }], () => assignments.set(assignment.handle, assignment));
+    },
+    async giveUp(unwanted) {
+      const given: string[] = [];
+      for (const block of blocks.list()) {
+        if (!unwanted(block) || !blocks.isEmpty(block.cidr)) continue;
+        blocks.setLeaving(block.cidr, true);
+        try {
+          await journal.append([{ type: 'unblock', cidr: block.cidr }], () => blocks.remove(block.cidr));
+          given.push(block.cidr);
+        } finally {
+          blocks.setLeaving(block.cidr, false);
+        }
+      }
+      return given;
     },
   };
+}
+
+function addressIn(addresses: readonly string[], text: string): Address {
+  const address = parseAddress(text);
+  if (!address) throw new JournalError(`${text} among ${addresses.join(', ')} is no address`);
+  return address;
 }

@@ -31,6 +31,18 @@ export interface AddRequest extends Attachment {
   readonly pod: PodIdentity;
   /** The configuration's `mtu`; the node's own choice when absent. */
   readonly mtu?: number;
+  /** Which addresses the pod wants; one IPv4 address when absent. */
+  readonly wanted?: WantedAddresses;
+}
+
+/** What configuration, capability arguments, CNI_ARGS and annotations ask for. */
+export interface WantedAddresses {
+  /** One of each; all or none. */
+  readonly families?: readonly (4 | 6)[];
+  /** Names or CIDRs of IPPools. */
+  readonly pools?: readonly string[];
+  /** Exactly these, without prefix length. */
+  readonly addresses?: readonly string[];
 }
 
 export interface DeleteRequest extends Attachment {

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readToken } from '@caracal/kube';
 import { createHubTransport, type HubTransport, NodeService } from '@caracal/protocol';
 import { type Client, createClient } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config.ts';
+import { hubIdentity } from './ask-hub.ts';
 
 /** The longest silence of a stream: a hub that lives sends a heartbeat much more often. */
 const silenceMs = 15_000;
@@ -43,13 +42,7 @@ export interface Hub {
  */
 export function connectHub(options: HubOptions): Hub {
   const { logger, addresses } = options;
-  const { ca, cert, key, tokenFile } = options.credentials;
-  const identity = {
-    ca: readFileSync(ca),
-    cert: cert && readFileSync(cert),
-    key: key && readFileSync(key),
-    token: tokenFile ? () => readToken(tokenFile) : undefined,
-  };
+  const identity = hubIdentity(options.credentials);
   const stopping = new AbortController();
   // Nodes spread over the hubs.
   let next = Math.floor(Math.random() * 1024);

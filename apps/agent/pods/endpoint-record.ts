@@ -1,5 +1,6 @@
 import type { Assignment } from '@caracal/ipam';
 import type { LocalEndpoint } from '@caracal/policy';
+import type { ReportedEndpoint } from '@caracal/protocol';
 import { z } from 'zod';
 import type { EndpointReport } from '../report/reporter.ts';
 import { addressesAsBytes } from './address-bytes.ts';
@@ -27,6 +28,35 @@ export type EndpointRecord = z.infer<typeof schema>;
 export function recordOf(assignment: Assignment): EndpointRecord | undefined {
   const parsed = schema.safeParse(assignment.endpoint);
   return parsed.success ? parsed.data : undefined;
+}
+
+/** The handle of what runs although the journal did not know it: by its interface on the host, since its network's name is lost. */
+export function recoveredHandle(hostInterface: string): string {
+  return `recovered/${hostInterface}`;
+}
+
+/** What a hub knows of an endpoint, as the journal would have it; network and namespace nobody knows. */
+export function recoveredRecord(reported: ReportedEndpoint, hostInterface: string): EndpointRecord {
+  const { endpoint, labels, serviceAccount, ports } = reported;
+  return {
+    containerId: endpoint?.containerId ?? '',
+    ifname: endpoint?.interface ?? '',
+    network: '',
+    netns: '',
+    hostInterface,
+    pod: {
+      namespace: endpoint?.podNamespace ?? '',
+      name: endpoint?.podName ?? '',
+      uid: endpoint?.podUid ?? '',
+      labels,
+      serviceAccount,
+      ports: ports.map(({ name, protocol, port }) => ({ name, protocol: protocolOf(protocol), port })),
+    },
+  };
+}
+
+function protocolOf(text: string): 'TCP' | 'UDP' | 'SCTP' {
+  return text === 'UDP' || text === 'SCTP' ? text : 'TCP';
 }
 
 /** `containerId/ifname`, under which policy and the hub know an endpoint. */

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openJournal } from '@caracal/ipam';
-import { readToken } from '@caracal/kube';
-import { createHubTransport, NodeService } from '@caracal/protocol';
-import { createClient } from '@connectrpc/connect';
 import type { AgentConfig } from '../config.ts';
+import { askAnyHub } from '../feed/ask-hub.ts';
 import { rememberedHubs } from '../kubernetes/hub-addresses.ts';
 
 const timeoutMs = 5_000;
@@ -25,26 +22,10 @@ export async function giveBack(config: AgentConfig): Promise<readonly string[]> 
   await journal.close();
   if (incarnation === '') return [];
 
-  const { ca, cert, key, tokenFile } = config.hub;
-  const identity = {
-    ca: readFileSync(ca),
-    cert: cert && readFileSync(cert),
-    key: key && readFileSync(key),
-    token: tokenFile ? () => readToken(tokenFile) : undefined,
-  };
-  let failure = new Error('no hub is known');
-  for (const address of config.hub.addresses ?? rememberedHubs(config.stateDirectory)) {
-    const transport = createHubTransport({ address, ...identity });
-    const client = createClient(NodeService, transport);
-    try {
-      await client.report({ full: true }, { timeoutMs });
-      for (const cidr of blocks) await client.releaseBlock({ cidr, incarnation }, { timeoutMs });
-      return [...blocks];
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
-    } finally {
-      transport.close();
-    }
-  }
-  throw failure;
+  const addresses = config.hub.addresses ?? rememberedHubs(config.stateDirectory);
+  return askAnyHub(config, addresses, async (client) => {
+    await client.report({ full: true }, { timeoutMs });
+    for (const cidr of blocks) await client.releaseBlock({ cidr, incarnation }, { timeoutMs });
+    return [...blocks];
+  });
 }

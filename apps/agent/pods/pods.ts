@@ -1,4 +1,4 @@
-import type { Assignment, NodeIpam } from '@caracal/ipam';
+import type { Assignment, NodeIpam, WishesResult } from '@caracal/ipam';
 import type { Logger } from 'pino';
 import {
   type AddRequest,
@@ -9,11 +9,19 @@ import {
   cniErrorCodes,
   type DeleteRequest,
   type PodNetwork,
+  type WantedAddresses,
 } from '../cni/pod-network.ts';
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { hostInterfaceName, type Wired, type Wiring, type WiringFailure } from '../wiring/index.ts';
-import { type EndpointRecord, endpointId, localEndpointOf, recordOf, reportOf } from './endpoint-record.ts';
+import {
+  type EndpointRecord,
+  endpointId,
+  localEndpointOf,
+  recordOf,
+  recoveredHandle,
+  reportOf,
+} from './endpoint-record.ts';
 
 /** Our own error codes; the specification leaves 100 and above to plugins. */
 const addressesExhausted = 100;
@@ -28,8 +36,8 @@ export interface PodsOptions {
   readonly reporter: Reporter;
   readonly logger: Logger;
   readonly mtu: number;
-  /** The pools that a pod may draw from, in order. */
-  pools(): readonly string[];
+  /** The pools that a pod of this namespace may draw from, for each address that it is to have. */
+  wishes(namespace: string, wanted: WantedAddresses): WishesResult;
   readonly directory: PodDirectory;
 }
 
@@ -67,8 +75,14 @@ export function createPods(options: PodsOptions): PodNetwork {
     return result;
   }
 
+  /** The handle of the attachment: its own, or the one under which a recovery found its interface. */
+  function heldHandle(attachment: Attachment): string {
+    const recovered = recoveredHandle(hostInterfaceName(attachment.containerId, attachment.ifname));
+    return ipam.assignment(recovered) ? recovered : handleOf(attachment);
+  }
+
   async function add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure> {
-    const handle = handleOf(request);
+    const handle = heldHandle(request);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
     const found = await options.directory.find(request, signal);
@@ -77,15 +91,19 @@ export function createPods(options: PodsOptions): PodNetwork {
       return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
     const described = describe(request, found.pod);
-    const assigned = await ipam.assign(handle, options.pools(), () => ({ ...described }));
+    const wishes = options.wishes(request.pod.namespace, request.wanted ?? {});
+    const assigned = wishes.ok
+      ? await ipam.assign(handle, wishes.wishes, () => ({ ...described }))
+      : { ...wishes, reason: 'noPool' };
     if (!assigned.ok) {
       const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
       log.warn({ reason: assigned.message }, 'no address for the pod');
       return failure(code, 'no address can be assigned', assigned.message);
     }
     const { assignment } = assigned;
-    // Of a retried ADD the journal has the record already.
+    // Of a retried ADD the journal has the record already, unless a crash cut the first one short.
     const record = recordOf(assignment) ?? described;
+    if (!recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
     const [journalled, wired, enforced] = await Promise.allSettled([
       assigned.durable,
       wire(request, record, assignment),
@@ -132,7 +150,7 @@ export function createPods(options: PodsOptions): PodNetwork {
   async function takeBack(attachment: Attachment, record: EndpointRecord): Promise<void> {
     const results = await Promise.allSettled([
       wiring.unwire(record.hostInterface),
-      ipam.release(handleOf(attachment)),
+      ipam.release(heldHandle(attachment)),
       enforcement.removeEndpoint(endpointId(record)),
     ]);
     for (const result of results) {
@@ -142,11 +160,11 @@ export function createPods(options: PodsOptions): PodNetwork {
 
   async function del(request: DeleteRequest): Promise<{ readonly ok: true } | CniFailure> {
     const hostInterface = hostInterfaceName(request.containerId, request.ifname);
-    const known = ipam.assignment(handleOf(request));
+    const known = ipam.assignment(heldHandle(request));
     const unwired = await wiring.unwire(hostInterface);
     if (!unwired.ok) return failure(wiringFailed, `interface ${hostInterface} could not be removed`, unwired.message);
     // Only what no packet can reach any more gives its address and its rules back.
-    await Promise.all([enforcement.removeEndpoint(endpointId(request)), ipam.release(handleOf(request))]);
+    await Promise.all([enforcement.removeEndpoint(endpointId(request)), ipam.release(heldHandle(request))]);
     if (known) {
       reporter.removed(endpointId(request), request.containerId, request.ifname);
       logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
@@ -155,7 +173,7 @@ export function createPods(options: PodsOptions): PodNetwork {
   }
 
   async function check(request: CheckRequest): Promise<{ readonly ok: true } | CniFailure> {
-    const assignment = ipam.assignment(handleOf(request));
+    const assignment = ipam.assignment(heldHandle(request));
     if (!assignment)
       return failure(cniErrorCodes.containerUnknown, 'no address is assigned to this container and interface');
     const missing = request.expectedAddresses.filter((address) => !assignment.addresses.includes(address));

@@ -1,42 +1,108 @@
-import type { NodeIpam } from '@caracal/ipam';
+import type { Assignment, NodeIpam } from '@caracal/ipam';
 import type { LocalEndpoint } from '@caracal/policy';
+import type { RecoverResponse } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import type { Wiring } from '../wiring/index.ts';
-import { localEndpointOf, recordOf } from './endpoint-record.ts';
+import { hostInterfaceName, type Wiring } from '../wiring/index.ts';
+import { localEndpointOf, recordOf, recoveredHandle, recoveredRecord } from './endpoint-record.ts';
 
 /**
- * Brings journal and kernel together after a start: an interface that the journal does not know is half of an ADD that
- * a crash cut short, and goes. Returns the endpoints that are to be enforced.
- *
- * @throws Error when the journal is new while pods of a former one run: to give out their addresses again would be worse
- * than to start no pod.
+ * Brings journal and kernel together after a start. An interface that the journal does not know is half of an ADD that a crash cut
+ * short, or the journal is an old one or new: until somebody says which, its addresses are held by a handle of its own, so that
+ * nobody else gets them. Gives the names of those interfaces.
  */
-export async function recoverPods(
-  ipam: NodeIpam,
-  wiring: Wiring,
-  journalIsNew: boolean,
-  logger: Logger,
-): Promise<LocalEndpoint[]> {
+export async function holdStrays(ipam: NodeIpam, wiring: Wiring, logger: Logger): Promise<string[]> {
   const found = await wiring.listOwnInterfaces();
   if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
-  const endpoints: LocalEndpoint[] = [];
+  const known = new Set<string | undefined>();
+  const strays: string[] = [];
   for (const assignment of ipam.assignments()) {
     const record = recordOf(assignment);
-    if (record) endpoints.push(localEndpointOf(record, assignment.addresses));
-    else logger.error({ handle: assignment.handle }, 'the journal holds an address without a usable endpoint');
+    if (record) known.add(record.hostInterface);
+    else logger.error({ handle: assignment.handle }, 'the journal holds an address whose pod is not known');
   }
-  const known = new Set(endpoints.map((endpoint) => endpoint.interfaceName));
-  const strays = found.interfaces.filter((each) => !known.has(each.name));
-  if (journalIsNew && strays.length > 0) {
-    throw new Error(
-      `the IPAM journal is missing, but ${strays.length} pods are wired (${strays[0].name}, …): restore the journal, ` +
-        'or remove the pods of this node (drain it) and their interfaces, then start again',
-    );
+  for (const { name, addresses } of found.interfaces) {
+    if (known.has(name)) continue;
+    logger.warn({ interface: name, addresses }, 'an interface that the journal does not know: its addresses are held');
+    await ipam.keep({ handle: recoveredHandle(name), addresses, endpoint: {} });
+    strays.push(name);
   }
-  for (const stray of strays) {
-    logger.warn({ interface: stray.name, addresses: stray.addresses }, 'removing the interface of an unfinished ADD');
-    const removed = await wiring.unwire(stray.name);
-    if (!removed.ok) logger.error({ interface: stray.name, reason: removed.message }, 'it could not be removed');
+  return strays;
+}
+
+export interface StrayOptions {
+  readonly ipam: NodeIpam;
+  readonly wiring: Wiring;
+  readonly logger: Logger;
+  readonly names: readonly string[];
+  /** The journal was lost: what no hub knows of may be a pod all the same. */
+  readonly journalLost: boolean;
+}
+
+/**
+ * Decides about strays when a hub says what it knows of this node: those that it knows are pods, and are given to policy and reports
+ * again; the others are half of an ADD, and go. After a lost journal they stay until the runtime takes them back.
+ */
+export function createStrays(options: StrayOptions) {
+  const { ipam, wiring, logger } = options;
+  let names = options.names;
+
+  async function settle(recover: () => Promise<RecoverResponse>): Promise<LocalEndpoint[]> {
+    names = names.filter((name) => isUnknown(name));
+    if (names.length === 0) return [];
+    const answer = await recover();
+    const endpoints: LocalEndpoint[] = [];
+    for (const assignment of knownEndpoints(answer)) {
+      const record = recordOf(assignment);
+      if (!record) continue;
+      await ipam.keep(assignment);
+      endpoints.push(localEndpointOf(record, assignment.addresses));
+      logger.warn({ interface: record.hostInterface, pod: record.pod.name }, 'the hub knows whose interface it is');
+    }
+    for (const name of names.filter(isUnknown)) await settleUnknown(name);
+    names = [];
+    return endpoints;
   }
-  return endpoints;
+
+  /** A retried ADD may have made it known meanwhile, a DEL may have removed it. */
+  function isUnknown(name: string): boolean {
+    const held = ipam.assignment(recoveredHandle(name));
+    return held !== undefined && recordOf(held) === undefined;
+  }
+
+  async function settleUnknown(name: string): Promise<void> {
+    if (options.journalLost) {
+      logger.error(
+        { interface: name },
+        'nobody knows whose interface it is: it stays, without policy, until the runtime removes it',
+      );
+      return;
+    }
+    const removed = await wiring.unwire(name);
+    if (removed.ok) await ipam.release(recoveredHandle(name));
+    if (removed.ok) logger.warn({ interface: name }, 'the interface of an unfinished ADD is removed');
+    else
+      logger.error(
+        { interface: name, reason: removed.message },
+        'the interface of an unfinished ADD could not be removed',
+      );
+  }
+
+  function knownEndpoints(answer: RecoverResponse): Assignment[] {
+    return answer.endpoints.flatMap((reported) => {
+      const { containerId = '', interface: ifname = '' } = reported.endpoint ?? {};
+      const hostInterface = hostInterfaceName(containerId, ifname);
+      const held = ipam.assignment(recoveredHandle(hostInterface));
+      return held ? [{ ...held, endpoint: { ...recoveredRecord(reported, hostInterface) } }] : [];
+    });
+  }
+
+  return { settle };
+}
+
+/** The pods that the journal knows. */
+export function endpointsOf(ipam: NodeIpam): LocalEndpoint[] {
+  return [...ipam.assignments()].flatMap((assignment) => {
+    const record = recordOf(assignment);
+    return record ? [localEndpointOf(record, assignment.addresses)] : [];
+  });
 }

@@ -22,6 +22,8 @@ export interface ReporterOptions {
   /** All endpoints of the node, by `containerId/ifname`: what a full report says. */
   endpoints(): Iterable<EndpointReport>;
   status(): StatusReport;
+  /** Takes back addresses that an administrator wants, unless something uses them; answers with those that stay, and why. */
+  onAskedBack(addresses: readonly string[]): Promise<readonly { readonly address: string; readonly reason: string }[]>;
 }
 
 /**
@@ -41,6 +43,7 @@ export interface Reporter {
 export function startReporter(options: ReporterOptions): Reporter {
   const added = new Map<string, EndpointReport>();
   const removed = new Map<string, { containerId: string; interface: string }>();
+  let refusals: readonly { readonly address: string; readonly reason: string }[] = [];
   let everything = false;
   let statusDue = false;
   let enabled = false;
@@ -63,6 +66,7 @@ export function startReporter(options: ReporterOptions): Reporter {
       endpoints: everything ? [...options.endpoints()] : [...added.values()],
       removed: everything ? [] : [...removed.values()],
       status: options.status(),
+      releaseRefusals: [...refusals],
     });
     added.clear();
     removed.clear();
@@ -75,8 +79,10 @@ export function startReporter(options: ReporterOptions): Reporter {
     if (stopped || !(everything || statusDue || added.size > 0 || removed.size > 0)) return;
     sending = true;
     try {
-      await options.client().report(take(), { timeoutMs: longestPauseMs });
+      const { release } = await options.client().report(take(), { timeoutMs: longestPauseMs });
       pauseMs = shortestPauseMs;
+      refusals = release.length > 0 ? await options.onAskedBack(release) : [];
+      if (refusals.length > 0) statusDue = true;
     } catch (error) {
       // What was in the request may have arrived or not: the next report says everything.
       everything = true;

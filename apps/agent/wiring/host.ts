@@ -15,7 +15,8 @@ export function prepareHost(): WiringOutcome {
 
 /**
  * Makes the blackhole routes of our protocol exactly those of the given blocks. A block's route answers for addresses
- * that no pod has, so that packets to them do not follow the default route back to the router.
+ * that no pod has, so that packets to them do not follow the default route back to the router. That of a block of one address stands
+ * behind its pod's own route.
  */
 export function setBlocks(host: RouteSocket, blocks: readonly string[]): WiringOutcome {
   const wanted = new Map<string, Prefix>();
@@ -31,9 +32,15 @@ export function setBlocks(host: RouteSocket, blocks: readonly string[]): WiringO
   for (const prefix of blackholes) wanted.delete(formatPrefix(prefix));
   const [failed] = host.batchAll([
     ...[...wanted.values()].map((prefix) =>
-      replaceRoute({ prefix, type: 'blackhole', nextHops: [], protocol: routeProtocols.pod }),
+      replaceRoute({ prefix, type: 'blackhole', nextHops: [], protocol: routeProtocols.pod, ...behindPod(prefix) }),
     ),
-    ...extra.map((prefix) => deleteRoute({ prefix, type: 'blackhole', protocol: routeProtocols.pod })),
+    ...extra.map((prefix) =>
+      deleteRoute({ prefix, type: 'blackhole', protocol: routeProtocols.pod, ...behindPod(prefix) }),
+    ),
   ]);
   return failed ? failure('kernel', failed.error.message) : { ok: true };
+}
+
+function behindPod({ length }: Prefix): { metric?: number } {
+  return length === 32 ? { metric: 1_000_000 } : {};
 }

@@ -36,7 +36,7 @@ export function inspect(host: RouteSocket, request: InspectRequest): Inspection 
   }
 }
 
-/** Our interfaces on the host with the addresses that our routes lead to them: what recovery starts from. */
+/** Our interfaces on the host with the addresses that our routes lead to them, and the blocks that have a blackhole: what recovery starts from. */
 export function listOwnInterfaces(host: RouteSocket): WiringOperations['listOwnInterfaces']['answer'] {
   try {
     const routes = unwrap(host.listRoutes({ family: 4, protocol: routeProtocols.pod }));
@@ -44,14 +44,17 @@ export function listOwnInterfaces(host: RouteSocket): WiringOperations['listOwnI
     const interfaces = unwrap(host.listLinks())
       .filter((link) => link.kind === 'veth' && link.name.startsWith(hostInterfacePrefix))
       .map(({ name, index, mtu, up }) => ({ name, index, mtu, up, addresses: destinations(addresses.get(index)) }));
-    return { ok: true, interfaces };
+    const blocks = routes.filter(({ type }) => type === 'blackhole').map(({ prefix }) => formatPrefix(prefix));
+    return { ok: true, interfaces, blocks };
   } catch (error) {
     return failure('kernel', error instanceof Error ? error.message : String(error));
   }
 }
 
 function destinations(routes: readonly Route[] = []): string[] {
-  return routes.filter(({ prefix }) => prefix.length === 32).map(({ prefix }) => formatAddress(prefix.address));
+  return routes
+    .filter(({ prefix, type }) => prefix.length === 32 && type !== 'blackhole')
+    .map(({ prefix }) => formatAddress(prefix.address));
 }
 
 function lookUp(socket: RouteSocket, name: string, where: string, problems: string[]): Link | undefined {

@@ -77,7 +77,9 @@ export interface WiringOperations {
   readonly inspect: { readonly request: InspectRequest; readonly answer: Inspection | WiringFailure };
   readonly listOwnInterfaces: {
     readonly request: Record<string, never>;
-    readonly answer: { readonly ok: true; readonly interfaces: readonly OwnInterface[] } | WiringFailure;
+    readonly answer:
+      | { readonly ok: true; readonly interfaces: readonly OwnInterface[]; readonly blocks: readonly string[] }
+      | WiringFailure;
   };
   readonly setBlocks: { readonly request: { readonly blocks: readonly string[] }; readonly answer: WiringOutcome };
   readonly prepareHost: { readonly request: Record<string, never>; readonly answer: WiringOutcome };

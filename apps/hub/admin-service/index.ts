@@ -7,6 +7,7 @@ import { callerKey } from '../server/caller.ts';
 import { applyDocuments } from './apply.ts';
 import { deleteResources } from './delete.ts';
 import { getResources } from './get.ts';
+import { addressHistory, checkIpam, endReassertion, reclaimNode, releaseAddress, splitPool } from './ipam.ts';
 import { labelResource } from './label.ts';
 import { listBlocks, listEndpoints, listNodes } from './lists.ts';
 
@@ -43,5 +44,14 @@ export function adminService(options: AdminServiceOptions): ServiceImpl<typeof A
     listBlocks: () => listBlocks(datastore),
     listEndpoints: (request) => listEndpoints(datastore, request.address),
     listNodes: () => listNodes(datastore, connected, !options.standalone),
+    checkIpam: () => checkIpam(datastore),
+    addressHistory: (request) => addressHistory(datastore, request),
+    releaseAddress: (request, context) => releaseAddress(datastore, log(context), request),
+    reclaimNode: (request, context) => reclaimNode(datastore, log(context), options.standalone, request),
+    endReassertion: (_request, context) => endReassertion(datastore, log(context)),
+    splitPool: (request, context) => {
+      mayChange('two IPPools of kubectl apply in its place');
+      return splitPool(datastore, log(context), request);
+    },
   };
 }

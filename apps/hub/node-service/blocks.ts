@@ -1,11 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Datastore } from '@caracal/datastore';
-import { formatPrefix, parsePrefix } from '@caracal/net';
+import { formatPrefix, parseAddress, parsePrefix } from '@caracal/net';
 import type { ClaimBlockRequest, ClaimBlockResponseSchema, ReleaseBlockRequest } from '@caracal/protocol';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 
-/** The lowest free block of a pool, for this node. */
+/** The lowest free block of a pool, or that of an address, for this node. */
 export async function claimBlock(
   datastore: Datastore,
   logger: Logger,
@@ -13,20 +13,34 @@ export async function claimBlock(
   request: ClaimBlockRequest,
   signal: AbortSignal,
 ): Promise<MessageInitShape<typeof ClaimBlockResponseSchema>> {
-  const { pool, incarnation } = request;
+  const { pool, incarnation, address } = request;
   requireIncarnation(incarnation);
+  if (address && !parseAddress(address)) throw new ConnectError(`"${address}" is no address`, Code.InvalidArgument);
   const held = request.held?.cidrs.map(readCidr);
-  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held }, signal);
+  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held, address }, signal);
+  const log = logger.child({ node, pool });
+  if (answer.refused !== undefined) {
+    log.warn({ reason: answer.refused }, 'no block granted');
+    return { result: { case: 'refused', value: answer.refused } };
+  }
+  if (answer.taken) {
+    log.warn({ address, block: answer.taken.cidr, owner: answer.taken.node }, 'no block granted: another node has it');
+    return { result: { case: 'taken', value: { cidr: answer.taken.cidr, pool, node: answer.taken.node } } };
+  }
+  if (answer.limit !== undefined) {
+    log.warn({ blocks: answer.limit }, 'no block granted: the node has as many as it may have');
+    return { result: { case: 'limit', value: { blocks: answer.limit } } };
+  }
   if (answer.unknownPool) throw new ConnectError(`there is no IPPool/${pool}`, Code.NotFound);
   if (answer.disabledPool) {
     throw new ConnectError(`IPPool/${pool} is disabled: no new blocks are granted from it`, Code.FailedPrecondition);
   }
   if (!answer.block) {
-    logger.warn({ node, pool, blocks: answer.full }, 'no block granted: the pool is full');
+    log.warn({ blocks: answer.full }, 'no block granted: the pool is full');
     return { result: { case: 'poolFull', value: { blocks: answer.full } } };
   }
   const { cidr } = answer.block;
-  logger.info({ node, pool, block: cidr, revision: String(answer.revision) }, 'block granted');
+  log.info({ block: cidr, revision: String(answer.revision) }, 'block granted');
   return { result: { case: 'block', value: { cidr, pool, node } } };
 }
 
@@ -54,13 +68,13 @@ export async function releaseBlock(
   return {};
 }
 
-function requireIncarnation(incarnation: string): void {
+export function requireIncarnation(incarnation: string): void {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(incarnation)) {
     throw new ConnectError(`incarnation "${incarnation}" is no UUID`, Code.InvalidArgument);
   }
 }
 
-function readCidr(text: string): string {
+export function readCidr(text: string): string {
   const prefix = parsePrefix(text);
   if (!prefix) throw new ConnectError(`"${text}" is no CIDR`, Code.InvalidArgument);
   return formatPrefix(prefix);

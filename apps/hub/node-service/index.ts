@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import type { Feed } from '../feed/feed.ts';
 import { subscription } from '../feed/subscription.ts';
 import { callerKey, endStreamKey } from '../server/caller.ts';
+import { assertBlocks } from './assert.ts';
 import { claimBlock, releaseBlock } from './blocks.ts';
 import type { ConnectedNodes } from './connected-nodes.ts';
+import { recoverNode } from './recover.ts';
 import { createReportHandler } from './report.ts';
 
 export interface NodeServiceOptions {
@@ -24,7 +26,7 @@ export interface NodeServiceOptions {
 /** What node agents may do, each for itself: the node's name is the certificate's, no request carries one. */
 export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof NodeService> {
   const { datastore, feed, connected, draining, logger } = options;
-  const report = createReportHandler(datastore, options.standalone);
+  const report = createReportHandler(datastore, logger, options.standalone);
   return {
     async *subscribe(request, context) {
       const node = nodeOf(context);
@@ -63,6 +65,8 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
     claimBlock: (request, context) => claimBlock(datastore, logger, nodeOf(context), request, context.signal),
     releaseBlock: (request, context) => releaseBlock(datastore, logger, nodeOf(context), request),
     report: (request, context) => report(nodeOf(context), request),
+    assertBlocks: (request, context) => assertBlocks(datastore, logger, nodeOf(context), request),
+    recover: (_request, context) => recoverNode(datastore, nodeOf(context)),
   };
 }
 

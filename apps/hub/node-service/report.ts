@@ -1,8 +1,9 @@
-import { toJson } from '@bufbuild/protobuf';
+import { type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import type { Datastore, ResourcePut } from '@caracal/datastore';
-import { addressFromBytes, formatAddress } from '@caracal/net';
-import { type NodeStatus, NodeStatusSchema, type ReportRequest } from '@caracal/protocol';
+import { addressFromBytes, formatAddress, parseAddress } from '@caracal/net';
+import { type NodeStatus, NodeStatusSchema, type ReportRequest, type ReportResponseSchema } from '@caracal/protocol';
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { Logger } from 'pino';
 import { nodeResource, podResources } from './standalone.ts';
 
 /**
@@ -12,8 +13,9 @@ import { nodeResource, podResources } from './standalone.ts';
  */
 export function createReportHandler(
   datastore: Datastore,
+  logger: Logger,
   standalone: boolean,
-): (node: string, request: ReportRequest) => Promise<object> {
+): (node: string, request: ReportRequest) => Promise<MessageInitShape<typeof ReportResponseSchema>> {
   /** What was last written of each node, so that a status report every few seconds does not take the revision lock. */
   const nodes = new Map<string, string>();
 
@@ -26,8 +28,12 @@ export function createReportHandler(
     const facts = JSON.stringify(own);
     if (own && (request.full || nodes.get(node) !== facts)) put.push(own);
 
-    if (request.full || endpoints.length + removed.length + put.length > 0) {
-      await datastore.write({
+    const refusals = request.releaseRefusals.flatMap(({ address, reason }) =>
+      parseAddress(address) ? [{ address, reason }] : [],
+    );
+
+    if (request.full || endpoints.length + removed.length + put.length + refusals.length > 0) {
+      const answer = await datastore.write({
         op: 'report',
         node,
         full: request.full,
@@ -35,11 +41,20 @@ export function createReportHandler(
         removed,
         put: lastOfEach(put, (r) => `${r.kind}\0${r.namespace}\0${r.name}`),
         removePods: standalone,
+        incarnation: request.status?.incarnation,
+        refusals,
       });
+      if (answer.fenced !== undefined) throw new ConnectError(answer.fenced, Code.FailedPrecondition);
+      if (answer.quarantined) {
+        logger.error(
+          { node, endpoints: answer.quarantined },
+          'endpoints in quarantine: their addresses are not the node’s to use',
+        );
+      }
       if (own) nodes.set(node, facts);
     }
-    if (request.status) await datastore.reportStatus(node, statusJson(request.status));
-    return {};
+    const release = request.status ? await datastore.reportStatus(node, statusJson(request.status)) : [];
+    return { release };
   };
 }
 

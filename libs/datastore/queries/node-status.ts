@@ -8,9 +8,11 @@ export interface StoredNodeStatus {
   readonly reportedAt: Date;
 }
 
-/** Remembers a node's latest report of itself; outside the feed. */
-export async function reportStatus(database: Kysely<Database>, node: string, status: unknown): Promise<void> {
-  await sql`SELECT report_status(${node}, ${jsonb(status)})`.execute(database);
+/** Remembers a node's latest report of itself; outside the feed. Answers with the addresses that are asked back from it. */
+export async function reportStatus(database: Kysely<Database>, node: string, status: unknown): Promise<string[]> {
+  const { rows } = await sql<{ asked: string[] }>`
+    SELECT report_status(${node}, ${jsonb(status)}) AS asked`.execute(database);
+  return rows[0].asked;
 }
 
 export async function listNodeStatus(database: Kysely<Database>): Promise<StoredNodeStatus[]> {

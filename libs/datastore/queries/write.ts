@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Database, jsonb } from '../database.ts';
-import type { ResourceName } from '../items.ts';
+import type { Position, ResourceName, StoredBlock } from '../items.ts';
 
 /** A resource to store. How it meets what is there: see put_resources in the migrations. */
 export interface ResourcePut extends ResourceName {
@@ -42,6 +42,51 @@ interface ClaimRequest {
   readonly incarnation: string;
   /** The pool's blocks that the node knows to be its own; makes a repeated claim idempotent. */
   readonly held?: readonly string[];
+  /** The block that it lies in, and no other. */
+  readonly address?: string;
+}
+
+/** What a node holds, by its journal: the database is brought in line with it, as far as nobody else has it. */
+interface AssertRequest {
+  readonly op: 'assert';
+  readonly node: string;
+  readonly incarnation: string;
+  readonly machine: string;
+  readonly blocks: readonly { readonly cidr: string; readonly pool: string }[];
+  /** The newest position that the node knows: a database that does not know it has lost something. */
+  readonly seen?: Position;
+}
+
+/** Takes back all that a node owns, because somebody knows that it is off. */
+export interface ReclaimRequest {
+  readonly op: 'reclaim';
+  readonly node: string;
+  /** Only what its earlier incarnations own. */
+  readonly formerOnly?: boolean;
+  /** With the last endpoint of a pod goes the Pod of its uid. */
+  readonly removePods?: boolean;
+  /** Of the operator's term; answers `fenced` when a newer term has begun. */
+  readonly epoch?: bigint;
+}
+
+/** Blocks are granted again, though some nodes have not said what they own. */
+interface EndReassertionRequest {
+  readonly op: 'endReassertion';
+}
+
+/** Asks an address back from the node that holds it. */
+interface AskBackRequest {
+  readonly op: 'askBack';
+  readonly address: string;
+  /** Forgets an earlier refusal. */
+  readonly again?: boolean;
+}
+
+/** Replaces a pool by its parts. */
+interface SplitRequest {
+  readonly op: 'split';
+  readonly pool: string;
+  readonly parts: readonly ResourcePut[];
 }
 
 interface ReleaseRequest {
@@ -71,9 +116,22 @@ interface ReportRequest {
   readonly put?: readonly ResourcePut[];
   /** With the last endpoint of a pod goes the Pod of its uid. */
   readonly removePods?: boolean;
+  /** Another incarnation of the node has no say. */
+  readonly incarnation?: string;
+  /** Addresses that were asked back and stay. */
+  readonly refusals?: readonly { readonly address: string; readonly reason: string }[];
 }
 
-export type WriteRequest = ResourcesRequest | ClaimRequest | ReleaseRequest | ReportRequest;
+export type WriteRequest =
+  | ResourcesRequest
+  | ClaimRequest
+  | ReleaseRequest
+  | ReportRequest
+  | AssertRequest
+  | ReclaimRequest
+  | EndReassertionRequest
+  | AskBackRequest
+  | SplitRequest;
 
 type RefusalReason = 'NotFound' | 'BlocksInUse' | 'BlocksOutside' | 'BlockSizeInUse';
 
@@ -93,12 +151,13 @@ interface ResourcesAnswer {
 }
 
 interface ClaimAnswer {
-  readonly block?: {
-    readonly cidr: string;
-    readonly pool: string;
-    readonly node: string;
-    readonly incarnation: string;
-  };
+  readonly block?: StoredBlock;
+  /** The block of the address is another's. */
+  readonly taken?: StoredBlock;
+  /** The node has as many blocks as it may have. */
+  readonly limit?: number;
+  /** Why no block is granted now. */
+  readonly refused?: string;
   /** The pool has this many blocks and all are taken. */
   readonly full?: number;
   readonly unknownPool?: true;
@@ -111,28 +170,61 @@ interface ReleaseAnswer {
   readonly owner?: { readonly node: string; readonly incarnation: string };
 }
 
+interface AssertAnswer {
+  /** Owners of what the journal holds as well. */
+  readonly conflicts?: readonly (StoredBlock & { readonly held: string })[];
+  /** Of earlier incarnations of this node, which may still run. */
+  readonly stranded?: readonly StoredBlock[];
+  readonly blocks?: readonly StoredBlock[];
+  readonly fenced?: string;
+  readonly otherAlive?: string;
+}
+
+interface ReclaimAnswer {
+  readonly fenced?: true;
+  readonly released?: readonly string[];
+  readonly endpoints?: number;
+}
+
+interface ReportAnswer {
+  readonly quarantined?: number;
+  readonly fenced?: string;
+}
+
+interface AskBackAnswer {
+  readonly state: 'asked' | 'refused' | 'free';
+  readonly node?: string;
+  readonly reason?: string;
+}
+
+interface SplitAnswer {
+  readonly unknownPool?: true;
+  /** Blocks that lie in none of the parts. */
+  readonly outside?: readonly StoredBlock[];
+  readonly moved?: number;
+}
+
+interface Answers {
+  readonly resources: ResourcesAnswer;
+  readonly claim: ClaimAnswer;
+  readonly release: ReleaseAnswer;
+  readonly report: ReportAnswer;
+  readonly assert: AssertAnswer;
+  readonly reclaim: ReclaimAnswer;
+  readonly endReassertion: { readonly nodes: readonly string[] };
+  readonly askBack: AskBackAnswer;
+  readonly split: SplitAnswer;
+}
+
 /** The answer to a request of that operation, with the revision that it is in. */
 export type WriteAnswer<R extends WriteRequest = WriteRequest> = {
   readonly revision: bigint;
-} & (R extends ResourcesRequest
-  ? ResourcesAnswer
-  : R extends ClaimRequest
-    ? ClaimAnswer
-    : R extends ReleaseRequest
-      ? ReleaseAnswer
-      : object);
+} & Answers[R['op']];
 
 /** One call, one transaction, one hold of the revision lock. Answers in the order of the requests. */
 export async function write(database: Kysely<Database>, requests: readonly WriteRequest[]): Promise<WriteAnswer[]> {
-  const body = requests.map((request) =>
-    request.op === 'resources'
-      ? {
-          ...request,
-          ...(request.expected && { expected: { ...request.expected, revision: String(request.expected.revision) } }),
-          ...(request.epoch !== undefined && { epoch: String(request.epoch) }),
-        }
-      : request,
-  );
+  // What is a bigint here is text in JSON.
+  const body = JSON.parse(JSON.stringify(requests, (_, value) => (typeof value === 'bigint' ? String(value) : value)));
   const { rows } = await sql<{ answers: (Omit<WriteAnswer, 'revision'> & { revision: string })[] }>`
     SELECT write(${jsonb(body)}) AS answers`.execute(database);
   return rows[0].answers.map((answer) => ({ ...answer, revision: BigInt(answer.revision) }));

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file caracal/v1/hub.proto.
  */
 export const file_caracal_v1_hub: GenFile = /*@__PURE__*/
-  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIlwKEUNsYWltQmxvY2tSZXF1ZXN0EgwKBHBvb2wYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSJAoEaGVsZBgDIAEoCzIWLmNhcmFjYWwudjEuSGVsZEJsb2NrcyIbCgpIZWxkQmxvY2tzEg0KBWNpZHJzGAEgAygJIm0KEkNsYWltQmxvY2tSZXNwb25zZRIiCgVibG9jaxgBIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABIpCglwb29sX2Z1bGwYAiABKAsyFC5jYXJhY2FsLnYxLlBvb2xGdWxsSABCCAoGcmVzdWx0IhoKCFBvb2xGdWxsEg4KBmJsb2NrcxgBIAEoDSI4ChNSZWxlYXNlQmxvY2tSZXF1ZXN0EgwKBGNpZHIYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkiFgoUUmVsZWFzZUJsb2NrUmVzcG9uc2UioAEKDVJlcG9ydFJlcXVlc3QSDAoEZnVsbBgBIAEoCBIvCgllbmRwb2ludHMYAiADKAsyHC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQSKAoHcmVtb3ZlZBgDIAMoCzIXLmNhcmFjYWwudjEuRW5kcG9pbnRLZXkSJgoGc3RhdHVzGAQgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzIuIBChBSZXBvcnRlZEVuZHBvaW50EiYKCGVuZHBvaW50GAEgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludBI4CgZsYWJlbHMYAiADKAsyKC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQuTGFiZWxzRW50cnkSFwoPc2VydmljZV9hY2NvdW50GAMgASgJEiQKBXBvcnRzGAQgAygLMhUuY2FyYWNhbC52MS5OYW1lZFBvcnQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI5CglOYW1lZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIt4BCgpOb2RlU3RhdHVzEhIKCmFkZHJlc3NfdjQYASABKAkSEgoKYWRkcmVzc192NhgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SGQoRZW5mb3JjZWRfcmV2aXNpb24YBCABKAQSLAoJYmdwX3BlZXJzGAUgAygLMhkuY2FyYWNhbC52MS5CZ3BQZWVyU3RhdHVzEg8KB3ZlcnNpb24YBiABKAkSEwoLaW5jYXJuYXRpb24YByABKAkSJgoGYmxvY2tzGAggAygLMhYuY2FyYWNhbC52MS5CbG9ja1VzYWdlIpwBCg1CZ3BQZWVyU3RhdHVzEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SDQoFc3RhdGUYBCABKAkSEAoIc2luY2VfbXMYBSABKAQSEAoIcmVjZWl2ZWQYBiABKA0SEgoKYWR2ZXJ0aXNlZBgHIAEoDRISCgpsYXN0X2Vycm9yGAggASgJIigKCkJsb2NrVXNhZ2USDAoEY2lkchgBIAEoCRIMCgR1c2VkGAIgASgNIhAKDlJlcG9ydFJlc3BvbnNlIjIKDEFwcGx5UmVxdWVzdBIRCglkb2N1bWVudHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCKVAQoNQXBwbHlSZXNwb25zZRIlCghwcm9ibGVtcxgBIAMoCzITLmNhcmFjYWwudjEuUHJvYmxlbRIkCgdhcHBsaWVkGAIgAygLMhMuY2FyYWNhbC52MS5BcHBsaWVkEhAKCHJldmlzaW9uGAMgASgEEiUKCHdhcm5pbmdzGAQgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtIksKB1Byb2JsZW0SEAoIZG9jdW1lbnQYASABKA0SDgoGb2JqZWN0GAIgASgJEg0KBWZpZWxkGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiKgoHQXBwbGllZBIOCgZvYmplY3QYASABKAkSDwoHb3V0Y29tZRgCIAEoCSI7CgpHZXRSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkiSAoLR2V0UmVzcG9uc2USJwoJcmVzb3VyY2VzGAEgAygLMhQuY2FyYWNhbC52MS5SZXNvdXJjZRIQCghyZXZpc2lvbhgCIAEoBCI2Cg1EZWxldGVSZXF1ZXN0EiUKBGtleXMYASADKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5IkkKDkRlbGV0ZVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEhAKCHJldmlzaW9uGAIgASgEIpkBCgxMYWJlbFJlcXVlc3QSJAoDa2V5GAEgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleRI0CgZsYWJlbHMYAiADKAsyJC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiEKDUxhYmVsUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiEwoRTGlzdEJsb2Nrc1JlcXVlc3QiXgoSTGlzdEJsb2Nrc1Jlc3BvbnNlEiEKBmJsb2NrcxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSJQoFdXNhZ2UYAiADKAsyFi5jYXJhY2FsLnYxLkJsb2NrVXNhZ2UiJwoUTGlzdEVuZHBvaW50c1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSJAChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USJwoJZW5kcG9pbnRzGAEgAygLMhQuY2FyYWNhbC52MS5FbmRwb2ludCISChBMaXN0Tm9kZXNSZXF1ZXN0IjkKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBW5vZGVzGAEgAygLMhUuY2FyYWNhbC52MS5Ob2RlRW50cnkibAoJTm9kZUVudHJ5EgwKBG5hbWUYASABKAkSJgoGc3RhdHVzGAIgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAMgASgEEhEKCWNvbm5lY3RlZBgEIAEoCDKyAgoLTm9kZVNlcnZpY2USQgoJU3Vic2NyaWJlEhwuY2FyYWNhbC52MS5TdWJzY3JpYmVSZXF1ZXN0GhUuY2FyYWNhbC52MS5GZWVkRnJhbWUwARJLCgpDbGFpbUJsb2NrEh0uY2FyYWNhbC52MS5DbGFpbUJsb2NrUmVxdWVzdBoeLmNhcmFjYWwudjEuQ2xhaW1CbG9ja1Jlc3BvbnNlElEKDFJlbGVhc2VCbG9jaxIfLmNhcmFjYWwudjEuUmVsZWFzZUJsb2NrUmVxdWVzdBogLmNhcmFjYWwudjEuUmVsZWFzZUJsb2NrUmVzcG9uc2USPwoGUmVwb3J0EhkuY2FyYWNhbC52MS5SZXBvcnRSZXF1ZXN0GhouY2FyYWNhbC52MS5SZXBvcnRSZXNwb25zZTLwAwoMQWRtaW5TZXJ2aWNlEjwKBUFwcGx5EhguY2FyYWNhbC52MS5BcHBseVJlcXVlc3QaGS5jYXJhY2FsLnYxLkFwcGx5UmVzcG9uc2USNgoDR2V0EhYuY2FyYWNhbC52MS5HZXRSZXF1ZXN0GhcuY2FyYWNhbC52MS5HZXRSZXNwb25zZRI/CgZEZWxldGUSGS5jYXJhY2FsLnYxLkRlbGV0ZVJlcXVlc3QaGi5jYXJhY2FsLnYxLkRlbGV0ZVJlc3BvbnNlEjwKBUxhYmVsEhguY2FyYWNhbC52MS5MYWJlbFJlcXVlc3QaGS5jYXJhY2FsLnYxLkxhYmVsUmVzcG9uc2USSwoKTGlzdEJsb2NrcxIdLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1JlcXVlc3QaHi5jYXJhY2FsLnYxLkxpc3RCbG9ja3NSZXNwb25zZRJUCg1MaXN0RW5kcG9pbnRzEiAuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBohLmNhcmFjYWwudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlEkgKCUxpc3ROb2RlcxIcLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVxdWVzdBodLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIm0KEUNsYWltQmxvY2tSZXF1ZXN0EgwKBHBvb2wYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSJAoEaGVsZBgDIAEoCzIWLmNhcmFjYWwudjEuSGVsZEJsb2NrcxIPCgdhZGRyZXNzGAQgASgJIhsKCkhlbGRCbG9ja3MSDQoFY2lkcnMYASADKAkizQEKEkNsYWltQmxvY2tSZXNwb25zZRIiCgVibG9jaxgBIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABIpCglwb29sX2Z1bGwYAiABKAsyFC5jYXJhY2FsLnYxLlBvb2xGdWxsSAASIgoFdGFrZW4YAyABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASJwoFbGltaXQYBCABKAsyFi5jYXJhY2FsLnYxLkJsb2NrTGltaXRIABIRCgdyZWZ1c2VkGAUgASgJSABCCAoGcmVzdWx0IhwKCkJsb2NrTGltaXQSDgoGYmxvY2tzGAEgASgNIhoKCFBvb2xGdWxsEg4KBmJsb2NrcxgBIAEoDSJ/ChNBc3NlcnRCbG9ja3NSZXF1ZXN0EhMKC2luY2FybmF0aW9uGAEgASgJEg8KB21hY2hpbmUYAiABKAkSIQoGYmxvY2tzGAMgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIQCghyZXZpc2lvbhgEIAEoBBINCgVub25jZRgFIAEoBCJzChRBc3NlcnRCbG9ja3NSZXNwb25zZRIoCghhc3NlcnRlZBgBIAEoCzIULmNhcmFjYWwudjEuQXNzZXJ0ZWRIABIQCgZmZW5jZWQYAiABKAlIABIVCgtvdGhlcl9hbGl2ZRgDIAEoCUgAQggKBnJlc3VsdCJ4CghBc3NlcnRlZBIkCgljb25mbGljdHMYASADKAsyES5jYXJhY2FsLnYxLkJsb2NrEiMKCHN0cmFuZGVkGAIgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIhCgZibG9ja3MYAyADKAsyES5jYXJhY2FsLnYxLkJsb2NrIhAKDlJlY292ZXJSZXF1ZXN0InoKD1JlY292ZXJSZXNwb25zZRITCgtpbmNhcm5hdGlvbhgBIAEoCRIhCgZibG9ja3MYAiADKAsyES5jYXJhY2FsLnYxLkJsb2NrEi8KCWVuZHBvaW50cxgDIAMoCzIcLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludCI4ChNSZWxlYXNlQmxvY2tSZXF1ZXN0EgwKBGNpZHIYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkiFgoUUmVsZWFzZUJsb2NrUmVzcG9uc2Ui1gEKDVJlcG9ydFJlcXVlc3QSDAoEZnVsbBgBIAEoCBIvCgllbmRwb2ludHMYAiADKAsyHC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQSKAoHcmVtb3ZlZBgDIAMoCzIXLmNhcmFjYWwudjEuRW5kcG9pbnRLZXkSJgoGc3RhdHVzGAQgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzEjQKEHJlbGVhc2VfcmVmdXNhbHMYBSADKAsyGi5jYXJhY2FsLnYxLlJlbGVhc2VSZWZ1c2FsIjEKDlJlbGVhc2VSZWZ1c2FsEg8KB2FkZHJlc3MYASABKAkSDgoGcmVhc29uGAIgASgJIuIBChBSZXBvcnRlZEVuZHBvaW50EiYKCGVuZHBvaW50GAEgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludBI4CgZsYWJlbHMYAiADKAsyKC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQuTGFiZWxzRW50cnkSFwoPc2VydmljZV9hY2NvdW50GAMgASgJEiQKBXBvcnRzGAQgAygLMhUuY2FyYWNhbC52MS5OYW1lZFBvcnQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI5CglOYW1lZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIt4BCgpOb2RlU3RhdHVzEhIKCmFkZHJlc3NfdjQYASABKAkSEgoKYWRkcmVzc192NhgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SGQoRZW5mb3JjZWRfcmV2aXNpb24YBCABKAQSLAoJYmdwX3BlZXJzGAUgAygLMhkuY2FyYWNhbC52MS5CZ3BQZWVyU3RhdHVzEg8KB3ZlcnNpb24YBiABKAkSEwoLaW5jYXJuYXRpb24YByABKAkSJgoGYmxvY2tzGAggAygLMhYuY2FyYWNhbC52MS5CbG9ja1VzYWdlIpwBCg1CZ3BQZWVyU3RhdHVzEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SDQoFc3RhdGUYBCABKAkSEAoIc2luY2VfbXMYBSABKAQSEAoIcmVjZWl2ZWQYBiABKA0SEgoKYWR2ZXJ0aXNlZBgHIAEoDRISCgpsYXN0X2Vycm9yGAggASgJIigKCkJsb2NrVXNhZ2USDAoEY2lkchgBIAEoCRIMCgR1c2VkGAIgASgNIiEKDlJlcG9ydFJlc3BvbnNlEg8KB3JlbGVhc2UYASADKAkiMgoMQXBwbHlSZXF1ZXN0EhEKCWRvY3VtZW50cxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIpUBCg1BcHBseVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEiQKB2FwcGxpZWQYAiADKAsyEy5jYXJhY2FsLnYxLkFwcGxpZWQSEAoIcmV2aXNpb24YAyABKAQSJQoId2FybmluZ3MYBCADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0iSwoHUHJvYmxlbRIQCghkb2N1bWVudBgBIAEoDRIOCgZvYmplY3QYAiABKAkSDQoFZmllbGQYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSIqCgdBcHBsaWVkEg4KBm9iamVjdBgBIAEoCRIPCgdvdXRjb21lGAIgASgJIjsKCkdldFJlcXVlc3QSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSJICgtHZXRSZXNwb25zZRInCglyZXNvdXJjZXMYASADKAsyFC5jYXJhY2FsLnYxLlJlc291cmNlEhAKCHJldmlzaW9uGAIgASgEIjYKDURlbGV0ZVJlcXVlc3QSJQoEa2V5cxgBIAMoCzIXLmNhcmFjYWwudjEuUmVzb3VyY2VLZXkiSQoORGVsZXRlUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SEAoIcmV2aXNpb24YAiABKAQimQEKDExhYmVsUmVxdWVzdBIkCgNrZXkYASABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5EjQKBmxhYmVscxgCIAMoCzIkLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIQoNTGFiZWxSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCITChFMaXN0QmxvY2tzUmVxdWVzdCJeChJMaXN0QmxvY2tzUmVzcG9uc2USIQoGYmxvY2tzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIlCgV1c2FnZRgCIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSInChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJIkAKFUxpc3RFbmRwb2ludHNSZXNwb25zZRInCgllbmRwb2ludHMYASADKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50IhIKEExpc3ROb2Rlc1JlcXVlc3QiOQoRTGlzdE5vZGVzUmVzcG9uc2USJAoFbm9kZXMYASADKAsyFS5jYXJhY2FsLnYxLk5vZGVFbnRyeSJsCglOb2RlRW50cnkSDAoEbmFtZRgBIAEoCRImCgZzdGF0dXMYAiABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAyABKAQSEQoJY29ubmVjdGVkGAQgASgIIhIKEENoZWNrSXBhbVJlcXVlc3QibAoRQ2hlY2tJcGFtUmVzcG9uc2USJQoIZmluZGluZ3MYASADKAsyEy5jYXJhY2FsLnYxLkZpbmRpbmcSDQoFcG9vbHMYAiABKA0SDgoGYmxvY2tzGAMgASgNEhEKCWFkZHJlc3NlcxgEIAEoDSI4CgdGaW5kaW5nEgwKBGtpbmQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZW1lZHkYAyABKAkiNwoVQWRkcmVzc0hpc3RvcnlSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDQoFbGltaXQYAiABKA0iQgoWQWRkcmVzc0hpc3RvcnlSZXNwb25zZRIoCgZldmVudHMYASADKAsyGC5jYXJhY2FsLnYxLkFkZHJlc3NFdmVudCK/AQoMQWRkcmVzc0V2ZW50Eg0KBWF0X21zGAEgASgEEg0KBWV2ZW50GAIgASgJEgwKBGNpZHIYAyABKAkSDAoEbm9kZRgEIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEg8KB3BvZF91aWQYByABKAkSFAoMY29udGFpbmVyX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgJEhAKCHJldmlzaW9uGAogASgEIjcKFVJlbGVhc2VBZGRyZXNzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEg0KBWFnYWluGAIgASgIIkUKFlJlbGVhc2VBZGRyZXNzUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiNwoSUmVjbGFpbU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSEwoLZm9ybWVyX29ubHkYAiABKAgiNwoTUmVjbGFpbU5vZGVSZXNwb25zZRINCgVjaWRycxgBIAMoCRIRCgllbmRwb2ludHMYAiABKA0iFwoVRW5kUmVhc3NlcnRpb25SZXF1ZXN0IicKFkVuZFJlYXNzZXJ0aW9uUmVzcG9uc2USDQoFbm9kZXMYASADKAkiNwoQU3BsaXRQb29sUmVxdWVzdBIMCgRwb29sGAEgASgJEhUKDXByZWZpeF9sZW5ndGgYAiABKA0iSQoRU3BsaXRQb29sUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SDQoFcG9vbHMYAiADKAkyyQMKC05vZGVTZXJ2aWNlEkIKCVN1YnNjcmliZRIcLmNhcmFjYWwudjEuU3Vic2NyaWJlUmVxdWVzdBoVLmNhcmFjYWwudjEuRmVlZEZyYW1lMAESSwoKQ2xhaW1CbG9jaxIdLmNhcmFjYWwudjEuQ2xhaW1CbG9ja1JlcXVlc3QaHi5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXNwb25zZRJRCgxSZWxlYXNlQmxvY2sSHy5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1JlcXVlc3QaIC5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1Jlc3BvbnNlEj8KBlJlcG9ydBIZLmNhcmFjYWwudjEuUmVwb3J0UmVxdWVzdBoaLmNhcmFjYWwudjEuUmVwb3J0UmVzcG9uc2USUQoMQXNzZXJ0QmxvY2tzEh8uY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXF1ZXN0GiAuY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXNwb25zZRJCCgdSZWNvdmVyEhouY2FyYWNhbC52MS5SZWNvdmVyUmVxdWVzdBobLmNhcmFjYWwudjEuUmVjb3ZlclJlc3BvbnNlMt8HCgxBZG1pblNlcnZpY2USPAoFQXBwbHkSGC5jYXJhY2FsLnYxLkFwcGx5UmVxdWVzdBoZLmNhcmFjYWwudjEuQXBwbHlSZXNwb25zZRI2CgNHZXQSFi5jYXJhY2FsLnYxLkdldFJlcXVlc3QaFy5jYXJhY2FsLnYxLkdldFJlc3BvbnNlEj8KBkRlbGV0ZRIZLmNhcmFjYWwudjEuRGVsZXRlUmVxdWVzdBoaLmNhcmFjYWwudjEuRGVsZXRlUmVzcG9uc2USPAoFTGFiZWwSGC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdBoZLmNhcmFjYWwudjEuTGFiZWxSZXNwb25zZRJLCgpMaXN0QmxvY2tzEh0uY2FyYWNhbC52MS5MaXN0QmxvY2tzUmVxdWVzdBoeLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1Jlc3BvbnNlElQKDUxpc3RFbmRwb2ludHMSIC5jYXJhY2FsLnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiEuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2USSAoJTGlzdE5vZGVzEhwuY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh0uY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXNwb25zZRJICglDaGVja0lwYW0SHC5jYXJhY2FsLnYxLkNoZWNrSXBhbVJlcXVlc3QaHS5jYXJhY2FsLnYxLkNoZWNrSXBhbVJlc3BvbnNlElcKDkFkZHJlc3NIaXN0b3J5EiEuY2FyYWNhbC52MS5BZGRyZXNzSGlzdG9yeVJlcXVlc3QaIi5jYXJhY2FsLnYxLkFkZHJlc3NIaXN0b3J5UmVzcG9uc2USVwoOUmVsZWFzZUFkZHJlc3MSIS5jYXJhY2FsLnYxLlJlbGVhc2VBZGRyZXNzUmVxdWVzdBoiLmNhcmFjYWwudjEuUmVsZWFzZUFkZHJlc3NSZXNwb25zZRJOCgtSZWNsYWltTm9kZRIeLmNhcmFjYWwudjEuUmVjbGFpbU5vZGVSZXF1ZXN0Gh8uY2FyYWNhbC52MS5SZWNsYWltTm9kZVJlc3BvbnNlElcKDkVuZFJlYXNzZXJ0aW9uEiEuY2FyYWNhbC52MS5FbmRSZWFzc2VydGlvblJlcXVlc3QaIi5jYXJhY2FsLnYxLkVuZFJlYXNzZXJ0aW9uUmVzcG9uc2USSAoJU3BsaXRQb29sEhwuY2FyYWNhbC52MS5TcGxpdFBvb2xSZXF1ZXN0Gh0uY2FyYWNhbC52MS5TcGxpdFBvb2xSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message caracal.v1.SubscribeRequest
@@ -466,6 +466,13 @@ export type ClaimBlockRequest = Message<"caracal.v1.ClaimBlockRequest"> & {
    * @generated from field: caracal.v1.HeldBlocks held = 3;
    */
   held?: HeldBlocks | undefined;
+
+  /**
+   * When set: the block that this address lies in, and no other.
+   *
+   * @generated from field: string address = 4;
+   */
+  address: string;
 };
 
 /**
@@ -513,6 +520,30 @@ export type ClaimBlockResponse = Message<"caracal.v1.ClaimBlockResponse"> & {
      */
     value: PoolFull;
     case: "poolFull";
+  } | {
+    /**
+     * The block that the address lies in is another node's.
+     *
+     * @generated from field: caracal.v1.Block taken = 3;
+     */
+    value: Block;
+    case: "taken";
+  } | {
+    /**
+     * The node has as many blocks as its NodeConfiguration lets it have.
+     *
+     * @generated from field: caracal.v1.BlockLimit limit = 4;
+     */
+    value: BlockLimit;
+    case: "limit";
+  } | {
+    /**
+     * No block is granted now; may be tried again later. Why, in words.
+     *
+     * @generated from field: string refused = 5;
+     */
+    value: string;
+    case: "refused";
   } | { case: undefined; value?: undefined };
 };
 
@@ -522,6 +553,23 @@ export type ClaimBlockResponse = Message<"caracal.v1.ClaimBlockResponse"> & {
  */
 export const ClaimBlockResponseSchema: GenMessage<ClaimBlockResponse> = /*@__PURE__*/
   messageDesc(file_caracal_v1_hub, 15);
+
+/**
+ * @generated from message caracal.v1.BlockLimit
+ */
+export type BlockLimit = Message<"caracal.v1.BlockLimit"> & {
+  /**
+   * @generated from field: uint32 blocks = 1;
+   */
+  blocks: number;
+};
+
+/**
+ * Describes the message caracal.v1.BlockLimit.
+ * Use `create(BlockLimitSchema)` to create a new message.
+ */
+export const BlockLimitSchema: GenMessage<BlockLimit> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 16);
 
 /**
  * @generated from message caracal.v1.PoolFull
@@ -538,7 +586,168 @@ export type PoolFull = Message<"caracal.v1.PoolFull"> & {
  * Use `create(PoolFullSchema)` to create a new message.
  */
 export const PoolFullSchema: GenMessage<PoolFull> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 16);
+  messageDesc(file_caracal_v1_hub, 17);
+
+/**
+ * What a node holds, by its journal: said when it reaches a hub, and when a block of it has gone.
+ *
+ * @generated from message caracal.v1.AssertBlocksRequest
+ */
+export type AssertBlocksRequest = Message<"caracal.v1.AssertBlocksRequest"> & {
+  /**
+   * @generated from field: string incarnation = 1;
+   */
+  incarnation: string;
+
+  /**
+   * The machine, in words that a re-imaged machine gives again and no other has; empty when it has none.
+   *
+   * @generated from field: string machine = 2;
+   */
+  machine: string;
+
+  /**
+   * node is ignored: it is the caller's
+   *
+   * @generated from field: repeated caracal.v1.Block blocks = 3;
+   */
+  blocks: Block[];
+
+  /**
+   * The newest revision that the node has seen: a database that does not know it has lost something.
+   *
+   * @generated from field: uint64 revision = 4;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: uint64 nonce = 5;
+   */
+  nonce: bigint;
+};
+
+/**
+ * Describes the message caracal.v1.AssertBlocksRequest.
+ * Use `create(AssertBlocksRequestSchema)` to create a new message.
+ */
+export const AssertBlocksRequestSchema: GenMessage<AssertBlocksRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 18);
+
+/**
+ * @generated from message caracal.v1.AssertBlocksResponse
+ */
+export type AssertBlocksResponse = Message<"caracal.v1.AssertBlocksResponse"> & {
+  /**
+   * @generated from oneof caracal.v1.AssertBlocksResponse.result
+   */
+  result: {
+    /**
+     * @generated from field: caracal.v1.Asserted asserted = 1;
+     */
+    value: Asserted;
+    case: "asserted";
+  } | {
+    /**
+     * This incarnation owns nothing any more: it must give out no address. Why, in words.
+     *
+     * @generated from field: string fenced = 2;
+     */
+    value: string;
+    case: "fenced";
+  } | {
+    /**
+     * Another incarnation of this node is alive: two machines have one name. It is tried again later. In words.
+     *
+     * @generated from field: string other_alive = 3;
+     */
+    value: string;
+    case: "otherAlive";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message caracal.v1.AssertBlocksResponse.
+ * Use `create(AssertBlocksResponseSchema)` to create a new message.
+ */
+export const AssertBlocksResponseSchema: GenMessage<AssertBlocksResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 19);
+
+/**
+ * @generated from message caracal.v1.Asserted
+ */
+export type Asserted = Message<"caracal.v1.Asserted"> & {
+  /**
+   * Blocks that the journal has and another node owns: nothing more may be given out of them.
+   *
+   * @generated from field: repeated caracal.v1.Block conflicts = 1;
+   */
+  conflicts: Block[];
+
+  /**
+   * Blocks under this node's name that an earlier incarnation owned, and which nobody says is off.
+   *
+   * @generated from field: repeated caracal.v1.Block stranded = 2;
+   */
+  stranded: Block[];
+
+  /**
+   * All blocks of the node as the database has them now: their pools may have other names.
+   *
+   * @generated from field: repeated caracal.v1.Block blocks = 3;
+   */
+  blocks: Block[];
+};
+
+/**
+ * Describes the message caracal.v1.Asserted.
+ * Use `create(AssertedSchema)` to create a new message.
+ */
+export const AssertedSchema: GenMessage<Asserted> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 20);
+
+/**
+ * For a node whose journal is lost while its pods run.
+ *
+ * @generated from message caracal.v1.RecoverRequest
+ */
+export type RecoverRequest = Message<"caracal.v1.RecoverRequest"> & {
+};
+
+/**
+ * Describes the message caracal.v1.RecoverRequest.
+ * Use `create(RecoverRequestSchema)` to create a new message.
+ */
+export const RecoverRequestSchema: GenMessage<RecoverRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 21);
+
+/**
+ * @generated from message caracal.v1.RecoverResponse
+ */
+export type RecoverResponse = Message<"caracal.v1.RecoverResponse"> & {
+  /**
+   * Empty when the node never asserted any.
+   *
+   * @generated from field: string incarnation = 1;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: repeated caracal.v1.Block blocks = 2;
+   */
+  blocks: Block[];
+
+  /**
+   * @generated from field: repeated caracal.v1.ReportedEndpoint endpoints = 3;
+   */
+  endpoints: ReportedEndpoint[];
+};
+
+/**
+ * Describes the message caracal.v1.RecoverResponse.
+ * Use `create(RecoverResponseSchema)` to create a new message.
+ */
+export const RecoverResponseSchema: GenMessage<RecoverResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 22);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockRequest
@@ -560,7 +769,7 @@ export type ReleaseBlockRequest = Message<"caracal.v1.ReleaseBlockRequest"> & {
  * Use `create(ReleaseBlockRequestSchema)` to create a new message.
  */
 export const ReleaseBlockRequestSchema: GenMessage<ReleaseBlockRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 17);
+  messageDesc(file_caracal_v1_hub, 23);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockResponse
@@ -573,7 +782,7 @@ export type ReleaseBlockResponse = Message<"caracal.v1.ReleaseBlockResponse"> & 
  * Use `create(ReleaseBlockResponseSchema)` to create a new message.
  */
 export const ReleaseBlockResponseSchema: GenMessage<ReleaseBlockResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 18);
+  messageDesc(file_caracal_v1_hub, 24);
 
 /**
  * @generated from message caracal.v1.ReportRequest
@@ -602,6 +811,13 @@ export type ReportRequest = Message<"caracal.v1.ReportRequest"> & {
    * @generated from field: caracal.v1.NodeStatus status = 4;
    */
   status?: NodeStatus | undefined;
+
+  /**
+   * Why addresses that the hub asked back (ReportResponse.release) stay.
+   *
+   * @generated from field: repeated caracal.v1.ReleaseRefusal release_refusals = 5;
+   */
+  releaseRefusals: ReleaseRefusal[];
 };
 
 /**
@@ -609,7 +825,29 @@ export type ReportRequest = Message<"caracal.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 19);
+  messageDesc(file_caracal_v1_hub, 25);
+
+/**
+ * @generated from message caracal.v1.ReleaseRefusal
+ */
+export type ReleaseRefusal = Message<"caracal.v1.ReleaseRefusal"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message caracal.v1.ReleaseRefusal.
+ * Use `create(ReleaseRefusalSchema)` to create a new message.
+ */
+export const ReleaseRefusalSchema: GenMessage<ReleaseRefusal> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 26);
 
 /**
  * @generated from message caracal.v1.ReportedEndpoint
@@ -645,7 +883,7 @@ export type ReportedEndpoint = Message<"caracal.v1.ReportedEndpoint"> & {
  * Use `create(ReportedEndpointSchema)` to create a new message.
  */
 export const ReportedEndpointSchema: GenMessage<ReportedEndpoint> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 20);
+  messageDesc(file_caracal_v1_hub, 27);
 
 /**
  * @generated from message caracal.v1.NamedPort
@@ -674,7 +912,7 @@ export type NamedPort = Message<"caracal.v1.NamedPort"> & {
  * Use `create(NamedPortSchema)` to create a new message.
  */
 export const NamedPortSchema: GenMessage<NamedPort> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 21);
+  messageDesc(file_caracal_v1_hub, 28);
 
 /**
  * @generated from message caracal.v1.NodeStatus
@@ -728,7 +966,7 @@ export type NodeStatus = Message<"caracal.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 22);
+  messageDesc(file_caracal_v1_hub, 29);
 
 /**
  * @generated from message caracal.v1.BgpPeerStatus
@@ -792,7 +1030,7 @@ export type BgpPeerStatus = Message<"caracal.v1.BgpPeerStatus"> & {
  * Use `create(BgpPeerStatusSchema)` to create a new message.
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 23);
+  messageDesc(file_caracal_v1_hub, 30);
 
 /**
  * @generated from message caracal.v1.BlockUsage
@@ -814,12 +1052,18 @@ export type BlockUsage = Message<"caracal.v1.BlockUsage"> & {
  * Use `create(BlockUsageSchema)` to create a new message.
  */
 export const BlockUsageSchema: GenMessage<BlockUsage> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 24);
+  messageDesc(file_caracal_v1_hub, 31);
 
 /**
  * @generated from message caracal.v1.ReportResponse
  */
 export type ReportResponse = Message<"caracal.v1.ReportResponse"> & {
+  /**
+   * Addresses that an administrator wants back from this node, unless something uses them.
+   *
+   * @generated from field: repeated string release = 1;
+   */
+  release: string[];
 };
 
 /**
@@ -827,7 +1071,7 @@ export type ReportResponse = Message<"caracal.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 25);
+  messageDesc(file_caracal_v1_hub, 32);
 
 /**
  * @generated from message caracal.v1.ApplyRequest
@@ -851,7 +1095,7 @@ export type ApplyRequest = Message<"caracal.v1.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 26);
+  messageDesc(file_caracal_v1_hub, 33);
 
 /**
  * @generated from message caracal.v1.ApplyResponse
@@ -887,7 +1131,7 @@ export type ApplyResponse = Message<"caracal.v1.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 27);
+  messageDesc(file_caracal_v1_hub, 34);
 
 /**
  * @generated from message caracal.v1.Problem
@@ -927,7 +1171,7 @@ export type Problem = Message<"caracal.v1.Problem"> & {
  * Use `create(ProblemSchema)` to create a new message.
  */
 export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 28);
+  messageDesc(file_caracal_v1_hub, 35);
 
 /**
  * @generated from message caracal.v1.Applied
@@ -951,7 +1195,7 @@ export type Applied = Message<"caracal.v1.Applied"> & {
  * Use `create(AppliedSchema)` to create a new message.
  */
 export const AppliedSchema: GenMessage<Applied> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 29);
+  messageDesc(file_caracal_v1_hub, 36);
 
 /**
  * @generated from message caracal.v1.GetRequest
@@ -982,7 +1226,7 @@ export type GetRequest = Message<"caracal.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 30);
+  messageDesc(file_caracal_v1_hub, 37);
 
 /**
  * @generated from message caracal.v1.GetResponse
@@ -1004,7 +1248,7 @@ export type GetResponse = Message<"caracal.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 31);
+  messageDesc(file_caracal_v1_hub, 38);
 
 /**
  * @generated from message caracal.v1.DeleteRequest
@@ -1021,7 +1265,7 @@ export type DeleteRequest = Message<"caracal.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 32);
+  messageDesc(file_caracal_v1_hub, 39);
 
 /**
  * @generated from message caracal.v1.DeleteResponse
@@ -1043,7 +1287,7 @@ export type DeleteResponse = Message<"caracal.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 33);
+  messageDesc(file_caracal_v1_hub, 40);
 
 /**
  * @generated from message caracal.v1.LabelRequest
@@ -1065,7 +1309,7 @@ export type LabelRequest = Message<"caracal.v1.LabelRequest"> & {
  * Use `create(LabelRequestSchema)` to create a new message.
  */
 export const LabelRequestSchema: GenMessage<LabelRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 34);
+  messageDesc(file_caracal_v1_hub, 41);
 
 /**
  * @generated from message caracal.v1.LabelResponse
@@ -1082,7 +1326,7 @@ export type LabelResponse = Message<"caracal.v1.LabelResponse"> & {
  * Use `create(LabelResponseSchema)` to create a new message.
  */
 export const LabelResponseSchema: GenMessage<LabelResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 35);
+  messageDesc(file_caracal_v1_hub, 42);
 
 /**
  * @generated from message caracal.v1.ListBlocksRequest
@@ -1095,7 +1339,7 @@ export type ListBlocksRequest = Message<"caracal.v1.ListBlocksRequest"> & {
  * Use `create(ListBlocksRequestSchema)` to create a new message.
  */
 export const ListBlocksRequestSchema: GenMessage<ListBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 36);
+  messageDesc(file_caracal_v1_hub, 43);
 
 /**
  * @generated from message caracal.v1.ListBlocksResponse
@@ -1117,7 +1361,7 @@ export type ListBlocksResponse = Message<"caracal.v1.ListBlocksResponse"> & {
  * Use `create(ListBlocksResponseSchema)` to create a new message.
  */
 export const ListBlocksResponseSchema: GenMessage<ListBlocksResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 37);
+  messageDesc(file_caracal_v1_hub, 44);
 
 /**
  * @generated from message caracal.v1.ListEndpointsRequest
@@ -1136,7 +1380,7 @@ export type ListEndpointsRequest = Message<"caracal.v1.ListEndpointsRequest"> & 
  * Use `create(ListEndpointsRequestSchema)` to create a new message.
  */
 export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 38);
+  messageDesc(file_caracal_v1_hub, 45);
 
 /**
  * @generated from message caracal.v1.ListEndpointsResponse
@@ -1153,7 +1397,7 @@ export type ListEndpointsResponse = Message<"caracal.v1.ListEndpointsResponse"> 
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
 export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 39);
+  messageDesc(file_caracal_v1_hub, 46);
 
 /**
  * @generated from message caracal.v1.ListNodesRequest
@@ -1166,7 +1410,7 @@ export type ListNodesRequest = Message<"caracal.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 40);
+  messageDesc(file_caracal_v1_hub, 47);
 
 /**
  * @generated from message caracal.v1.ListNodesResponse
@@ -1183,7 +1427,7 @@ export type ListNodesResponse = Message<"caracal.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 41);
+  messageDesc(file_caracal_v1_hub, 48);
 
 /**
  * @generated from message caracal.v1.NodeEntry
@@ -1215,7 +1459,373 @@ export type NodeEntry = Message<"caracal.v1.NodeEntry"> & {
  * Use `create(NodeEntrySchema)` to create a new message.
  */
 export const NodeEntrySchema: GenMessage<NodeEntry> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 42);
+  messageDesc(file_caracal_v1_hub, 49);
+
+/**
+ * @generated from message caracal.v1.CheckIpamRequest
+ */
+export type CheckIpamRequest = Message<"caracal.v1.CheckIpamRequest"> & {
+};
+
+/**
+ * Describes the message caracal.v1.CheckIpamRequest.
+ * Use `create(CheckIpamRequestSchema)` to create a new message.
+ */
+export const CheckIpamRequestSchema: GenMessage<CheckIpamRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 50);
+
+/**
+ * @generated from message caracal.v1.CheckIpamResponse
+ */
+export type CheckIpamResponse = Message<"caracal.v1.CheckIpamResponse"> & {
+  /**
+   * @generated from field: repeated caracal.v1.Finding findings = 1;
+   */
+  findings: Finding[];
+
+  /**
+   * @generated from field: uint32 pools = 2;
+   */
+  pools: number;
+
+  /**
+   * @generated from field: uint32 blocks = 3;
+   */
+  blocks: number;
+
+  /**
+   * @generated from field: uint32 addresses = 4;
+   */
+  addresses: number;
+};
+
+/**
+ * Describes the message caracal.v1.CheckIpamResponse.
+ * Use `create(CheckIpamResponseSchema)` to create a new message.
+ */
+export const CheckIpamResponseSchema: GenMessage<CheckIpamResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 51);
+
+/**
+ * @generated from message caracal.v1.Finding
+ */
+export type Finding = Message<"caracal.v1.Finding"> & {
+  /**
+   * e.g. AddressTwice
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * what contradicts what
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: string remedy = 3;
+   */
+  remedy: string;
+};
+
+/**
+ * Describes the message caracal.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 52);
+
+/**
+ * @generated from message caracal.v1.AddressHistoryRequest
+ */
+export type AddressHistoryRequest = Message<"caracal.v1.AddressHistoryRequest"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * 0: 100
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message caracal.v1.AddressHistoryRequest.
+ * Use `create(AddressHistoryRequestSchema)` to create a new message.
+ */
+export const AddressHistoryRequestSchema: GenMessage<AddressHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 53);
+
+/**
+ * @generated from message caracal.v1.AddressHistoryResponse
+ */
+export type AddressHistoryResponse = Message<"caracal.v1.AddressHistoryResponse"> & {
+  /**
+   * @generated from field: repeated caracal.v1.AddressEvent events = 1;
+   */
+  events: AddressEvent[];
+};
+
+/**
+ * Describes the message caracal.v1.AddressHistoryResponse.
+ * Use `create(AddressHistoryResponseSchema)` to create a new message.
+ */
+export const AddressHistoryResponseSchema: GenMessage<AddressHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 54);
+
+/**
+ * @generated from message caracal.v1.AddressEvent
+ */
+export type AddressEvent = Message<"caracal.v1.AddressEvent"> & {
+  /**
+   * by the database's clock
+   *
+   * @generated from field: uint64 at_ms = 1;
+   */
+  atMs: bigint;
+
+  /**
+   * assigned, released, claimed, reasserted, reclaimed, …
+   *
+   * @generated from field: string event = 2;
+   */
+  event: string;
+
+  /**
+   * the address itself, or the block
+   *
+   * @generated from field: string cidr = 3;
+   */
+  cidr: string;
+
+  /**
+   * @generated from field: string node = 4;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string pod_namespace = 5;
+   */
+  podNamespace: string;
+
+  /**
+   * @generated from field: string pod_name = 6;
+   */
+  podName: string;
+
+  /**
+   * @generated from field: string pod_uid = 7;
+   */
+  podUid: string;
+
+  /**
+   * @generated from field: string container_id = 8;
+   */
+  containerId: string;
+
+  /**
+   * of a block's owner
+   *
+   * @generated from field: string incarnation = 9;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: uint64 revision = 10;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message caracal.v1.AddressEvent.
+ * Use `create(AddressEventSchema)` to create a new message.
+ */
+export const AddressEventSchema: GenMessage<AddressEvent> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 55);
+
+/**
+ * @generated from message caracal.v1.ReleaseAddressRequest
+ */
+export type ReleaseAddressRequest = Message<"caracal.v1.ReleaseAddressRequest"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Forget that the node refused before.
+   *
+   * @generated from field: bool again = 2;
+   */
+  again: boolean;
+};
+
+/**
+ * Describes the message caracal.v1.ReleaseAddressRequest.
+ * Use `create(ReleaseAddressRequestSchema)` to create a new message.
+ */
+export const ReleaseAddressRequestSchema: GenMessage<ReleaseAddressRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 56);
+
+/**
+ * @generated from message caracal.v1.ReleaseAddressResponse
+ */
+export type ReleaseAddressResponse = Message<"caracal.v1.ReleaseAddressResponse"> & {
+  /**
+   * released, asked (the node has not answered yet), refused, free (nobody holds it).
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * of a refusal
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message caracal.v1.ReleaseAddressResponse.
+ * Use `create(ReleaseAddressResponseSchema)` to create a new message.
+ */
+export const ReleaseAddressResponseSchema: GenMessage<ReleaseAddressResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 57);
+
+/**
+ * @generated from message caracal.v1.ReclaimNodeRequest
+ */
+export type ReclaimNodeRequest = Message<"caracal.v1.ReclaimNodeRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * Only what earlier incarnations of it own: the node itself is alive.
+   *
+   * @generated from field: bool former_only = 2;
+   */
+  formerOnly: boolean;
+};
+
+/**
+ * Describes the message caracal.v1.ReclaimNodeRequest.
+ * Use `create(ReclaimNodeRequestSchema)` to create a new message.
+ */
+export const ReclaimNodeRequestSchema: GenMessage<ReclaimNodeRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 58);
+
+/**
+ * @generated from message caracal.v1.ReclaimNodeResponse
+ */
+export type ReclaimNodeResponse = Message<"caracal.v1.ReclaimNodeResponse"> & {
+  /**
+   * @generated from field: repeated string cidrs = 1;
+   */
+  cidrs: string[];
+
+  /**
+   * @generated from field: uint32 endpoints = 2;
+   */
+  endpoints: number;
+};
+
+/**
+ * Describes the message caracal.v1.ReclaimNodeResponse.
+ * Use `create(ReclaimNodeResponseSchema)` to create a new message.
+ */
+export const ReclaimNodeResponseSchema: GenMessage<ReclaimNodeResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 59);
+
+/**
+ * @generated from message caracal.v1.EndReassertionRequest
+ */
+export type EndReassertionRequest = Message<"caracal.v1.EndReassertionRequest"> & {
+};
+
+/**
+ * Describes the message caracal.v1.EndReassertionRequest.
+ * Use `create(EndReassertionRequestSchema)` to create a new message.
+ */
+export const EndReassertionRequestSchema: GenMessage<EndReassertionRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 60);
+
+/**
+ * @generated from message caracal.v1.EndReassertionResponse
+ */
+export type EndReassertionResponse = Message<"caracal.v1.EndReassertionResponse"> & {
+  /**
+   * The nodes that had not said what they own.
+   *
+   * @generated from field: repeated string nodes = 1;
+   */
+  nodes: string[];
+};
+
+/**
+ * Describes the message caracal.v1.EndReassertionResponse.
+ * Use `create(EndReassertionResponseSchema)` to create a new message.
+ */
+export const EndReassertionResponseSchema: GenMessage<EndReassertionResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 61);
+
+/**
+ * @generated from message caracal.v1.SplitPoolRequest
+ */
+export type SplitPoolRequest = Message<"caracal.v1.SplitPoolRequest"> & {
+  /**
+   * @generated from field: string pool = 1;
+   */
+  pool: string;
+
+  /**
+   * of the parts
+   *
+   * @generated from field: uint32 prefix_length = 2;
+   */
+  prefixLength: number;
+};
+
+/**
+ * Describes the message caracal.v1.SplitPoolRequest.
+ * Use `create(SplitPoolRequestSchema)` to create a new message.
+ */
+export const SplitPoolRequestSchema: GenMessage<SplitPoolRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 62);
+
+/**
+ * @generated from message caracal.v1.SplitPoolResponse
+ */
+export type SplitPoolResponse = Message<"caracal.v1.SplitPoolResponse"> & {
+  /**
+   * @generated from field: repeated caracal.v1.Problem problems = 1;
+   */
+  problems: Problem[];
+
+  /**
+   * @generated from field: repeated string pools = 2;
+   */
+  pools: string[];
+};
+
+/**
+ * Describes the message caracal.v1.SplitPoolResponse.
+ * Use `create(SplitPoolResponseSchema)` to create a new message.
+ */
+export const SplitPoolResponseSchema: GenMessage<SplitPoolResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 63);
 
 /**
  * For node agents. The caller's node name is that of its certificate; a request never carries it.
@@ -1258,6 +1868,22 @@ export const NodeService: GenService<{
     methodKind: "unary";
     input: typeof ReportRequestSchema;
     output: typeof ReportResponseSchema;
+  },
+  /**
+   * @generated from rpc caracal.v1.NodeService.AssertBlocks
+   */
+  assertBlocks: {
+    methodKind: "unary";
+    input: typeof AssertBlocksRequestSchema;
+    output: typeof AssertBlocksResponseSchema;
+  },
+  /**
+   * @generated from rpc caracal.v1.NodeService.Recover
+   */
+  recover: {
+    methodKind: "unary";
+    input: typeof RecoverRequestSchema;
+    output: typeof RecoverResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_caracal_v1_hub, 0);
@@ -1325,6 +1951,66 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListNodesRequestSchema;
     output: typeof ListNodesResponseSchema;
+  },
+  /**
+   * Whatever contradicts itself in what is stored.
+   *
+   * @generated from rpc caracal.v1.AdminService.CheckIpam
+   */
+  checkIpam: {
+    methodKind: "unary";
+    input: typeof CheckIpamRequestSchema;
+    output: typeof CheckIpamResponseSchema;
+  },
+  /**
+   * Who had an address, newest first.
+   *
+   * @generated from rpc caracal.v1.AdminService.AddressHistory
+   */
+  addressHistory: {
+    methodKind: "unary";
+    input: typeof AddressHistoryRequestSchema;
+    output: typeof AddressHistoryResponseSchema;
+  },
+  /**
+   * Asks an address back from the node that holds it.
+   *
+   * @generated from rpc caracal.v1.AdminService.ReleaseAddress
+   */
+  releaseAddress: {
+    methodKind: "unary";
+    input: typeof ReleaseAddressRequestSchema;
+    output: typeof ReleaseAddressResponseSchema;
+  },
+  /**
+   * Takes back all that a node owns, because it is off for good.
+   *
+   * @generated from rpc caracal.v1.AdminService.ReclaimNode
+   */
+  reclaimNode: {
+    methodKind: "unary";
+    input: typeof ReclaimNodeRequestSchema;
+    output: typeof ReclaimNodeResponseSchema;
+  },
+  /**
+   * Grants blocks again although not every node has said what it owns.
+   *
+   * @generated from rpc caracal.v1.AdminService.EndReassertion
+   */
+  endReassertion: {
+    methodKind: "unary";
+    input: typeof EndReassertionRequestSchema;
+    output: typeof EndReassertionResponseSchema;
+  },
+  /**
+   * Replaces a pool by two or more that are its parts; blocks go with them.
+   *
+   * @generated from rpc caracal.v1.AdminService.SplitPool
+   */
+  splitPool: {
+    methodKind: "unary";
+    input: typeof SplitPoolRequestSchema;
+    output: typeof SplitPoolResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_caracal_v1_hub, 1);

@@ -1,0 +1,92 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Journal, JournalError, openJournal } from '@caracal/ipam';
+import type { RecoverResponse } from '@caracal/protocol';
+import type { Logger } from 'pino';
+import type { Wiring } from '../wiring/index.ts';
+
+export interface JournalPlace {
+  readonly nodeName: string;
+  readonly stateDirectory: string;
+  readonly runDirectory: string;
+}
+
+export interface JournalSources {
+  readonly wiring: Wiring;
+  readonly logger: Logger;
+  /** Asks a hub what it knows of this node; throws when none answers. */
+  recover(): Promise<RecoverResponse>;
+  newIncarnation(): string;
+  readonly signal: AbortSignal;
+}
+
+const longestPauseMs = 5_000;
+
+/**
+ * The node's journal. One that is missing although this node ran since it booted, or although pods are wired, and one that is damaged,
+ * is made anew from the hub's rows and the kernel's routes. That waits for a hub as long as it must: to give out addresses that
+ * pods have would be worse than to start no pod. What runs goes on meanwhile.
+ */
+export async function openNodeJournal(
+  place: JournalPlace,
+  sources: JournalSources,
+): Promise<{ readonly journal: Journal; readonly wasLost: boolean }> {
+  const { logger } = sources;
+  const path = join(place.stateDirectory, 'ipam.journal');
+  // In the folder that no boot survives: it tells a journal that was lost from a node that is new.
+  const mark = join(place.runDirectory, 'incarnation');
+  const journal = await openJournal(path).catch((error: unknown) => {
+    if (!(error instanceof JournalError)) throw error;
+    logger.error({ reason: error.message }, 'the journal is damaged: it is put aside and made anew');
+    return undefined;
+  });
+  if (journal?.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
+  if (journal && journal.records.length > 0) return { journal, wasLost: false };
+  await journal?.close();
+
+  const found = await sources.wiring.listOwnInterfaces();
+  if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
+  if (!journal) renameSync(path, `${path}.damaged`);
+  if (journal && found.interfaces.length === 0 && !existsSync(mark)) {
+    return { journal: await openJournal(path), wasLost: false };
+  }
+
+  logger.error(
+    { interfaces: found.interfaces.length },
+    'the IPAM journal is lost: no address is given out until it is made anew from what a hub and the kernel know',
+  );
+  const known = await untilAnswered(sources);
+  const blocks = new Map(known.blocks.map(({ cidr, pool }) => [cidr, pool]));
+  for (const cidr of found.blocks) if (!blocks.has(cidr)) blocks.set(cidr, '');
+  rmSync(path, { force: true });
+  const fresh = await openJournal(path);
+  const incarnation = known.incarnation || sources.newIncarnation();
+  await fresh.compact(() => [
+    { type: 'node', node: place.nodeName, incarnation },
+    ...[...blocks].map(([cidr, pool]) => ({ type: 'block' as const, cidr, pool })),
+  ]);
+  await fresh.close();
+  logger.warn({ incarnation, blocks: [...blocks.keys()] }, 'the journal is made anew');
+  return { journal: await openJournal(path), wasLost: true };
+}
+
+/** To be called when the journal is open: from now on its absence means that it was lost. */
+export function markIncarnation(place: JournalPlace, incarnation: string): void {
+  writeFileSync(join(place.runDirectory, 'incarnation'), `${incarnation}\n`);
+}
+
+async function untilAnswered({ recover, logger, signal }: JournalSources): Promise<RecoverResponse> {
+  let told = '';
+  for (let pause = 100; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    signal.throwIfAborted();
+    try {
+      return await recover();
+    } catch (error) {
+      const reason = String(error);
+      if (reason !== told) logger.warn({ reason }, 'no hub tells what this node owned: trying again');
+      told = reason;
+    }
+    await sleep(pause, undefined, { signal });
+  }
+}

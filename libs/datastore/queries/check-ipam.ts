@@ -1,0 +1,88 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database } from '../database.ts';
+
+/** Something that contradicts itself, and what would mend it. */
+export interface Finding {
+  readonly kind: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface IpamCheck {
+  readonly findings: readonly Finding[];
+  readonly pools: number;
+  readonly blocks: number;
+  readonly addresses: number;
+}
+
+/** The queries of the check, each giving findings in words. `who` names a pod by namespace and name, or its container. */
+const who = sql`CASE WHEN e.pod_name = '' THEN left(e.container_id, 12) ELSE e.pod_namespace || '/' || e.pod_name END`;
+const checks = [
+  sql<Finding>`
+    SELECT 'BlockWithoutPool' AS kind, format('block %s of node %s: its pool %s does not exist', b.cidr, b.node, b.pool) AS message,
+           format('apply IPPool/%s again, or move its pods and reclaim the node', b.pool) AS remedy
+    FROM block b WHERE NOT EXISTS (SELECT FROM resource r WHERE (r.kind, r.namespace, r.name) = ('IPPool', '', b.pool)) ORDER BY b.cidr`,
+  sql<Finding>`
+    SELECT 'BlockOutsidePool' AS kind, format('block %s of node %s lies outside of its pool %s', b.cidr, b.node, b.pool) AS message,
+           format('widen IPPool/%s so that it covers the block', b.pool) AS remedy
+    FROM block b JOIN resource r ON (r.kind, r.namespace, r.name) = ('IPPool', '', b.pool)
+    WHERE NOT b.cidr <<= (r.spec ->> 'cidr')::cidr ORDER BY b.cidr`,
+  sql<Finding>`
+    SELECT 'StrandedBlock' AS kind,
+           format('block %s is owned by an earlier incarnation of node %s, which may still run', b.cidr, b.node) AS message,
+           format('when that machine is off: caracalctl ipam release --node %s --former', b.node) AS remedy
+    FROM block b JOIN node n USING (node) WHERE b.incarnation <> n.incarnation ORDER BY b.cidr`,
+  sql<Finding>`
+    SELECT 'BlockHeldByOther' AS kind,
+           format('node %s holds block %s by its journal, but node %s owns %s', s.node, h.cidr, b.node, b.cidr) AS message,
+           'the node gives nothing more out of it; delete its pods there, or reclaim the owner when it is off' AS remedy
+    FROM node_status s CROSS JOIN LATERAL jsonb_to_recordset(s.status -> 'blocks') AS h(cidr cidr)
+    JOIN block b ON b.cidr && h.cidr AND b.node <> s.node ORDER BY h.cidr`,
+  sql<Finding>`
+    SELECT 'Quarantined' AS kind,
+           format('what node %s reports of container %s is not believed: %s', q.node, left(q.container_id, 12), q.reason) AS message,
+           'find out which of the two is real (caracalctl ipam history), and delete the other pod' AS remedy
+    FROM quarantine q ORDER BY q.node, q.container_id`,
+  sql<Finding>`
+    SELECT 'AddressTwice' AS kind,
+           format('%s is held twice: by %s', host(a), string_agg(format('%s on %s', ${who}, e.node), ' and by ' ORDER BY e.node, e.container_id)) AS message,
+           'delete all but one of these pods' AS remedy
+    FROM endpoint e, unnest(e.addresses) a GROUP BY a HAVING count(*) > 1 ORDER BY a`,
+  sql<Finding>`
+    SELECT CASE WHEN b.cidr IS NULL THEN 'AddressInNoBlock' ELSE 'AddressInForeignBlock' END AS kind,
+           CASE WHEN b.cidr IS NULL THEN format('%s of %s on %s lies in no block', host(a), ${who}, e.node)
+                ELSE format('%s of %s on %s lies in block %s, which node %s owns', host(a), ${who}, e.node, b.cidr, b.node) END AS message,
+           'delete the pod, so that it gets another address' AS remedy
+    FROM endpoint e CROSS JOIN unnest(e.addresses) a LEFT JOIN block b ON b.cidr >>= a
+    WHERE b.node IS DISTINCT FROM e.node AND EXISTS (
+      SELECT FROM resource r WHERE r.kind = 'IPPool' AND a <<= (r.spec ->> 'cidr')::cidr)
+    ORDER BY a`,
+  sql<Finding>`
+    SELECT 'ReleaseRefused' AS kind, format('node %s keeps %s, which was asked back: %s', r.node, host(r.address), r.refusal) AS message,
+           'delete the pod that uses it' AS remedy
+    FROM release_request r WHERE r.refusal IS NOT NULL ORDER BY r.address`,
+  sql<Finding>`
+    SELECT 'Reasserting' AS kind,
+           format('no block is granted since %s, because %s; missing: %s', to_char(h.began_at, 'YYYY-MM-DD HH24:MI:SS'), h.reason,
+             coalesce((SELECT string_agg(n.node, ', ' ORDER BY n.node) FROM node n WHERE n.asserted < h.number AND NOT n.fenced), 'nobody')) AS message,
+           'bring these nodes back, or, when they are off: caracalctl ipam release --node NAME' AS remedy
+    FROM history h WHERE NOT h.ended
+      AND EXISTS (SELECT FROM node n WHERE n.asserted < h.number AND NOT n.fenced)`,
+];
+
+/** Looks at everything as of one moment. */
+export async function checkIpam(database: Kysely<Database>): Promise<IpamCheck> {
+  return database
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (view) => {
+      const findings: Finding[] = [];
+      for (const check of checks) findings.push(...(await check.execute(view)).rows);
+      const { rows } = await sql<{ pools: number; blocks: number; addresses: number }>`
+        SELECT (SELECT count(*)::integer FROM resource WHERE kind = 'IPPool') AS pools,
+               (SELECT count(*)::integer FROM block) AS blocks,
+               (SELECT coalesce(sum(cardinality(addresses)), 0)::integer FROM endpoint) AS addresses`.execute(view);
+      return { findings, ...rows[0] };
+    });
+}

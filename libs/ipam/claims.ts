@@ -1,0 +1,59 @@
+import type { Journal } from './journal.ts';
+import type { OwnBlocks } from './own-blocks.ts';
+
+/** How the hub answers a claim. */
+export type ClaimResult =
+  | { readonly ok: true; readonly cidr: string; readonly pool: string }
+  | { readonly ok: false; readonly reason: 'full' | 'unavailable' | 'taken' | 'limit'; readonly message: string };
+
+export interface ClaimOptions {
+  readonly journal: Journal;
+  claimBlock(pool: string, address?: string): Promise<ClaimResult>;
+  onBlock(cidr: string): void;
+  readonly claimAheadBelow: number;
+  onClaimAheadFailed(pool: string, message: string): void;
+}
+
+interface Claims {
+  /** One claim of a pool at a time: those who ask meanwhile get the same answer. */
+  claim(pool: string, address?: string): Promise<ClaimResult>;
+  /** Claims the next block of a pool in the background when it runs low. */
+  ahead(pool: string): void;
+}
+
+/** Claims of blocks: what the hub grants is in the journal before an address of it is used. */
+export function createClaims(options: ClaimOptions, blocks: OwnBlocks): Claims {
+  const running = new Map<string, Promise<ClaimResult>>();
+
+  function claim(pool: string, address?: string): Promise<ClaimResult> {
+    const key = address === undefined ? pool : `${pool} ${address}`;
+    let claiming = running.get(key);
+    if (!claiming) {
+      claiming = claimOne(pool, address).finally(() => running.delete(key));
+      running.set(key, claiming);
+    }
+    return claiming;
+  }
+
+  async function claimOne(pool: string, address: string | undefined): Promise<ClaimResult> {
+    const result = await options.claimBlock(pool, address);
+    if (!result.ok || blocks.has(result.cidr)) return result;
+    const { cidr, pool: granted } = result;
+    await options.journal.append([{ type: 'block', cidr, pool: granted }], () => blocks.put(cidr, granted));
+    options.onBlock(cidr);
+    return result;
+  }
+
+  return {
+    claim,
+    ahead(pool) {
+      if (blocks.freeIn(pool) >= options.claimAheadBelow || running.has(pool)) return;
+      claim(pool).then(
+        (result) => {
+          if (!result.ok && result.reason === 'unavailable') options.onClaimAheadFailed(pool, result.message);
+        },
+        (error: Error) => options.onClaimAheadFailed(pool, error.message),
+      );
+    },
+  };
+}

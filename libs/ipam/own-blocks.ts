@@ -1,0 +1,146 @@
+import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
+import { type Block, createBlock, freeAddress, freeCount, takeAddress, takeNext } from './block.ts';
+import { JournalError } from './journal.ts';
+
+/** A block of this node and how full it is. */
+export interface BlockUse {
+  readonly cidr: string;
+  readonly pool: string;
+  readonly used: number;
+  readonly free: number;
+}
+
+/**
+ * The blocks that this node owns, and which of their addresses are taken or rest. A withheld block is still ours to route and to take
+ * back from, but nothing new is given out of it.
+ */
+export class OwnBlocks {
+  readonly #schedule: (callback: () => void, delayMs: number) => void;
+  readonly #blocks: Block[] = [];
+  readonly #resting = new Set<string>();
+  readonly #withheld = new Set<string>();
+  readonly #leaving = new Set<string>();
+
+  constructor(schedule: (callback: () => void, delayMs: number) => void) {
+    this.#schedule = schedule;
+  }
+
+  /** Adds a block, or gives one that is there to another pool. Throws JournalError when it is no prefix. */
+  put(cidr: string, pool: string): void {
+    const prefix = parsePrefix(cidr);
+    if (!prefix) throw new JournalError(`${cidr} is no prefix of a block`);
+    const known = this.#find(cidr);
+    if (known) known.pool = pool;
+    else this.#blocks.push(createBlock(prefix, pool));
+  }
+
+  remove(cidr: string): void {
+    const index = this.#blocks.findIndex((block) => formatPrefix(block.cidr) === cidr);
+    if (index >= 0) this.#blocks.splice(index, 1);
+    this.#withheld.delete(cidr);
+  }
+
+  has(cidr: string): boolean {
+    return this.#find(cidr) !== undefined;
+  }
+
+  withhold(cidrs: Iterable<string>): void {
+    this.#withheld.clear();
+    for (const cidr of cidrs) this.#withheld.add(cidr);
+  }
+
+  /** A block that is being given up is withheld too. */
+  setLeaving(cidr: string, leaving: boolean): void {
+    if (leaving) this.#leaving.add(cidr);
+    else this.#leaving.delete(cidr);
+  }
+
+  isWithheld(cidr: string): boolean {
+    return this.#withheld.has(cidr) || this.#leaving.has(cidr);
+  }
+
+  list(): BlockUse[] {
+    return this.#blocks.map((block) => ({
+      cidr: formatPrefix(block.cidr),
+      pool: block.pool,
+      used: block.used - this.#restingIn(block),
+      free: freeCount(block),
+    }));
+  }
+
+  /** Nothing in it is taken, and nothing rests. */
+  isEmpty(cidr: string): boolean {
+    return this.#find(cidr)?.used === 0;
+  }
+
+  countOf(pool: string): number {
+    return this.#blocks.filter((block) => block.pool === pool).length;
+  }
+
+  /** Addresses that could be given out of a pool's blocks. */
+  freeIn(pool: string): number {
+    return this.#usable(pool).reduce((sum, block) => sum + freeCount(block), 0);
+  }
+
+  /** The block that an address lies in. */
+  blockOf(address: Address): string | undefined {
+    const block = this.#blocks.find(({ cidr }) => prefixContains(cidr, address));
+    return block && formatPrefix(block.cidr);
+  }
+
+  takeNext(pool: string, isReserved: (address: Address) => boolean): Address | undefined {
+    for (const block of this.#usable(pool)) {
+      const address = takeNext(block, isReserved);
+      if (address) return address;
+    }
+    return undefined;
+  }
+
+  /** False when it is taken, resting, or in no block of ours. */
+  take(address: Address): boolean {
+    return this.#blocks.some((block) => takeAddress(block, address));
+  }
+
+  free(text: string): void {
+    const address = parseAddress(text);
+    if (address) for (const block of this.#blocks) if (freeAddress(block, address)) return;
+  }
+
+  /** Free after a while; at once when the delay is zero. */
+  rest(text: string, delayMs: number): void {
+    if (delayMs <= 0) {
+      this.free(text);
+      return;
+    }
+    this.#resting.add(text);
+    this.#schedule(() => {
+      this.#resting.delete(text);
+      this.free(text);
+    }, delayMs);
+  }
+
+  isResting(address: Address): boolean {
+    return this.#resting.has(formatAddress(address));
+  }
+
+  resting(): Iterable<string> {
+    return this.#resting;
+  }
+
+  #usable(pool: string): Block[] {
+    return this.#blocks.filter((block) => block.pool === pool && !this.isWithheld(formatPrefix(block.cidr)));
+  }
+
+  #find(cidr: string): Block | undefined {
+    return this.#blocks.find((block) => formatPrefix(block.cidr) === cidr);
+  }
+
+  #restingIn(block: Block): number {
+    let count = 0;
+    for (const text of this.#resting) {
+      const address = parseAddress(text);
+      if (address && prefixContains(block.cidr, address)) count++;
+    }
+    return count;
+  }
+}
