@@ -131,7 +131,52 @@ function addIpamCommands(program: Command, io: Io): void {
     .description('look for addresses, blocks and pools that contradict each other; exit code 1 if any do')
     .addOption(output('table', 'json', 'yaml'))
     .action(async (_options, command: Command) =>
-      (await import('./commands/ipam.ts')).ipamCheck(optionsOf(command), io),
+      (await import('./commands/ipam-check.ts')).ipamCheck(optionsOf(command), io),
+    );
+  const manage = () => import('./commands/ipam-manage.ts');
+  ipam
+    .command('history')
+    .description('who had an address, and whose its block was, newest first')
+    .argument('<address>')
+    .option('--limit <number>', 'at most so many lines (default 100)')
+    .addOption(output('table', 'json', 'yaml'))
+    .action(async (address: string, _options, command: Command) =>
+      (await manage()).ipamHistory(address, optionsOf(command), io),
+    );
+  ipam
+    .command('release')
+    .description('take back a leaked address, or all that a node owns which is off for good')
+    .option('--ip <address>', 'its node releases it, unless an interface uses it')
+    .option('--node <name>', 'this node is off: its blocks are given to others')
+    .option('--former', 'of that node, which lives, only what its earlier incarnations own')
+    .action(async (_options, command: Command) => (await manage()).ipamRelease(optionsOf(command), io));
+  ipam
+    .command('reserve')
+    .description('keep addresses from being given out unasked (an IPReservation)')
+    .argument('<name>')
+    .argument('<cidr...>')
+    .action(async (name: string, cidrs: string[], _options, command: Command) =>
+      (await manage()).ipamReserve(name, cidrs, optionsOf(command), io),
+    );
+  ipam
+    .command('resume')
+    .description('grant blocks after a failover although nodes are missing that have not said what they own')
+    .action(async (_options, command: Command) => (await manage()).ipamResume(optionsOf(command), io));
+  const pool = program.command('pool').description('pools as a whole');
+  pool
+    .command('drain')
+    .description('give nothing more out of a pool, and show which blocks are still in use')
+    .argument('<name>')
+    .action(async (name: string, _options, command: Command) =>
+      (await import('./commands/pool.ts')).poolDrain(name, optionsOf(command), io),
+    );
+  pool
+    .command('split')
+    .description('replace a pool by equal parts; blocks and pods stay as they are')
+    .argument('<name>')
+    .requiredOption('--into <length>', 'the prefix length of the parts, such as /20')
+    .action(async (name: string, _options, command: Command) =>
+      (await import('./commands/pool.ts')).poolSplit(name, optionsOf(command), io),
     );
 }
 

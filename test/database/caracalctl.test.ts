@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@caracal/datastore';
 import { parseAddress } from '@caracal/net';
 import { execa } from 'execa';
@@ -214,6 +215,66 @@ describe('caracalctl', () => {
       'the hub refused: Pod/default/nobody does not exist',
     );
   });
+
+  test('addresses and pools are taken care of: history, release, reserve, drain, split, reclaim', async () => {
+    const node = await hub.node('n2');
+    const incarnation = '00000000-0000-4000-8000-000000000001';
+    const blocks = [{ cidr: '10.244.0.64/26', pool: 'default' }];
+    const asserted = await node.assertBlocks({ incarnation, blocks });
+    expect(asserted.result).toMatchObject({ case: 'asserted', value: { conflicts: [], stranded: [] } });
+
+    const history = await ctl(['ipam', 'history', '10.244.0.65']);
+    expect(history.out).toMatch(
+      /assigned +n2 +shop\/pod1, container c1 +\d+\n.*block claimed +n2 +10\.244\.0\.64\/26, incarnation 00000000/,
+    );
+    expect((await ctl(['ipam', 'history', '192.0.2.1'])).err).toBe('nothing is known of 192.0.2.1');
+
+    expect((await ctl(['ipam', 'release', '--ip', '10.244.0.99'])).out).toBe('10.244.0.99 is held by nobody');
+    expect((await ctl(['ipam', 'release'])).code).toBe(2);
+    /** The node's agent: reports, and does with what is asked back as it is told. */
+    const answering = async (answer: (address: string) => Promise<object>) => {
+      for (;;) {
+        const { release } = await node.report({ status: { incarnation } });
+        if (release.length > 0)
+          return void (await node.report({ status: { incarnation }, ...(await answer(release[0])) }));
+        await sleep(200);
+      }
+    };
+    const [kept] = await Promise.all([
+      ctl(['ipam', 'release', '--ip', '10.244.0.65']),
+      answering(async (address) => ({ releaseRefusals: [{ address, reason: 'interface cara1 uses it' }] })),
+    ]);
+    expect(kept).toEqual({ code: 1, out: '', err: 'node n2 keeps 10.244.0.65: interface cara1 uses it' });
+    expect((await ctl(['ipam', 'check'])).err).toContain('ReleaseRefused: node n2 keeps 10.244.0.65');
+    const [released] = await Promise.all([
+      ctl(['ipam', 'release', '--ip', '10.244.0.65']),
+      answering(async () => ({ removed: [{ containerId: 'c1', interface: 'eth0' }] })),
+    ]);
+    expect(released).toEqual({ code: 0, out: '10.244.0.65 released by node n2', err: '' });
+
+    expect((await ctl(['ipam', 'reserve', 'printers', '10.244.9.0/28'])).out).toBe('IPReservation/printers created');
+    expect((await ctl(['pool', 'split', 'default', '--into', '/28'])).err).toContain(
+      'is not between /17 and the size of a block',
+    );
+    expect((await ctl(['pool', 'split', 'default', '--into', '/17'])).out).toBe(
+      'IPPool/default is now IPPool/default-0, IPPool/default-1',
+    );
+    const drained = await ctl(['pool', 'drain', 'default-0']);
+    expect(drained.out).toContain('2 blocks are given up as their pods go');
+    expect(drained.out).toContain('10.244.0.0/26 on n1: 1 addresses in use');
+    expect((await ctl(['pool', 'drain', 'default-1'])).out).toContain('no node has a block of it');
+
+    expect((await ctl(['ipam', 'release', '--node', 'n2'])).out).toBe(
+      'node n2: 1 blocks and 0 endpoints taken back\n  10.244.0.64/26',
+    );
+    const fenced = await node.assertBlocks({ incarnation, blocks });
+    expect(fenced.result).toMatchObject({ case: 'fenced', value: expect.stringContaining('declared to be off') });
+    expect((await ctl(['ipam', 'resume'])).out).toBe('blocks are granted; every node has said what it owns');
+    expect((await ctl(['ipam', 'check'])).code).toBe(0);
+    const known = await (await hub.node('n1')).recover({});
+    expect(known.endpoints).toMatchObject([{ endpoint: { containerId: 'c0' }, labels: { app: 'n1', role: 'client' } }]);
+    expect(known.blocks).toMatchObject([{ cidr: '10.244.0.0/26', pool: 'default-0' }]);
+  }, 120_000);
 
   test('a node certificate and a wrong authority are told apart', async () => {
     const node = await issueCertificate(hub.authority, { organization: 'caracal:nodes', commonName: 'n1' });

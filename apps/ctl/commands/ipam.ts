@@ -1,18 +1,9 @@
-import {
-  addressFromBytes,
-  formatAddress,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-  prefixContains,
-  prefixSize,
-} from '@caracal/net';
+import { formatAddress, type Prefix, parseAddress, parsePrefix, prefixContains, prefixSize } from '@caracal/net';
 import type { Block, Endpoint } from '@caracal/protocol';
 import { type ConnectionOptions, type Hub, withHub } from '../connection.ts';
-import { CommandError, type Io, usageError } from '../io.ts';
+import { type Io, usageError } from '../io.ts';
 import { type OutputFormat, writeStructured } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
-import { checkAddresses } from './ipam-check.ts';
 
 export interface ShowOptions extends ConnectionOptions {
   readonly blocks?: boolean;
@@ -73,37 +64,6 @@ export async function ipamShow(options: ShowOptions, io: Io): Promise<void> {
       { title: 'FREE', cell: (row) => percent((row.capacity - row.used) / row.capacity) },
     ]),
   );
-}
-
-/** Looks for contradictions between addresses, blocks and pools; ends with exit code 1 when there are any. */
-export async function ipamCheck(options: ConnectionOptions & { readonly output: OutputFormat }, io: Io): Promise<void> {
-  const { pools, blocks, endpoints } = await withHub(options, io, async (hub) => ({
-    ...(await readUsage(hub)),
-    endpoints: (await hub.listEndpoints({})).endpoints,
-  }));
-  const addresses = endpoints.reduce((sum, endpoint) => sum + endpoint.addresses.length, 0);
-  const findings = checkAddresses(
-    pools,
-    blocks,
-    endpoints.map((endpoint) => ({
-      node: endpoint.node,
-      pod: podName(endpoint),
-      addresses: endpoint.addresses.map(addressFromBytes),
-    })),
-  );
-  if (options.output === 'json' || options.output === 'yaml') {
-    await writeStructured(io, options.output, {
-      pools: pools.length,
-      blocks: blocks.length,
-      addresses,
-      problems: findings,
-    });
-    if (findings.length > 0) throw new CommandError('');
-    return;
-  }
-  const looked = `looked at ${pools.length} pools, ${blocks.length} blocks, ${addresses} addresses`;
-  if (findings.length > 0) throw new CommandError([...findings, `${looked}: ${findings.length} problems`].join('\n'));
-  io.out(`${looked}: they agree\n`);
 }
 
 async function showAddress(text: string, options: ShowOptions, io: Io): Promise<void> {

@@ -1,6 +1,6 @@
 import { parseAddress } from '@caracal/net';
 import * as z from 'zod';
-import { asNumber } from '../fields/number.ts';
+import { asNumber, integer } from '../fields/number.ts';
 import { canonicalCidr } from '../fields/text.ts';
 
 /** The address of a node; a length, as on Calico's Node, is accepted and left out. */
@@ -31,6 +31,16 @@ export const nodeConfigurationSpec = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How the node speaks BGP.' }),
+  ipam: z
+    .strictObject({
+      maxBlocks: integer(
+        0,
+        65536,
+        'As many blocks of all pools together the node may have. Without it there is no limit.',
+      ).optional(),
+    })
+    .optional()
+    .meta({ description: 'How the node gives out addresses.' }),
 });
 
 export type NodeConfigurationSpec = z.output<typeof nodeConfigurationSpec>;

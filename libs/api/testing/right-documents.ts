@@ -114,6 +114,11 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     document(own, 'NodeConfiguration', { bgp: { asNumber: 65001, ipv4Address: '192.0.2.1/24' } }),
     { bgp: { asNumber: 65001, ipv4Address: '192.0.2.1' } },
   ],
+  [
+    'NodeConfiguration with a limit',
+    document(own, 'NodeConfiguration', { ipam: { maxBlocks: 8 } }),
+    { bgp: {}, ipam: { maxBlocks: 8 } },
+  ],
   ['NodeConfiguration without anything', document(own, 'NodeConfiguration', {}), { bgp: {} }],
   ['Tier', document(own, 'Tier', { order: 10 }), { order: 10, defaultAction: 'Deny' }],
   [
