@@ -8,6 +8,7 @@ const checks: ReadonlyArray<readonly [name: string, command: string, ...args: st
   ['unused code', 'knip', '--no-progress'],
   ['generated code', 'node', 'libs/protocol/check-generated.ts'],
   ['generated CRDs', 'node', 'scripts/crds.ts', '--check'],
+  ['pages of kinds', 'node', 'scripts/kind-pages.ts', '--check'],
 ];
 
 const results = await Promise.all(

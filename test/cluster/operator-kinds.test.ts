@@ -1,10 +1,12 @@
 // Each kind, applied right and wrong: what the API server refuses, what the operator says of the rest, what `kubectl get` and `kubectl explain` show.
+import { readdir, readFile } from 'node:fs/promises';
 import { factsOf, type Kind, kindNames, parseResource } from '@caracal/api';
 import { KubeError } from '@caracal/kube';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rightDocuments } from '../../libs/api/testing/right-documents.ts';
 import { wrongDocuments } from '../../libs/api/testing/wrong-documents.ts';
 import { wrongPolicies } from '../../libs/api/testing/wrong-policies.ts';
+import { examplesIn } from '../../scripts/kind-examples.ts';
 import { type OperatorWorld, ownObject, pathOf, startOperatorWorld } from './operator-world.ts';
 
 let world: OperatorWorld;
@@ -63,6 +65,15 @@ test('what is right is stored as it was parsed, and says so for its generation',
     await world.eventually(async () => expect(await world.storedNames(document.kind)).toEqual([]));
   }
   expect([...seen].sort()).toEqual([...ownKinds].sort());
+});
+
+test('the API server takes the examples of the pages in docs/kinds', async () => {
+  await world.kubectl(['create', 'namespace', 'shop']);
+  const pages = await readdir('docs/kinds');
+  const items = await Promise.all(pages.map(async (name) => examplesIn(await readFile(`docs/kinds/${name}`, 'utf8'))));
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: items.flat() });
+  const taken = await world.kubectl(['apply', '--dry-run=server', '-f', '-'], list);
+  for (const kind of ownKinds) expect(taken).toContain(`${kind.toLowerCase()}.caracal.network/`);
 });
 
 test('what is wrong is refused by the API server, or by the operator in a condition that names every problem', async () => {
