@@ -1,7 +1,8 @@
+import { freePort } from '../../support/free-port.ts';
 import { Collector } from './collector.ts';
 import { play } from './outcome.ts';
 import { addressOf, nameOf, Peer } from './peer.ts';
-import { freePort, type Process, startProcess } from './process.ts';
+import { type Process, startProcess } from './process.ts';
 import type { Row } from './row.ts';
 
 /** How many rows are played at once: the process has all their sessions. */
