@@ -3,10 +3,12 @@
 #
 # Behind a proxy with an authority of its own, pass the path of a bundle inside the build as NPM_CONFIG_CAFILE and NODE_EXTRA_CA_CERTS.
 
-FROM debian:bookworm-slim AS build
+FROM debian:bookworm-slim AS tools
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libatomic1 musl-tools npm
+
+FROM tools AS build
 ARG NPM_CONFIG_CAFILE
 ARG NODE_EXTRA_CA_CERTS
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libatomic1 musl-tools npm
 WORKDIR /src
 COPY . .
 # The Node.js that npm brings is the one that compiles here and runs in the image.
@@ -24,10 +26,12 @@ RUN PATH=/usr/bin:/bin npm prune --omit=dev --no-audit --no-fund --loglevel=erro
  && rm -rf node_modules/@caracal node_modules/bgp-parser node_modules/iptables-wrapper node_modules/.bin \
  && cp -a node_modules/. /out/opt/caracal/node_modules/
 
-FROM debian:bookworm-slim
+FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates conntrack iproute2 ipset iptables libatomic1 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*
+
+FROM runtime
 COPY --from=build /out/ /
 ENV NODE_ENV=production
 ENTRYPOINT ["/usr/local/bin/caracal"]

@@ -2,7 +2,7 @@
 //
 // No image registry is needed: the base image that the Dockerfile names is made by debootstrap from Debian's packages, once.
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -35,7 +35,7 @@ export async function ensureImage(log: (line: string) => void = (line) => consol
   if (await exists(archive)) return { name, archive };
 
   await ensureBase(log);
-  log('Building the image from the Dockerfile: about 3 min, again when sources change …');
+  log('Building the image from the Dockerfile: 1 to 3 min, again when sources change …');
   const started = Date.now();
   // A machine behind a proxy with an authority of its own lends the build its bundle; the image does not keep it.
   const bundle = process.env.NODE_EXTRA_CA_CERTS;
@@ -44,13 +44,27 @@ export async function ensureImage(log: (line: string) => void = (line) => consol
     ? ['NPM_CONFIG_CAFILE', 'NODE_EXTRA_CA_CERTS'].flatMap((variable) => ['--build-arg', `${variable}=${inside}`])
     : [];
   const volume = bundle ? ['--volume', `${bundle}:${inside}:ro`] : [];
-  await buildah(['build', '--pull=never', '--format', 'docker', ...authority, ...volume, '--tag', name, root]);
+  const build = ['build', '--pull=never', '--layers', '--format', 'docker', ...authority, ...volume];
+  // Debian's packages under names of their own, so that they outlive the layers that belong to sources of before.
+  for (const stage of ['tools', 'runtime'])
+    await buildah([...build, '--target', stage, '--tag', `localhost/caracal-${stage}`, root]);
+  await buildah([...build, '--tag', name, root]);
+  await buildah(['rmi', '--prune', '--force']);
   const partial = `${archive}.partial`;
   await rm(partial, { force: true });
   await buildah(['push', name, `docker-archive:${partial}:${name}`]);
   await rename(partial, archive);
+  await forgetOldArchives();
   log(`  image: built in ${Math.round((Date.now() - started) / 1000)} s`);
   return { name, archive };
+}
+
+/** All but the two newest, half a gigabyte each. */
+async function forgetOldArchives(): Promise<void> {
+  const folder = join(cacheFolder, 'images');
+  const names = (await readdir(folder)).filter((name) => /^caracal-.*\.tar$/.test(name));
+  const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })));
+  for (const { name } of dated.sort((a, b) => b.at - a.at).slice(2)) await rm(join(folder, name), { force: true });
 }
 
 async function ensureBase(log: (line: string) => void): Promise<void> {
