@@ -75,9 +75,9 @@ export async function findClusterHub(options: ClusterOptions): Promise<ClusterHu
     const why = `Service ${namespace}/${hubService} has no ready endpoint. kubectl -n ${namespace} get pods says more`;
     throw new CommandError(`no hub is ready: ${why}`, exitCodes.unreachable);
   }
-  for (const { host, port } of hubs) {
-    if (await reachable(host, port, ca)) return { address: addressText(host, port), ca, cert, key, close: () => {} };
-  }
+  const answers = await Promise.all(hubs.map(({ host, port }) => reachable(host, port, ca)));
+  const direct = hubs.find((_, index) => answers[index]);
+  if (direct) return { address: addressText(direct.host, direct.port), ca, cert, key, close: () => {} };
   const hub = hubs.find(({ pod }) => pod);
   if (!hub?.pod) throw new CommandError(`no hub can be reached at ${hubs.map(({ host }) => host).join(', ')}`);
   const { pod, port } = hub;
