@@ -2,6 +2,8 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeDataplane } from '@caracal/dataplane';
 import { kubeApi, serviceAccount } from '@caracal/kube';
+import { formatPrefix } from '@caracal/net';
+import { openRouteSocket, routeProtocols } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from './config.ts';
 import { removeConflist } from './kubernetes/conflist.ts';
@@ -32,6 +34,7 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
     }
     const blocks = await wiring.setBlocks([]);
     if (!blocks.ok) throw new Error(`the routes of blocks could not be removed: ${blocks.message}`);
+    removeLearnedRoutes();
     logger.info({ interfaces: found.interfaces.length }, 'interfaces and routes removed');
   } finally {
     await wiring.close();
@@ -47,6 +50,24 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
     for (const entry of entriesOf(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
   }
   logger.info('nothing of Caracal is left on this node');
+}
+
+/** The speaker leaves its routes to the one that follows it; here none does. */
+function removeLearnedRoutes(): void {
+  const socket = openRouteSocket();
+  try {
+    for (const family of [4, 6] as const) {
+      const listed = socket.listRoutes({ family, protocol: routeProtocols.bgp });
+      if (!listed.ok) throw new Error(`the routes of BGP cannot be listed: ${listed.error.message}`);
+      for (const route of listed.value) {
+        const removed = socket.deleteRoute(route);
+        if (!removed.ok)
+          throw new Error(`${formatPrefix(route.prefix)} could not be removed: ${removed.error.message}`);
+      }
+    }
+  } finally {
+    socket.close();
+  }
 }
 
 /** What we said of the Node's network is unsaid. */

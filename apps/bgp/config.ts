@@ -18,6 +18,12 @@ const holdTime = z
 
 const isCommunity = (text: string) => parseCommunity(text) !== undefined || parseLargeCommunity(text) !== undefined;
 
+const gracefulRestart = z.strictObject({
+  mode: z.enum(['Restart', 'Helper', 'Off']),
+  restartTimeSeconds: z.int().min(1).max(4095).default(120),
+  notification: z.boolean().optional(),
+});
+
 const peer = z.strictObject({
   name: z.string().min(1),
   peerAddress: address,
@@ -33,6 +39,7 @@ const peer = z.strictObject({
     .default(['ipv4Unicast', 'ipv6Unicast']),
   importAction: action.default('Accept'),
   exportAction: action.default('Accept'),
+  gracefulRestart: gracefulRestart.optional(),
 });
 
 const schema = z

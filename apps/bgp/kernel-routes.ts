@@ -86,6 +86,12 @@ export class KernelRoutes implements RouteSink {
     if (this.#config) this.#removeAll(this.#config.protocol);
   }
 
+  /** Leaves the kernel as it is from now on, whatever it is told: another process goes on with these routes. */
+  freeze(): void {
+    clearTimeout(this.#retryTimer);
+    this.#config = undefined;
+  }
+
   /** Puts back what others have removed or changed (an interface that went down takes its routes with it). */
   repair(): void {
     const config = this.#config;

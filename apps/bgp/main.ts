@@ -11,6 +11,7 @@ interface RunFlags {
   state?: string;
   config?: string;
   routerId?: string;
+  onSigterm: 'leave' | 'restart';
 }
 
 const program = new Command('caracal-bgp').description('The BGP speaker of Caracal');
@@ -26,19 +27,29 @@ program
   )
   .option('--router-id <address>', 'BGP Identifier, with --config')
   .option('--kernel', 'write best routes to the kernel', false)
+  .addOption(
+    new Option('--on-sigterm <what>', 'leave for good, or end so that the next run goes on, as SIGUSR2 does')
+      .choices(['leave', 'restart'])
+      .default('leave'),
+  )
   .action(async (options: RunFlags) => {
-    const { socket, kernel, state, config, routerId } = options;
+    const { socket, kernel, state, config, routerId, onSigterm } = options;
     if ((state === undefined) === (config === undefined)) throw new Error('use one of --state and --config');
     const source = config === undefined ? { state: state ?? '' } : { config, routerId };
     const logger = pino({ name: 'caracal-bgp' });
     const running = await run({ socket, kernel, source }, logger);
     process.on('SIGHUP', () => running.reload());
-    const stop = (signal: string) => {
-      logger.info({ signal }, 'leaving');
-      void running.stop().then(() => process.exit(0));
+    let ending = false;
+    const end = (signal: string, kind: 'leave' | 'restart') => {
+      if (ending) return;
+      ending = true;
+      logger.info({ signal }, kind === 'leave' ? 'leaving for good' : 'ending for a restart: routes stay');
+      const ended = kind === 'leave' ? running.stop() : running.suspend();
+      void ended.then(() => process.exit(0));
     };
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
+    process.on('SIGTERM', (signal) => end(signal, onSigterm));
+    process.on('SIGINT', (signal) => end(signal, 'leave'));
+    process.on('SIGUSR2', (signal) => end(signal, 'restart'));
   });
 
 const output = new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table');

@@ -40,7 +40,7 @@ export function configFromResources(text: string, options: FileOptions): ParsedC
     originate: (bgp?.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
     peers: resources
       .filter((resource) => resource.kind === 'BGPPeer')
-      .flatMap((peer) => peerOf(peer, localAs, filtersOf(resources))),
+      .flatMap((peer) => peerOf(peer, localAs, filtersOf(resources), bgp)),
     kernel: { enabled: true, protocol: routeProtocols.bgp } satisfies SpeakerConfig['kernel'],
   };
   return parseConfig(config);
@@ -55,6 +55,7 @@ function peerOf(
   { metadata, spec }: ResourceOf<'BGPPeer'>,
   localAs: number,
   filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>,
+  bgp: ResourceOf<'BGPConfiguration'>['spec'] | undefined,
 ): Partial<PeerConfig>[] {
   const target = spec.peerIP === undefined ? undefined : splitPeerIP(spec.peerIP);
   if (!target || spec.asNumber === undefined) return [];
@@ -72,6 +73,7 @@ function peerOf(
       families: spec.families,
       importAction: policyOf(spec.filters, filters, 'import', otherwise),
       exportAction: policyOf(spec.filters, filters, 'export', otherwise),
+      gracefulRestart: spec.gracefulRestart ?? bgp?.gracefulRestart,
     },
   ];
 }

@@ -3,10 +3,11 @@ import { openRouteSocket } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { parseConfig } from './config.ts';
 import { configurationFile } from './configuration-file.ts';
-import { type ControlServer, startControlServer } from './control-server.ts';
+import { startControlServer } from './control-server.ts';
 import { KernelRoutes } from './kernel-routes.ts';
 import { localAddresses } from './local-addresses.ts';
 import type { Reply, Request } from './protocol.ts';
+import { openRunMark } from './run-mark.ts';
 import { openStateFile } from './state-file.ts';
 import { createTcp } from './tcp.ts';
 
@@ -27,15 +28,25 @@ export interface Running {
   reload(): void;
   /** Leaves for good: a Cease to the peers, our routes out of the kernel. */
   stop(): Promise<void>;
+  /** Ends so that another run goes on (RFC 4724): no word to the peers that help, our routes stay in the kernel. */
+  suspend(): Promise<void>;
 }
 
 /** Makes the parts of caracal-bgp, connects and starts them. */
 export async function run(options: RunOptions, logger: Logger): Promise<Running> {
   const log = (message: string, fields: Readonly<Record<string, unknown>>) => logger.info(fields, message);
+  const state = 'state' in options.source ? openStateFile(options.source.state) : undefined;
+  const file = 'config' in options.source ? configurationFile(options.source.config, options.source) : undefined;
+  // What may keep it from starting comes before anything that others see.
+  const first = file?.read();
+  if (first && !first.ok) throw new Error(first.message);
+  // It asks for the speaker when somebody connects: not before the next turn of the event loop.
+  const control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
+  const mark = openRunMark(`${options.socket}.mark`);
   const kernel = options.kernel ? new KernelRoutes(openRouteSocket(), log) : undefined;
   const tcp = createTcp((connection) => speaker.accept(connection), log);
-  let control: ControlServer | undefined;
   let swept = false;
+  let leaving = false;
 
   const speaker = new Speaker({
     clock: {
@@ -51,12 +62,21 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     random: Math.random,
     localAddresses,
     routes: kernel,
-    onChange: () => {
-      control?.changed();
-      sweepWhenComplete();
-    },
+    restarted: mark.earlier,
+    onChange,
     log,
   });
+
+  function onChange(): void {
+    if (leaving) return;
+    control.changed();
+    sweepWhenComplete();
+    // Until the peers of before are back they are the ones to wait for, should this run crash too.
+    if (!speaker.restarting) {
+      const established = speaker.status().filter(({ state }) => state === 'Established');
+      mark.update(established.map(({ name }) => name));
+    }
+  }
 
   /** Stale kernel routes go when every peer has sent all that it has, and that has been decided on. */
   function sweepWhenComplete(): void {
@@ -69,20 +89,13 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     swept = true;
   }
 
-  const apply = (config: SpeakerConfig) => {
+  function apply(config: SpeakerConfig): void {
     kernel?.configure(config.kernel);
     speaker.configure(config);
     tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
-  };
+  }
 
-  const state = 'state' in options.source ? openStateFile(options.source.state) : undefined;
-  const file = 'config' in options.source ? configurationFile(options.source.config, options.source) : undefined;
-  const reload = () => {
-    const read = file?.read();
-    if (read?.ok) apply(read.config);
-    else if (read) logger.error({ problem: read.message }, 'the configuration file is wrong; what runs goes on');
-  };
-  const handle = (request: Request): Reply => {
+  function handle(request: Request): Reply {
     if (request.type === 'show') return show(speaker, request);
     if (!state) return { type: 'error', message: 'this caracal-bgp is configured by a file' };
     const parsed = parseConfig(request.config);
@@ -93,32 +106,44 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     state.write(parsed.config);
     apply(parsed.config);
     return { type: 'status', peers: speaker.status() };
+  }
+
+  const reload = () => {
+    const read = file?.read();
+    if (read?.ok) apply(read.config);
+    else if (read) logger.error({ problem: read.message }, 'the configuration file is wrong; what runs goes on');
   };
 
-  // What may keep it from starting comes before the first session.
-  const first = file?.read();
-  if (first && !first.ok) throw new Error(first.message);
-  control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
   const stored = first?.ok ? first.config : state?.read();
   if (stored && 'message' in stored) logger.error(stored, 'the stored configuration cannot be used');
   else if (stored) apply(stored);
   const watcher = file?.watch(reload);
-
   const staleTimer = setTimeout(sweep, staleRoutesMs);
   const repairTimer = setInterval(() => kernel?.repair(), repairMs);
   logger.info({ socket: options.socket, kernel: options.kernel }, 'ready');
 
+  const end = async (sayGoodbye: () => void) => {
+    leaving = true;
+    watcher?.close();
+    clearTimeout(staleTimer);
+    clearInterval(repairTimer);
+    control.close();
+    sayGoodbye();
+    await tcp.close();
+  };
   return {
     reload,
-    stop: async () => {
-      watcher?.close();
-      clearTimeout(staleTimer);
-      clearInterval(repairTimer);
-      control?.close();
-      speaker.stop();
-      kernel?.remove();
-      await tcp.close();
-    },
+    stop: () =>
+      end(() => {
+        speaker.stop();
+        kernel?.remove();
+        mark.remove();
+      }),
+    suspend: () =>
+      end(() => {
+        kernel?.freeze();
+        speaker.abandon();
+      }),
   };
 }
 

@@ -55,7 +55,7 @@ function peersTable(peers: readonly PeerStatus[], now: number): string {
       peer.name,
       peer.address,
       String(peer.asNumber),
-      peer.state,
+      peer.restarting ? `${peer.state} (restarting)` : peer.state,
       formatAge(now - peer.sinceMs),
       String(peer.received),
       String(peer.advertised),
@@ -68,7 +68,7 @@ function routesTable(routes: readonly RouteView[]): string {
   return render(
     ['', 'PREFIX', 'NEXT HOP', 'PEER', 'AS PATH', 'ATTRIBUTES'],
     routes.map((route) => [
-      route.excluded ? 'x' : route.best ? '*' : ' ',
+      `${route.stale ? 's' : ''}${route.excluded ? 'x' : route.best ? '*' : ''}`,
       route.prefix,
       route.nextHop || '-',
       route.peer,

@@ -49,7 +49,7 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
     ignored('logSeverityScreen', 'each process has its own log level'),
     ignored('ignoredInterfaces', 'the address of a node is configured, not searched for on its interfaces'),
     ignored('bindMode', 'sessions are accepted on all addresses of the node'),
-    ignored('nodeMeshMaxRestartTime', 'graceful restart is not supported yet'),
+    ignored('nodeMeshMaxRestartTime', 'use gracefulRestart.restartTimeSeconds'),
     ignored('programClusterRoutes', 'routes to other nodes are always those that BGP brings'),
     refused('nodeMeshPassword', 'sessions would be made without it'),
     refused('serviceLoadBalancerAggregation', 'addresses of load balancers are announced as their CIDR', ['Enabled']),
@@ -57,7 +57,7 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
     refused('localWorkloadPeeringIPV6', 'nodes do not peer with their pods'),
   ],
   BGPPeer: [
-    ignored('maxRestartTime', 'graceful restart is not supported yet'),
+    ignored('maxRestartTime', 'use gracefulRestart.restartTimeSeconds'),
     ignored('keepaliveTime', 'keepalives are sent every third of the hold time'),
     refused('password', 'the session would be made without it'),
     refused('ttlSecurity', 'the session would be made without it'),

@@ -75,9 +75,9 @@ export class Advertiser {
 
   /**
    * Sends a batch of each family; true when more waits and the socket takes it. `released` is told every route that
-   * this peer does not hold any more.
+   * this peer does not hold any more; `settled`: no decision waits, so that what was told can be all.
    */
-  flush(released: Released): boolean {
+  flush(released: Released, settled: boolean): boolean {
     const context = this.peer.negotiated?.context;
     if (!context || !this.peer.established) return false;
     let more = false;
@@ -85,7 +85,7 @@ export class Advertiser {
       if (this.#blocked) return false;
       this.#nextBatch(family, out, context, released);
       if (out.pending.length > 0) more = true;
-      else if (out.endOfRibDue) {
+      else if (out.endOfRibDue && settled) {
         out.endOfRibDue = false;
         this.#messages.push(endOfRib(family, context));
       }

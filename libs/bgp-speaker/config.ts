@@ -10,6 +10,26 @@ export function accepts(policy: Policy, family: RouteFamily): boolean {
   return (typeof policy === 'string' ? policy : policy[family]) === 'Accept';
 }
 
+/** Graceful restart of RFC 4724 towards one peer. */
+export interface GracefulRestartConfig {
+  /**
+   * `Restart`: the peer is asked to keep our routes when this process restarts, and its own are kept when it does;
+   * `Helper`: only the latter; `Off`: neither.
+   */
+  readonly mode: 'Restart' | 'Helper' | 'Off';
+  /** How long the peer waits for us to come back: at most 4095. */
+  readonly restartTimeSeconds: number;
+  /** Routes are kept over a NOTIFICATION too, if the peer agrees (RFC 8538). */
+  readonly notification?: boolean;
+}
+
+/** The restart time is the one that other speakers take. */
+const defaultGracefulRestart: GracefulRestartConfig = { mode: 'Restart', restartTimeSeconds: 120 };
+
+export function gracefulRestartOf(peer: PeerConfig): GracefulRestartConfig {
+  return peer.gracefulRestart ?? defaultGracefulRestart;
+}
+
 export interface PeerConfig {
   /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
   readonly name: string;
@@ -29,6 +49,8 @@ export interface PeerConfig {
   readonly families: readonly RouteFamily[];
   readonly importAction: Policy;
   readonly exportAction: Policy;
+  /** {@link defaultGracefulRestart} when absent. */
+  readonly gracefulRestart?: GracefulRestartConfig;
 }
 
 export interface OriginatedRoute {

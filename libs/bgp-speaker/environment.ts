@@ -67,5 +67,10 @@ export interface SpeakerEnvironment {
   readonly routes?: RouteSink;
   /** A session's state, counters or error changed, or an End-of-RIB arrived. */
   readonly onChange: () => void;
+  /**
+   * There when an earlier run ended without leaving: peers keep our routes, and the kernel forwards by those that stand
+   * there. It names the peers that were established: what they announce is waited for (RFC 4724 section 4.1).
+   */
+  readonly restarted?: { readonly establishedPeers: readonly string[] };
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
 }

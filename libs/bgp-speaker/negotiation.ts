@@ -13,7 +13,8 @@ import {
   sessionReset,
   twoOctetAs,
 } from 'bgp-parser';
-import type { PeerConfig } from './config.ts';
+import { gracefulRestartOf, type PeerConfig } from './config.ts';
+import { type PeerRestart, peerRestartOf, restartCapability } from './graceful-restart.ts';
 
 /** Who we are in an OPEN. */
 export interface LocalIdentity {
@@ -29,6 +30,8 @@ export interface Negotiated {
   readonly holdTimeSeconds: number;
   readonly families: readonly RouteFamily[];
   readonly routeRefresh: boolean;
+  /** What the peer says of its restarts; absent when it sends no End-of-RIB. */
+  readonly peerRestart?: PeerRestart;
   readonly context: DecodeContext;
 }
 
@@ -39,13 +42,16 @@ export function identifierOf(routerId: string): number {
   return ipv4ToNumber(address);
 }
 
-/** The OPEN that we send to a peer. */
-export function localOpen(local: LocalIdentity, peer: PeerConfig): Open {
+/** The OPEN that we send to a peer; `own`: whether we have restarted, and forwarded meanwhile. */
+export function localOpen(
+  local: LocalIdentity,
+  peer: PeerConfig,
+  own: { readonly restarting: boolean; readonly forwardingKept: boolean },
+): Open {
   const capabilities: Capability[] = [
     ...peer.families.map((family): Capability => ({ name: 'multiprotocol', ...familyNumbers(family) })),
     { name: 'routeRefresh' },
-    // Without families: we keep no forwarding state for the peer, but we send End-of-RIB (RFC 4724 section 3).
-    { name: 'gracefulRestart', restarting: false, notification: false, restartTimeSeconds: 0, families: [] },
+    ...restartCapability(gracefulRestartOf(peer), peer.families, own),
     { name: 'fourOctetAs', asNumber: local.asNumber },
   ];
   return {
@@ -83,6 +89,7 @@ export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): N
     holdTimeSeconds: Math.min(peer.holdTimeSeconds, open.holdTimeSeconds),
     families: peer.families.filter((family) => theirs.includes(family)),
     routeRefresh: has('routeRefresh'),
+    peerRestart: peerRestartOf(gracefulRestartOf(peer), open.capabilities),
     context: { fourOctetAs: has('fourOctetAs'), external, addPath: [], extendedMessage: false },
   };
 }

@@ -11,9 +11,10 @@ import {
   type SessionReset,
   type Update,
 } from 'bgp-parser';
-import type { PeerConfig } from './config.ts';
+import { gracefulRestartOf, type PeerConfig } from './config.ts';
 import type { Connection, LocalAddresses, SpeakerEnvironment, Timer } from './environment.ts';
 import { type State, states } from './fsm/table.ts';
+import { keptFamilies, RestartHelper } from './graceful-restart.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
@@ -21,7 +22,12 @@ import type { SessionOwner } from './session-owner.ts';
 /** What a peer tells the speaker. */
 export interface PeerListener {
   onEstablished(peer: Peer): void;
-  onDown(peer: Peer): void;
+  /** The established session is over; the routes of these families stay while the peer restarts. */
+  onDown(peer: Peer, kept: readonly RouteFamily[]): void;
+  /** The peer's routes of the family that are still stale are to go. */
+  onStaleEnd(peer: Peer, family: RouteFamily): void;
+  /** Whether this process has restarted and is not done yet. */
+  restarting(): boolean;
   /** As `SessionOwner.onPlainUpdate`. */
   onPlainUpdate(peer: Peer, bytes: Uint8Array, start: number, end: number): boolean;
   onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void;
@@ -32,6 +38,8 @@ export interface PeerListener {
 
 /** The first wait after a session ended; doubled with every failure, up to the connect retry time. */
 const firstIdleHoldMs = 500;
+/** Two connections that collide come closer together than this; one that comes later is of a peer that has restarted. */
+const collisionMs = 5000;
 
 /**
  * A configured neighbour: its session, a second one while two connections collide (RFC 4271 section 6.8), and the wait
@@ -53,12 +61,17 @@ export class Peer {
   since: number;
   /** Families whose End-of-RIB the peer has sent in this session. */
   readonly endOfRib = new Set<RouteFamily>();
+  /** What of its routes stays while it restarts. */
+  readonly helper: RestartHelper;
+  /** Whether what stands in the kernel is ours of before: after a session, or after an earlier process. */
+  #forwardingKept: boolean;
   readonly #listener: PeerListener;
   readonly #environment: SpeakerEnvironment;
   readonly #port: number;
   #sessions: Session[] = [];
   #idleTimer: Timer | undefined;
   #failures = 0;
+  #establishedAt = 0;
   #stopped = false;
   #lastErrorKind: 'protocol' | 'transport' = 'transport';
 
@@ -80,6 +93,8 @@ export class Peer {
     this.#environment = environment;
     this.#listener = listener;
     this.since = environment.clock.now();
+    this.#forwardingKept = environment.restarted !== undefined;
+    this.helper = new RestartHelper(environment.clock, (family) => listener.onStaleEnd(this, family));
   }
 
   /** Whether it starts no session at all. */
@@ -114,7 +129,26 @@ export class Peer {
   stop(subcode: number, data?: Uint8Array): void {
     this.#stopped = true;
     this.#idleTimer?.cancel();
-    for (const session of [...this.#sessions]) session.stop(subcode, data);
+    // RFC 8538 section 3: only a hard reset says that the routes are to go.
+    const hard = this.negotiated?.peerRestart?.notification && subcode !== ceaseErrors.otherConfigurationChange;
+    const inner = Uint8Array.of(errorCodes.cease, subcode, ...(data ?? []));
+    for (const session of [...this.#sessions]) {
+      if (hard && session === this.established) session.stop(ceaseErrors.hardReset, inner);
+      else session.stop(subcode, data);
+    }
+    this.#sessions = [];
+  }
+
+  /** Ends the sessions so that the peer keeps our routes, because this process is to start again. */
+  abandon(): void {
+    const helped = gracefulRestartOf(this.config).mode === 'Restart' && this.negotiated?.peerRestart !== undefined;
+    if (!this.established || !helped) {
+      this.stop(ceaseErrors.administrativeReset);
+      return;
+    }
+    this.#stopped = true;
+    this.#idleTimer?.cancel();
+    for (const session of this.#sessions) session.abandon();
     this.#sessions = [];
   }
 
@@ -125,7 +159,7 @@ export class Peer {
       waiting.adopt(connection);
       return;
     }
-    if (this.#stopped || this.established) {
+    if (this.#stopped || (this.established && !this.#mayHaveRestarted())) {
       refuse(connection);
       return;
     }
@@ -149,6 +183,12 @@ export class Peer {
     return this.established?.write(bytes) ?? true;
   }
 
+  /** RFC 4724 section 4.2: a peer that restarts may be back before we notice that its session is dead. */
+  #mayHaveRestarted(): boolean {
+    const families = this.negotiated?.peerRestart?.families.size ?? 0;
+    return families > 0 && this.#environment.clock.monotonic() - this.#establishedAt > collisionMs;
+  }
+
   #createSession(): Session {
     const session = new Session(this.#owner, this.#environment);
     this.#sessions.push(session);
@@ -166,7 +206,10 @@ export class Peer {
         const { peerAddress: address, peerPort: port = this.#port, localAddress } = this.config;
         return this.#environment.transport.connect({ address, port, localAddress });
       },
-      open: () => localOpen(this.local, this.config),
+      open: () => {
+        const own = { restarting: this.#listener.restarting(), forwardingKept: this.#forwardingKept };
+        return localOpen(this.local, this.config, own);
+      },
       judgeOpen: (session, open) => this.#judgeOpen(session, open),
       onStateChange: (session, from, to) => this.#onStateChange(session, from, to),
       onPlainUpdate: (bytes, start, end) => this.#listener.onPlainUpdate(this, bytes, start, end),
@@ -182,7 +225,10 @@ export class Peer {
     if ('kind' in judged) return judged;
     const other = this.#sessions.find((candidate) => candidate !== session);
     if (!other) return judged;
-    if (other.state === 'Established') return 'collision';
+    if (other.state === 'Established') {
+      if (!this.#mayHaveRestarted()) return 'collision';
+      other.supersede();
+    }
     if (other.state === 'OpenConfirm') {
       const keepOutgoing = oursSurvives(this.local, judged.peerIdentifier, this.config.peerAs);
       if (session.outgoing !== keepOutgoing) return 'collision';
@@ -196,7 +242,15 @@ export class Peer {
     this.#environment.log('session state', { peer: this.config.name, from, to });
     if (from === 'Established') {
       this.established = undefined;
-      this.#listener.onDown(this);
+      const restart = this.negotiated?.peerRestart;
+      const kept = this.#stopped ? [] : keptFamilies(restart, session.ending);
+      this.#listener.onDown(this, kept);
+      if (restart && kept.length > 0) {
+        const { restartTimeSeconds } = restart;
+        const fields = { peer: this.config.name, families: kept, restartTimeSeconds };
+        this.#environment.log('keeping the routes of a peer that restarts', fields);
+        this.helper.begin(kept, restartTimeSeconds);
+      }
     }
     if (to === 'Established') this.#onEstablished(session);
     // One of two connections broke: the other goes on alone.
@@ -218,6 +272,9 @@ export class Peer {
     this.negotiated = session.negotiated;
     this.addresses = this.#environment.localAddresses(session.localAddress);
     this.endOfRib.clear();
+    this.#forwardingKept = true;
+    this.#establishedAt = this.#environment.clock.monotonic();
+    this.helper.onEstablished(session.negotiated?.peerRestart);
     this.#listener.onEstablished(this);
   }
 

@@ -42,6 +42,8 @@ function ribs(): Ribs {
 const silent: PeerListener = {
   onEstablished: () => {},
   onDown: () => {},
+  onStaleEnd: () => {},
+  restarting: () => false,
   onPlainUpdate: () => false,
   onUpdate: () => {},
   onRouteRefresh: () => {},

@@ -21,6 +21,7 @@ import {
 } from 'bgp-parser';
 import type { Connection, SpeakerEnvironment, Timer } from './environment.ts';
 import { type Action, type EventName, type State, transitions } from './fsm/table.ts';
+import type { Ending } from './graceful-restart.ts';
 import type { Negotiated } from './negotiation.ts';
 import type { Reason, SessionOwner } from './session-owner.ts';
 
@@ -49,6 +50,8 @@ export class Session {
   /** Whether this side started the connection that it has or had. */
   outgoing = true;
   localAddress = '';
+  /** How it ended, or would if nothing more was said. */
+  ending: Ending = { by: 'transport' };
   readonly #owner: SessionOwner;
   readonly #environment: SpeakerEnvironment;
   #context: DecodeContext = initialContext;
@@ -71,6 +74,18 @@ export class Session {
   /** Ends the session with a Cease. */
   stop(subcode: number, data?: Uint8Array): void {
     this.#handle({ name: 'ManualStop', reason: { code: errorCodes.cease, subcode, data } });
+  }
+
+  /** Ends the connection without a word, as the end of a process would (RFC 4724 section 4.1); nobody is told. */
+  abandon(): void {
+    this.#act('stopTimers', { name: 'ManualStop' }, this.state);
+    this.#act('dropConnection', { name: 'ManualStop' }, this.state);
+  }
+
+  /** Ends the session as if its connection had failed: the peer has restarted and comes with a new one. */
+  supersede(): void {
+    this.#owner.onError('the peer came with a new connection', 'transport');
+    this.#handle({ name: 'TcpConnectionFails' });
   }
 
   /** Ends the session because another connection to the same peer is kept. */
@@ -175,6 +190,7 @@ export class Session {
     this.#framer = createFramer();
     this.#context = initialContext;
     this.negotiated = undefined;
+    this.ending = { by: 'transport' };
     this.outgoing = connection.outgoing;
     this.localAddress = connection.localAddress;
     // A connection that was replaced may still call.
@@ -236,6 +252,7 @@ export class Session {
         return { name: 'RouteRefreshMsg', refresh: message };
       case 'notification': {
         const { code, subcode } = message;
+        this.ending = { by: 'notification', code, subcode };
         this.#owner.onError(`received ${formatNotification(message)}`, errorKind(message));
         const version = code === errorCodes.open && subcode === openErrors.unsupportedVersion;
         return { name: version ? 'NotifMsgVerErr' : 'NotifMsg' };
@@ -255,6 +272,7 @@ export class Session {
     const { code, subcode, data = new Uint8Array(0) } = reason;
     const text = reason.message ?? formatNotification({ code, subcode, data });
     const message: Notification = { type: 'notification', code, subcode, data };
+    this.ending = { by: 'notification', code, subcode };
     this.#owner.onError(describe(reason, text), errorKind(message));
     this.#send(message);
   }

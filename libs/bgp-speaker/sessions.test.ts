@@ -1,38 +1,8 @@
 import { createFramer, decodeMessage, encodeMessage, initialContext, type Message } from 'bgp-parser';
 import { describe, expect, it } from 'vitest';
-import type { PeerConfig, SpeakerConfig } from './config.ts';
-import { Speaker } from './speaker.ts';
+import type { Speaker } from './speaker.ts';
 import { FakeWorld } from './testing/fake-environment.ts';
-
-const peer = (name: string, address: string, as: number, changes: Partial<PeerConfig> = {}): PeerConfig => ({
-  name,
-  peerAddress: address,
-  peerAs: as,
-  holdTimeSeconds: 9,
-  connectRetrySeconds: 5,
-  passive: false,
-  families: ['ipv4Unicast', 'ipv6Unicast'],
-  importAction: 'Accept',
-  exportAction: 'Accept',
-  ...changes,
-});
-
-const config = (as: number, routerId: string, peers: PeerConfig[], originate: string[] = []): SpeakerConfig => ({
-  localAs: as,
-  routerId,
-  listenPort: 179,
-  originate: originate.map((prefix) => ({ prefix })),
-  peers,
-  kernel: { enabled: false, protocol: 201 },
-});
-
-/** A speaker at an address that accepts connections. */
-function speakerAt(world: FakeWorld, address: string) {
-  const routes = new Map<string, string[]>();
-  const speaker = new Speaker(world.environment(address, routes));
-  world.listen(address, (connection) => speaker.accept(connection));
-  return { speaker, routes };
-}
+import { config, peer, speakerAt } from './testing/speakers.ts';
 
 const states = (speaker: Speaker) => speaker.status().map((status) => status.state);
 /** The messages of a byte stream, however it was cut. */

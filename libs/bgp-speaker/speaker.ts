@@ -16,6 +16,7 @@ import { Originated } from './originated.ts';
 import { Peer, type PeerListener } from './peer.ts';
 import { PlainUpdates } from './plain-updates.ts';
 import type { Source } from './policy/export.ts';
+import { RestartDeferral } from './restart-deferral.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
 import { excluded, localPeer } from './rib/path-store.ts';
@@ -47,6 +48,7 @@ export class Speaker {
   /** Routes came in since the last slice: the counters have changed. */
   #received = false;
   readonly #originated: Originated;
+  readonly #deferral: RestartDeferral;
 
   constructor(environment: SpeakerEnvironment) {
     this.#environment = environment;
@@ -59,6 +61,7 @@ export class Speaker {
       },
     };
     this.#originated = new Originated(this.#ribs);
+    this.#deferral = new RestartDeferral(environment, () => this.#schedule());
     this.#facts = {
       isExternal: (peer) => this.#byNumber[peer]?.external ?? false,
       identifier: (peer) => this.#byNumber[peer]?.negotiated?.peerIdentifier ?? 0,
@@ -87,6 +90,7 @@ export class Speaker {
         this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
       } else this.#changePolicy(peer, next);
     }
+    this.#deferral.begin(config);
     this.#originated.set(config.originate);
     for (const peer of config.peers) {
       if (!this.#peers.has(peer.name)) this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
@@ -112,17 +116,28 @@ export class Speaker {
     for (const peer of this.#peers.values()) peer.stop(subcode, data);
   }
 
+  /** Ends all sessions so that peers keep our routes, because this process is to start again. */
+  abandon(): void {
+    for (const peer of this.#peers.values()) peer.abandon();
+  }
+
   status(): PeerStatus[] {
     return [...this.#peers.values()].map((peer) => ({
       name: peer.config.name,
       address: peer.config.peerAddress,
       asNumber: peer.config.peerAs,
       state: peer.state,
+      restarting: peer.helper.helping,
       sinceMs: peer.since,
       received: families.reduce((sum, family) => sum + this.#ribs.families[family].counts(peer.number).accepted, 0),
       advertised: this.#advertisers.get(peer)?.advertisedCount ?? 0,
       lastError: peer.lastError,
     }));
+  }
+
+  /** Whether it has restarted, and waits for what the peers of before have to say. */
+  get restarting(): boolean {
+    return this.#deferral.waits(this.#peers);
   }
 
   /** Whether every change that came in has been decided on. */
@@ -165,6 +180,7 @@ export class Speaker {
 
   #removePeer(peer: Peer, subcode: number): void {
     peer.stop(subcode);
+    peer.helper.end();
     this.#peers.delete(peer.config.name);
     this.#keys.delete(peer);
     this.#byNumber[peer.number] = undefined;
@@ -176,18 +192,25 @@ export class Speaker {
       this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, (number) => this.#sourceOf(number)));
       this.#schedule();
     },
-    onDown: (peer) => {
+    onDown: (peer, kept) => {
       this.#plainUpdates[peer.number] = undefined;
       const advertiser = this.#advertisers.get(peer);
       this.#advertisers.delete(peer);
       for (const family of families) {
         const rib = this.#ribs.families[family];
-        rib.removePeer(peer.number);
+        if (kept.includes(family)) rib.markStale(peer.number);
+        else rib.removePeer(peer.number);
         // What only this peer still held can go.
         if (advertiser) for (let route = 0; route < rib.prefixes.end; route++) this.#release(family, route);
       }
       this.#schedule();
     },
+    onStaleEnd: (peer, family) => {
+      this.#ribs.families[family].removeStale(peer.number);
+      this.#schedule();
+      this.#environment.onChange();
+    },
+    restarting: () => this.restarting,
     onPlainUpdate: (peer, bytes, start, end) => {
       if (!this.#plainUpdates[peer.number]?.apply(bytes, start, end)) return false;
       this.#received = true;
@@ -206,7 +229,10 @@ export class Speaker {
   #onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void {
     for (const fault of faults) this.#environment.log('malformed attribute', { peer: peer.config.name, ...fault });
     const ended = applyUpdate(this.#ribs, peer, update, faults);
-    if (ended) peer.endOfRib.add(ended);
+    if (ended) {
+      peer.endOfRib.add(ended);
+      peer.helper.end(ended);
+    }
     this.#schedule();
     this.#environment.onChange();
   }
@@ -269,6 +295,7 @@ export class Speaker {
     let more = false;
     if (this.#received) this.#environment.onChange();
     this.#received = false;
+    if (this.restarting) return false;
     for (const family of families) {
       const rib = this.#ribs.families[family];
       for (let count = 1; rib.changed.length > 0; count++) {
@@ -280,7 +307,7 @@ export class Speaker {
     }
     for (const advertiser of this.#advertisers.values()) {
       const before = advertiser.advertisedCount;
-      if (advertiser.flush((family, route) => this.#release(family, route))) more = true;
+      if (advertiser.flush((family, route) => this.#release(family, route), !more)) more = true;
       if (advertiser.advertisedCount !== before) this.#environment.onChange();
     }
     return more;

@@ -12,6 +12,8 @@ export interface PeerStatus {
   /** The configured one. */
   readonly asNumber: number;
   readonly state: State;
+  /** Whether its routes of before are kept because it restarts (RFC 4724). */
+  readonly restarting: boolean;
   /** When it entered the state, Unix milliseconds. */
   readonly sinceMs: number;
   /** Prefixes accepted into the Adj-RIB-In. */
@@ -30,6 +32,8 @@ export interface RouteView {
   readonly nextHop: string;
   readonly asPath: string;
   readonly best: boolean;
+  /** Kept while the peer restarts, and not announced again yet. */
+  readonly stale: boolean;
   /** Why it takes no part in the decision; empty when it does. */
   readonly excluded: string;
   /** The other attributes as name and text. */
@@ -75,6 +79,7 @@ export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: n
           peer: nameOf(rib.paths.peer[path]),
           ...viewAttributes(ribs.attributes.at(number), ribs.attributes.nextHop(number)),
           best: rib.bestPath(route) === path,
+          stale: rib.isStale(rib.paths.peer[path], route),
           excluded: formatExclusion(rib.paths.exclusion[path]),
         });
       }
@@ -94,6 +99,7 @@ export function advertisedViews(ribs: Ribs, advertiser: Advertiser): RouteView[]
         peer: advertiser.peer.config.name,
         ...viewAttributes(attributes, nextHop),
         best: true,
+        stale: false,
         excluded: '',
       });
     });

@@ -31,7 +31,7 @@ it('keeps kernel routes over a kill -9, goes on with the stored configuration, a
   });
   await f.speaker.kill();
   expect(await f.kernelRoutes()).toHaveLength(3);
-  await eventually(async () => !(await f.birds[0].birdc('show route')).includes('10.244.1.0/26'), 'BIRD notices');
+  await eventually(async () => !(await f.birds[0].birdc('show protocols')).includes('Established'), 'BIRD notices');
   await f.birds[0].reconfigure(birdConfig({ ...base, routes: ['192.0.2.0/24', '2001:db8:100::/48'] }));
 
   await f.speaker.start();

@@ -8,8 +8,8 @@ import type { Netns } from '../support/netns.ts';
 
 /** A caracal-bgp process in a network namespace, fed as the agent feeds it. */
 export interface TestSpeaker {
-  /** Starts it; with arguments in place of the state file when there are any. */
-  start(...source: string[]): Promise<void>;
+  /** Starts it with these arguments; one that names no `--config` is fed over the socket. */
+  start(...extra: string[]): Promise<void>;
   configure(config: unknown): Promise<void>;
   peers(): Promise<PeerStatus[]>;
   routes(what: 'routes' | 'advertised' | 'received', peer?: string): Promise<RouteView[]>;
@@ -18,6 +18,8 @@ export interface TestSpeaker {
   kill(): Promise<void>;
   /** SIGTERM; answers with the exit code. */
   terminate(): Promise<number | null>;
+  /** Ends it with a signal; answers with the exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
   /** Runs `caracal-bgp ARGS` against it. */
   cli(...args: string[]): Promise<string>;
   /** Where the test may put files; removed in the end. */
@@ -77,10 +79,10 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     get output() {
       return output;
     },
-    start: (...source) =>
+    start: (...extra) =>
       new Promise((resolve, reject) => {
-        const from = source.length > 0 ? source : ['--state', join(folder, 'state.json')];
-        const args = [main, 'run', '--socket', socketPath, '--kernel', ...from];
+        const fed = extra.includes('--config') ? [] : ['--state', join(folder, 'state.json')];
+        const args = [main, 'run', '--socket', socketPath, '--kernel', ...fed, ...extra];
         const started = netns.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
         child = started;
         const onText = (chunk: Buffer) => {
@@ -103,6 +105,7 @@ export function createSpeaker(netns: Netns): TestSpeaker {
       await end('SIGKILL');
     },
     terminate: () => end('SIGTERM'),
+    end,
     cli: (...args) => netns.run(process.execPath, [main, ...args, '--socket', socketPath]),
     remove: async () => {
       await end('SIGKILL');

@@ -15,8 +15,10 @@ export interface Bird {
   reconfigure(config: string): Promise<void>;
   /** Ends it with SIGKILL, as a crash would. */
   kill(): Promise<void>;
-  /** Starts it again after `kill`, with the configuration that it had. */
-  restart(): Promise<void>;
+  /** The configuration for the next start. */
+  configureForRestart(config: string): void;
+  /** Starts it again after `kill`, with the configuration that it had, and with more arguments. */
+  restart(...extra: string[]): Promise<void>;
   /** Ends it, and removes its files. */
   stop(): Promise<void>;
 }
@@ -38,8 +40,8 @@ export async function startBird({ netns, config }: { netns: Netns; config: strin
     return result.stdout.replace(/^BIRD .* ready\.\n/, '');
   };
   const ended = () => child.exitCode !== null || child.signalCode !== null;
-  const start = async () => {
-    child = netns.spawn(birdPath, ['-f', '-c', file, '-s', socket], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const start = async (...extra: string[]) => {
+    child = netns.spawn(birdPath, ['-f', '-c', file, '-s', socket, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk) => {
         output = (output + chunk).slice(-4000);
@@ -71,6 +73,7 @@ export async function startBird({ netns, config }: { netns: Netns; config: strin
       await birdc('configure');
     },
     kill: () => end('SIGKILL'),
+    configureForRestart: (next) => writeFileSync(file, next),
     restart: start,
     stop: async () => {
       await end('SIGTERM');

@@ -113,6 +113,7 @@ function sessionOf(
     families: spec.families,
     importAction: filterAction(inputs, spec.filters, 'import'),
     exportAction: filterAction(inputs, spec.filters, 'export'),
+    gracefulRestart: spec.gracefulRestart ?? inputs.bgpConfiguration?.spec.gracefulRestart,
   };
 }
 
@@ -132,6 +133,7 @@ function meshPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {
         families: ['ipv4Unicast'],
         importAction: 'Accept',
         exportAction: 'Accept',
+        gracefulRestart: inputs.bgpConfiguration?.spec.gracefulRestart,
       },
     ];
   });

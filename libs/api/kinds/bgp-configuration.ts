@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { gracefulRestart } from '../fields/graceful-restart.ts';
 import { asNumber, integer } from '../fields/number.ts';
 import { strictCidr } from '../fields/text.ts';
 
@@ -70,6 +71,9 @@ export const bgpConfigurationSpec = z
     serviceClusterIPs: serviceCidrs('cluster IPs'),
     serviceExternalIPs: serviceCidrs('external IPs'),
     serviceLoadBalancerIPs: serviceCidrs('addresses of load balancers'),
+    gracefulRestart: gracefulRestart(
+      "Graceful restart (RFC 4724) between nodes, and with peers that have none of their own. Not among Calico's fields.",
+    ).optional(),
   })
   .superRefine((spec, context) => {
     const names = new Set(spec.communities.map((community) => community.name));

@@ -1,5 +1,6 @@
 import { parseAddress } from '@caracal/net';
 import * as z from 'zod';
+import { gracefulRestart } from '../fields/graceful-restart.ts';
 import { onlyFalse } from '../fields/not-yet.ts';
 import { asNumber, integer } from '../fields/number.ts';
 import { objectNameField, selector } from '../fields/text.ts';
@@ -53,6 +54,9 @@ export const bgpPeerSpec = z
       1,
       3600,
       "Longest wait between attempts to connect. Not among Calico's fields.",
+    ).optional(),
+    gracefulRestart: gracefulRestart(
+      "Graceful restart with the peer (RFC 4724); that of the BGPConfiguration when absent. Not among Calico's fields.",
     ).optional(),
   })
   .superRefine((spec, context) => {

@@ -3,6 +3,7 @@ import { addressFamilyOf, type RouteFamily } from 'bgp-parser';
 import { decide } from '../decision/decide.ts';
 import type { PeerFacts } from '../decision/steps.ts';
 import type { AttributeStore } from './attribute-store.ts';
+import { Bitmap } from './bitmap.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { grow } from './grow.ts';
 import { PathStore } from './path-store.ts';
@@ -36,6 +37,8 @@ export class LocRib {
   readonly changed = new ChangeQueue();
   readonly #attributes: AttributeStore;
   readonly #counts: PathCounts[] = [];
+  /** By peer: the routes whose path was announced before the peer restarted. */
+  readonly #stale: (Bitmap | undefined)[] = [];
   /** Used again for every decision: a full table makes no garbage. */
   readonly #decided: Decided = { route: -1, bestChanged: false, equal: none };
   readonly #onlyPath = [-1];
@@ -84,6 +87,7 @@ export class LocRib {
   /** As `announce`, for the number of a prefix. */
   announceRoute(peer: number, route: number, attributes: number, exclusion: number): void {
     if (route >= this.#heads.length) this.#grow(route + 1);
+    this.#stale[peer]?.delete(route);
     const counts = this.counts(peer);
     const known = this.#find(route, peer);
     if (known < 0) {
@@ -121,8 +125,31 @@ export class LocRib {
 
   /** Empties the peer's Adj-RIB-In. */
   removePeer(peer: number): void {
+    this.#stale[peer] = undefined;
     if (this.counts(peer).received === 0) return;
     for (let route = 0; route < this.prefixes.end; route++) this.#remove(route, peer);
+  }
+
+  /** The peer's paths are stale from now on, each until it is announced again. Those that were before are removed. */
+  markStale(peer: number): void {
+    this.removeStale(peer);
+    const stale = new Bitmap();
+    this.forEach((route) => {
+      if (this.#find(route, peer) >= 0) stale.add(route);
+    });
+    this.#stale[peer] = stale;
+  }
+
+  isStale(peer: number, route: number): boolean {
+    return this.#stale[peer]?.has(route) ?? false;
+  }
+
+  /** Removes the peer's paths that are still stale. */
+  removeStale(peer: number): void {
+    const stale = this.#stale[peer];
+    if (!stale) return;
+    for (let route = 0; route < this.prefixes.end; route++) if (stale.has(route)) this.#remove(route, peer);
+    this.#stale[peer] = undefined;
   }
 
   /** Calls for every route with its first path; routes without paths are left out. */
@@ -194,6 +221,7 @@ export class LocRib {
     if (path < 0) return;
     if (previous < 0) this.#heads[route] = this.paths.next[path] + 1;
     else this.paths.next[previous] = this.paths.next[path];
+    this.#stale[peer]?.delete(route);
     const counts = this.counts(peer);
     counts.received--;
     if (this.paths.exclusion[path] === 0) counts.accepted--;
