@@ -1,6 +1,7 @@
 /** What the operator knows of one term: the objects as Kubernetes shows them, and which of them Postgres holds. */
 import type { Kind } from '@caracal/api';
 import { type KubeObject, keyOf } from '@caracal/kube';
+import { kept } from '../kept.ts';
 import { type MirroredKind, mirroredKinds } from '../kinds.ts';
 
 /** `Kind|namespace/name` or `Kind|name`. */
@@ -44,9 +45,10 @@ export class World {
   /** Remembers the object; whether anything changed that matters. */
   see(kind: Kind, object: KubeObject): boolean {
     const known = this.object(kind, keyOf(object));
-    this.objects(kind).set(keyOf(object), object);
+    const present = kept(object);
+    this.objects(kind).set(keyOf(object), present);
     this.held.get(kind)?.delete(keyOf(object));
-    return !known || fingerprint(kind, known) !== fingerprint(kind, object);
+    return !known || fingerprint(kind, known) !== fingerprint(kind, present);
   }
 }
 
