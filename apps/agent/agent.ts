@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDataplane } from '@caracal/dataplane';
 import { openNodeIpam } from '@caracal/ipam';
 import { createCompiler } from '@caracal/policy';
@@ -70,7 +71,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     claimBlock(pool, address) {
       const held = ipam.blocks().flatMap((block) => (block.pool === pool ? [block.cidr] : []));
       const claim = { pool, address, incarnation: ipam.incarnation, held };
-      return ownership.exclusive(() => claimBlock(hub.client(), claim));
+      return claimBlock(hub.client(), claim);
     },
     onBlock: (cidr) => {
       logger.info({ block: cidr }, 'block claimed');
@@ -78,7 +79,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       statusChanged();
     },
     isReserved: (address) => view.isReserved(address),
-    onReleased: createFlowReaper(logger),
+    onReleased: createFlowReaper(config.runDirectory, logger),
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
     newIncarnation: randomUUID,
@@ -128,10 +129,6 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       view.changed();
       statusChanged();
     },
-    async onAsserted() {
-      for (const endpoint of await strays.settle(() => hub.client().recover({})))
-        await enforcement.addEndpoint(endpoint);
-    },
   });
 
   const feed = await followFeed({
@@ -157,7 +154,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onConnected(connected) {
       if (!connected) return feed.interrupted();
       ownership.assert();
-      reporter.full();
+      void settleAndReport();
     },
   });
   const reporter = startReporter({
@@ -168,6 +165,20 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, logger }, addresses),
   });
   statusChanged = reporter.statusChanged;
+
+  /** Asks what the hub knows before it is told what we have: a full report makes it forget the rest. */
+  async function settleAndReport(): Promise<void> {
+    while (hub.connected) {
+      try {
+        const found = await strays.settle(() => hub.client().recover({}, { timeoutMs: 5_000 }));
+        for (const endpoint of found) void enforcement.addEndpoint(endpoint);
+        return reporter.full();
+      } catch (error) {
+        logger.warn({ reason: String(error) }, 'what the hub knows of this node could not be asked: trying again');
+        await sleep(1_000);
+      }
+    }
+  }
   // What is known from a former run counts at once: pods start and rules stand before any hub is reached.
   feed.replay();
 

@@ -19,17 +19,26 @@ interface Claims {
   claim(pool: string, address?: string): Promise<ClaimResult>;
   /** Claims the next block of a pool in the background when it runs low. */
   ahead(pool: string): void;
+  /** Runs when no claim is under way, and lets none begin meanwhile. */
+  whileNone<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Claims of blocks: what the hub grants is in the journal before an address of it is used. */
 export function createClaims(options: ClaimOptions, blocks: OwnBlocks): Claims {
   const running = new Map<string, Promise<ClaimResult>>();
+  let queue: Promise<unknown> = Promise.resolve();
+
+  function whileNone<T>(work: () => Promise<T>): Promise<T> {
+    const result = queue.then(work, work);
+    queue = result.catch(() => {});
+    return result;
+  }
 
   function claim(pool: string, address?: string): Promise<ClaimResult> {
     const key = address === undefined ? pool : `${pool} ${address}`;
     let claiming = running.get(key);
     if (!claiming) {
-      claiming = claimOne(pool, address).finally(() => running.delete(key));
+      claiming = whileNone(() => claimOne(pool, address)).finally(() => running.delete(key));
       running.set(key, claiming);
     }
     return claiming;
@@ -46,6 +55,7 @@ export function createClaims(options: ClaimOptions, blocks: OwnBlocks): Claims {
 
   return {
     claim,
+    whileNone,
     ahead(pool) {
       if (blocks.freeIn(pool) >= options.claimAheadBelow || running.has(pool)) return;
       claim(pool).then(

@@ -65,6 +65,11 @@ export interface NodeIpam {
   ): Promise<AssignResult & { readonly durable?: Promise<void> }>;
   /** Frees what the handle holds, after a rest; unknown handles are fine. Resolves when the journal has it. */
   release(handle: string): Promise<Assignment | undefined>;
+  /**
+   * Runs while no block is being claimed: from the question to the hub until the journal has the answer. So that what the node says it
+   * holds is never older than what it was granted.
+   */
+  whileNoClaim<T>(work: () => Promise<T>): Promise<T>;
   /** Claims a first block of each of these pools that has none here yet, so that the first pod need not wait. */
   prepare(pools: readonly string[]): void;
   /** Blocks out of which nothing more is given, in place of those said before: somebody else owns them too. */
@@ -266,6 +271,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     prepare(pools) {
       for (const pool of pools) if (blocks.countOf(pool) === 0 && suspended === undefined) claims.ahead(pool);
     },
+    whileNoClaim: claims.whileNone,
     withhold: (cidrs) => blocks.withhold(cidrs),
     suspend: (reason) => {
       suspended = reason;

@@ -18,8 +18,6 @@ export interface OwnershipOptions {
   isPoolUsable(pool: string): boolean;
   /** Blocks have come or gone. */
   onBlocks(): void;
-  /** The hub knows what we own; said after each time. */
-  onAsserted(): Promise<void>;
 }
 
 /**
@@ -29,29 +27,20 @@ export interface OwnershipOptions {
 export interface Ownership {
   /** A hub has been reached, or its feed says something about blocks that may concern us. */
   assert(): void;
-  /** Claims go through here: what is asserted must not be older than what is claimed. */
-  exclusive<T>(work: () => Promise<T>): Promise<T>;
   stop(): void;
 }
 
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { ipam, logger } = options;
-  let queue: Promise<unknown> = Promise.resolve();
   let enabled = false;
   let stopped = false;
   let due: NodeJS.Timeout | undefined;
   let told = '';
 
-  function exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = queue.then(work, work);
-    queue = result.catch(() => {});
-    return result;
-  }
-
   function assertIn(ms: number): void {
     if (stopped) return;
     clearTimeout(due);
-    due = setTimeout(() => void exclusive(round), ms).unref();
+    due = setTimeout(() => void ipam.whileNoClaim(round), ms).unref();
   }
 
   async function round(): Promise<void> {
@@ -97,7 +86,6 @@ export function createOwnership(options: OwnershipOptions): Ownership {
             logger.error({ block: cidr }, 'the hub has pods in a block that the journal lacks');
         });
         if (unknown.length > 0) options.onBlocks();
-        await options.onAsserted();
         return everyMs;
       }
       default:
@@ -125,7 +113,6 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   return {
-    exclusive,
     assert() {
       enabled = true;
       assertIn(0);
