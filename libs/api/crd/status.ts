@@ -80,6 +80,8 @@ const ownColumns: Partial<Record<Kind | 'CaracalStatus', readonly Column[]>> = {
     column('AS', 'string', '.spec.asNumber'),
     column('Nodes', 'integer', '.status.nodes'),
     column('Established', 'string', '.status.established'),
+    { ...column('Node selector', 'string', '.spec.nodeSelector'), priority: 1 },
+    { ...column('Peer selector', 'string', '.spec.peerSelector'), priority: 1 },
   ],
   BGPConfiguration: [
     column('AS', 'string', '.spec.asNumber'),

@@ -19,10 +19,10 @@ const communityValue = z
 /** Prefixes of services' addresses, as Calico has them. */
 function serviceCidrs(what: string) {
   return z
-    .array(z.strictObject({ cidr: strictCidr('Announced by every node.') }))
+    .array(z.strictObject({ cidr: strictCidr('A prefix.') }))
     .default([])
     .meta({
-      description: `Announced: the ranges of services' ${what}. Of a Service whose externalTrafficPolicy is Local each address is announced too, by the nodes with a ready endpoint.`,
+      description: `Ranges of ${what}, announced by every node; of a Service whose externalTrafficPolicy is Local each address too, by the nodes with a ready endpoint.`,
     });
 }
 
@@ -68,9 +68,9 @@ export const bgpConfigurationSpec = z
       )
       .optional()
       .meta({ description: "Prefixes that every node announces beside its blocks. Not among Calico's fields." }),
-    serviceClusterIPs: serviceCidrs('cluster IPs'),
-    serviceExternalIPs: serviceCidrs('external IPs'),
-    serviceLoadBalancerIPs: serviceCidrs('addresses of load balancers'),
+    serviceClusterIPs: serviceCidrs('the cluster IPs of services'),
+    serviceExternalIPs: serviceCidrs('the external IPs of services'),
+    serviceLoadBalancerIPs: serviceCidrs('the addresses of load balancers'),
     gracefulRestart: gracefulRestart(
       "Graceful restart (RFC 4724) between nodes, and with peers that have none of their own. Not among Calico's fields.",
     ).optional(),
