@@ -10,7 +10,39 @@ const prefix = z
   .refine((text) => parsePrefix(text) !== undefined, 'is no prefix such as 10.0.0.0/24 (no bits beyond its length)');
 const asNumber = z.int().min(1).max(0xffffffff);
 const oneAction = z.enum(['Accept', 'Reject']);
-const action = z.union([oneAction, z.strictObject({ ipv4Unicast: oneAction, ipv6Unicast: oneAction })]);
+const asNumbers = z.array(asNumber);
+const community = z
+  .string()
+  .refine((text) => /^[a-z-]+$/.test(text) || text.includes(':') || text.startsWith('0x'), 'is no community');
+const operation = z.strictObject({
+  addCommunity: z.strictObject({ value: community }).optional(),
+  removeCommunity: z.strictObject({ value: community }).optional(),
+  setCommunities: z.strictObject({ values: z.array(community) }).optional(),
+  prependASPath: z.strictObject({ prefix: asNumbers }).optional(),
+  setOrigin: z.enum(['IGP', 'EGP', 'Incomplete']).optional(),
+  setMED: z.int().min(0).max(0xffffffff).optional(),
+  setLocalPref: z.int().min(0).max(0xffffffff).optional(),
+});
+const filter = z.strictObject({
+  otherwise: oneAction,
+  rules: z.array(
+    z.strictObject({
+      action: oneAction,
+      cidr: prefix.optional(),
+      matchOperator: z.enum(['In', 'NotIn', 'Equal', 'NotEqual']).optional(),
+      prefixLength: z.strictObject({ min: z.int().optional(), max: z.int().optional() }).optional(),
+      source: z.enum(['RemotePeers']).optional(),
+      communities: z.strictObject({ values: z.array(community) }).optional(),
+      asPathPrefix: asNumbers.optional(),
+      asPathContains: asNumbers.optional(),
+      asPathOrigin: asNumbers.optional(),
+      nextHop: prefix.optional(),
+      operations: z.array(operation).optional(),
+    }),
+  ),
+});
+const familyPolicy = z.union([oneAction, filter]);
+const action = z.union([oneAction, z.strictObject({ ipv4Unicast: familyPolicy, ipv6Unicast: familyPolicy })]);
 const holdTime = z
   .int()
   .max(65535)

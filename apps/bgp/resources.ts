@@ -1,5 +1,12 @@
 import { type AnyResource, parseAll, type ResourceOf, splitPeerIP } from '@caracal/api';
-import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/bgp-speaker';
+import {
+  type FilterRule,
+  type PeerConfig,
+  type Policy,
+  type PolicyAction,
+  policyOfRules,
+  type SpeakerConfig,
+} from '@caracal/bgp-speaker';
 import { routeProtocols } from '@caracal/netlink';
 import { parseAllDocuments } from 'yaml';
 import { type ParsedConfig, parseConfig } from './config.ts';
@@ -78,21 +85,19 @@ function peerOf(
   ];
 }
 
-/** The first rule of the first filter that has one for the family; a filter that is not there lets nothing through. */
+/** The rules of all filters in order; a filter that is not there lets nothing through. */
 function policyOf(
   names: readonly string[],
   filters: ReadonlyMap<string, ResourceOf<'BGPFilter'>>,
   direction: 'import' | 'export',
   otherwise: PolicyAction,
 ): Policy {
-  const actionOf = (family: 'V4' | 'V6'): PolicyAction => {
-    for (const name of names) {
-      const spec = filters.get(name)?.spec;
-      if (!spec) return 'Reject';
-      const [first] = spec[`${direction}${family}`];
-      if (first) return first.action;
-    }
-    return otherwise;
+  const rulesOf = (family: 'V4' | 'V6') =>
+    names.flatMap((name): readonly FilterRule[] => filters.get(name)?.spec[`${direction}${family}`] ?? [rejectAll]);
+  return {
+    ipv4Unicast: policyOfRules(rulesOf('V4'), otherwise),
+    ipv6Unicast: policyOfRules(rulesOf('V6'), otherwise),
   };
-  return { ipv4Unicast: actionOf('V4'), ipv6Unicast: actionOf('V6') };
 }
+
+const rejectAll: FilterRule = { action: 'Reject' };

@@ -68,19 +68,11 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
     refused('nextHopMode', 'routes are announced with the node as next hop', ['Auto', 'Self']),
     refused('reversePeering', 'both ends of a peering between nodes are always configured', ['Auto']),
   ],
-  BGPFilter: ['importV4', 'importV6', 'exportV4', 'exportV6'].flatMap((list) =>
-    [
-      'cidr',
-      'matchOperator',
-      'prefixLength',
-      'source',
-      'interface',
-      'communities',
-      'asPathPrefix',
-      'priority',
-      'operations',
-    ].map((field) => refused(`${list}[].${field}`, filterConditions)),
-  ),
+  BGPFilter: ['importV4', 'importV6', 'exportV4', 'exportV6'].flatMap((list) => [
+    refused(`${list}[].interface`, filterConditions),
+    refused(`${list}[].priority`, 'routes of BGP have one metric in the kernel'),
+    refused(`${list}[].operations[].setPriority`, 'routes of BGP have one metric in the kernel'),
+  ]),
 };
 
 /**

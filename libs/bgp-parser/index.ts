@@ -1,5 +1,12 @@
 export * from './attributes/as-path.ts';
-export { parseCommunity, parseLargeCommunity } from './attributes/communities.ts';
+export {
+  formatCommunity,
+  formatExtendedCommunity,
+  formatLargeCommunity,
+  parseCommunity,
+  parseExtendedCommunity,
+  parseLargeCommunity,
+} from './attributes/communities.ts';
 export { decodeAttributes, encodeAttribute, encodeAttributes, formatAttributes } from './attributes/list.ts';
 export type * from './attributes/value.ts';
 export { readU16, readU32 } from './bytes.ts';

@@ -1,8 +1,9 @@
-import { type DecodeContext, messageLimit, type Nlri, type RouteFamily } from 'bgp-parser';
+import { type DecodeContext, messageLimit, type Nlri, type PathAttributes, type RouteFamily } from 'bgp-parser';
 import { hasRoom, MessageSlab } from './message-slab.ts';
 import type { Peer } from './peer.ts';
 import { type Exported, exportAttributes, mayExport, type Source } from './policy/export.ts';
 import { exportPlain, plainExportLength } from './policy/export-plain.ts';
+import { type Filter, judgeOf } from './policy/filter.ts';
 import { AdjRibOut } from './rib/adj-rib-out.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 import { RouteGroups } from './rib/route-groups.ts';
@@ -11,6 +12,9 @@ import { announcements, endOfRib, withdrawals } from './update-out.ts';
 
 /** How many routes are taken at once: more of them share an UPDATE, fewer let keepalives through sooner. */
 const batchSize = 4096;
+
+/** Keys of groups are (rule of the export filter, attributes, source): this much apart for each rule. */
+const ruleStep = 2 ** 35;
 
 const sources: readonly Source[] = ['local', 'external', 'internal'];
 
@@ -28,6 +32,8 @@ export class Advertiser {
   readonly #out = new Map<RouteFamily, AdjRibOut>();
   readonly #messages: MessageSlab;
   #blocked = false;
+  /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
+  #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
 
   constructor(peer: Peer, ribs: Ribs, sourceOf: (peer: number) => Source) {
     this.peer = peer;
@@ -98,6 +104,7 @@ export class Advertiser {
   advertised(family: RouteFamily, visit: (route: number, exported: Exported) => void): void {
     const out = this.#out.get(family);
     const rib = this.#ribs.families[family];
+    this.#decoded = undefined;
     rib.forEach((route) => {
       const exported = out?.advertised.has(route) ? this.#export(family, rib, route) : undefined;
       if (exported) visit(route, exported);
@@ -109,9 +116,11 @@ export class Advertiser {
     const withdrawn = this.#collect(family, rib, out, context, released);
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
     for (let group = 0; group < groups.count; group++) {
-      const source = sources[groups.key(group) % sources.length];
-      const attributes = Math.floor(groups.key(group) / sources.length);
-      if (family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
+      const key = groups.key(group) % ruleStep;
+      const source = sources[key % sources.length];
+      const attributes = Math.floor(key / sources.length);
+      const filtered = groups.key(group) >= ruleStep;
+      if (filtered || family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
         this.#announceDecoded(family, rib, out, context, group, released);
       }
     }
@@ -125,14 +134,17 @@ export class Advertiser {
     const direct = family === 'ipv4Unicast';
     const withdrawn: Nlri[] = [];
     groups.clear();
+    this.#decoded = undefined;
     this.#messages.beginWithdrawing(messageLimit(context));
     for (let taken = 0; taken < batchSize; taken++) {
       const route = out.pending.shift();
       if (route < 0) break;
       if (rib.bestPath(route) >= 0) {
         const source = this.#sourceOf(rib.bestPeer(route));
-        if (mayExport(this.peer, family, source, rib.bestPeer(route))) {
-          groups.add(rib.bestAttributes(route) * sources.length + sources.indexOf(source), route);
+        const rule = this.#ruleFor(family, rib, route, source);
+        if (rule >= 0) {
+          const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
+          groups.add(rule * ruleStep + key, route);
           continue;
         }
       }
@@ -195,16 +207,48 @@ export class Advertiser {
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
   }
 
-  #mayExport(family: RouteFamily, rib: LocRib, route: number): boolean {
-    const sourcePeer = rib.bestPeer(route);
-    return mayExport(this.peer, family, this.#sourceOf(sourcePeer), sourcePeer);
+  /**
+   * What the export policy says about a route: −1 that it is not told, 0 that it is told as it is, and above that the
+   * rule of the filter that lets it through, counted from 2 (1: none matched).
+   */
+  #ruleFor(family: RouteFamily, rib: LocRib, route: number, source: Source): number {
+    if (!mayExport(this.peer, source, rib.bestPeer(route))) return -1;
+    const policy = judgeOf(this.peer.config.exportAction, family);
+    if (typeof policy === 'string') return policy === 'Accept' ? 0 : -1;
+    const number = rib.bestAttributes(route);
+    const { action, rule } = policy.judge({
+      prefix: rib.prefixes.at(route),
+      attributes: this.#attributesAt(number),
+      nextHop: this.#ribs.attributes.nextHop(number),
+      learned: source !== 'local',
+    });
+    return action === 'Accept' ? rule + 2 : -1;
+  }
+
+  /** The attributes of a number, decoded once for the routes of a batch that share them. */
+  #attributesAt(number: number): PathAttributes {
+    if (this.#decoded?.number !== number) this.#decoded = { number, attributes: this.#ribs.attributes.at(number) };
+    return this.#decoded.attributes;
   }
 
   #export(family: RouteFamily, rib: LocRib, route: number): Exported | undefined {
-    if (!this.#mayExport(family, rib, route)) return undefined;
-    const number = rib.bestAttributes(route);
     const source = this.#sourceOf(rib.bestPeer(route));
+    const rule = this.#ruleFor(family, rib, route, source);
+    if (rule < 0) return undefined;
+    const number = rib.bestAttributes(route);
     const { attributes } = this.#ribs;
-    return exportAttributes(this.peer, family, source, attributes.at(number), attributes.nextHop(number));
+    const nextHop = attributes.nextHop(number);
+    if (rule < 2) return exportAttributes(this.peer, family, source, attributes.at(number), nextHop);
+    // A rule's number is that of a filter.
+    const filter = judgeOf(this.peer.config.exportAction, family) as Filter;
+    const changed = filter.change(rule - 2, attributes.at(number));
+    return exportAttributes(
+      this.peer,
+      family,
+      source,
+      changed,
+      nextHop,
+      source === 'local' || filter.setsMed(rule - 2),
+    );
   }
 }

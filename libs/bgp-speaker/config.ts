@@ -2,12 +2,57 @@ import type { RouteFamily } from 'bgp-parser';
 
 export type PolicyAction = 'Accept' | 'Reject';
 
-/** What becomes of every route of a direction: one action, or one for each family. */
-export type Policy = PolicyAction | Readonly<Record<RouteFamily, PolicyAction>>;
+/** One change of an accepted route: an object with one of these. */
+export interface FilterOperation {
+  readonly addCommunity?: { readonly value: string };
+  readonly removeCommunity?: { readonly value: string };
+  readonly setCommunities?: { readonly values: readonly string[] };
+  readonly prependASPath?: { readonly prefix: readonly number[] };
+  readonly setOrigin?: 'IGP' | 'EGP' | 'Incomplete';
+  readonly setMED?: number;
+  readonly setLocalPref?: number;
+}
 
-/** Whether the policy lets routes of the family through. */
-export function accepts(policy: Policy, family: RouteFamily): boolean {
-  return (typeof policy === 'string' ? policy : policy[family]) === 'Accept';
+/** A rule of a BGPFilter: it matches when all conditions that it has hold. */
+export interface FilterRule {
+  readonly action: PolicyAction;
+  readonly cidr?: string;
+  readonly matchOperator?: 'In' | 'NotIn' | 'Equal' | 'NotEqual';
+  readonly prefixLength?: { readonly min?: number; readonly max?: number };
+  readonly source?: 'RemotePeers';
+  /** One of them, of any kind; `*` for any number. */
+  readonly communities?: { readonly values: readonly string[] };
+  readonly asPathPrefix?: readonly number[];
+  /** One of them. */
+  readonly asPathContains?: readonly number[];
+  /** One of them is the last. */
+  readonly asPathOrigin?: readonly number[];
+  /** A prefix. */
+  readonly nextHop?: string;
+  readonly operations?: readonly FilterOperation[];
+}
+
+/** The first rule that matches decides, without one `otherwise`. */
+export interface Filter {
+  readonly rules: readonly FilterRule[];
+  readonly otherwise: PolicyAction;
+}
+
+/** What becomes of every route of a direction: one action, or one for each family, or a filter. */
+export type Policy = PolicyAction | Readonly<Record<RouteFamily, PolicyAction | Filter>>;
+
+/** What the policy says about a family. */
+export function policyOf(policy: Policy, family: RouteFamily): PolicyAction | Filter {
+  return typeof policy === 'string' ? policy : policy[family];
+}
+
+/** The rules as a policy, in its simplest form: a first rule without conditions and operations is an action. */
+export function policyOfRules(rules: readonly FilterRule[], otherwise: PolicyAction): PolicyAction | Filter {
+  const [first] = rules;
+  if (!first) return otherwise;
+  const { action, operations = [], ...conditions } = first;
+  const plain = operations.length === 0 && Object.values(conditions).every((value) => value === undefined);
+  return plain ? action : { rules, otherwise };
 }
 
 /** Graceful restart of RFC 4724 towards one peer. */

@@ -1,4 +1,13 @@
-export type { KernelConfig, OriginatedRoute, PeerConfig, Policy, PolicyAction, SpeakerConfig } from './config.ts';
+export type {
+  FilterRule,
+  KernelConfig,
+  OriginatedRoute,
+  PeerConfig,
+  Policy,
+  PolicyAction,
+  SpeakerConfig,
+} from './config.ts';
+export { policyOfRules } from './config.ts';
 export type {
   Clock,
   Connection,

@@ -4,6 +4,7 @@ import {
   ceaseErrors,
   encodeMessage,
   errorCodes,
+  familyNumbers,
   initialContext,
   type Open,
   type RouteFamily,
@@ -176,6 +177,18 @@ export class Peer {
     const session = this.#createSession();
     session.start(true);
     session.adopt(connection);
+  }
+
+  /** Asks for all routes of a family once more (RFC 2918); a peer that cannot be asked gets a new session. */
+  askAgain(family: RouteFamily): void {
+    if (!this.established || !this.negotiated) return;
+    if (this.negotiated.routeRefresh) {
+      const refresh = { type: 'routeRefresh', subtype: 0, ...familyNumbers(family) } as const;
+      this.write(encodeMessage(refresh, this.negotiated.context));
+      return;
+    }
+    this.stop(ceaseErrors.otherConfigurationChange);
+    this.start();
   }
 
   /** Writes encoded messages to the established session; false when its buffer is full. */

@@ -1,6 +1,6 @@
 import { ipv4FromNumber } from '@caracal/net';
 import { headerLength, readU16 } from 'bgp-parser';
-import { accepts } from './config.ts';
+import { type PolicyAction, policyOf } from './config.ts';
 import type { Peer } from './peer.ts';
 import { usable } from './policy/import.ts';
 import { isMartian } from './policy/martians.ts';
@@ -37,7 +37,8 @@ export class PlainUpdates {
 
   /** Applies the UPDATE in `bytes[start, end)` (header included, its length checked); false when it was not touched. */
   apply(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.#possible) return false;
+    const policy = policyOf(this.#peer.config.importAction, 'ipv4Unicast');
+    if (!this.#possible || typeof policy !== 'string') return false;
     const withdrawnStart = start + headerLength + 2;
     const withdrawnEnd = withdrawnStart + readU16(bytes, withdrawnStart - 2);
     const attributesStart = withdrawnEnd + 2;
@@ -50,7 +51,7 @@ export class PlainUpdates {
       if (attributesStart !== attributesEnd || withdrawnStart === withdrawnEnd) return false;
     } else if (!this.#take(bytes, attributesStart, attributesEnd)) return false;
     this.#withdraw(bytes, withdrawnStart, withdrawnEnd);
-    if (attributesEnd < end) this.#announce(bytes, attributesStart, attributesEnd, end);
+    if (attributesEnd < end) this.#announce(bytes, attributesStart, attributesEnd, end, policy);
     return true;
   }
 
@@ -80,10 +81,10 @@ export class PlainUpdates {
     }
   }
 
-  #announce(bytes: Uint8Array, attributesStart: number, start: number, end: number): void {
+  #announce(bytes: Uint8Array, attributesStart: number, start: number, end: number, policy: PolicyAction): void {
     const rib = this.#ribs.families.ipv4Unicast;
     const { attributes } = this.#ribs;
-    const exclusion = accepts(this.#peer.config.importAction, 'ipv4Unicast') ? 0 : excluded.byPolicy;
+    const exclusion = policy === 'Accept' ? 0 : excluded.byPolicy;
     // One use while the loop runs, and one for each path.
     const number = attributes.internPlain(bytes, attributesStart, start, this.#scanned);
     for (let at = start; at < end; ) {

@@ -8,7 +8,7 @@ import {
   type Update,
 } from 'bgp-parser';
 import { Advertiser } from './advertiser.ts';
-import { accepts, type PeerConfig, type SpeakerConfig } from './config.ts';
+import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { PeerFacts } from './decision/steps.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
@@ -16,10 +16,11 @@ import { Originated } from './originated.ts';
 import { Peer, type PeerListener } from './peer.ts';
 import { PlainUpdates } from './plain-updates.ts';
 import type { Source } from './policy/export.ts';
+import { changesRoutes, judgeAgain, policiesDiffer } from './policy/reconfigure.ts';
 import { RestartDeferral } from './restart-deferral.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
-import { excluded, localPeer } from './rib/path-store.ts';
+import { localPeer } from './rib/path-store.ts';
 import { applyUpdate, type Ribs } from './update-in.ts';
 import { advertisedViews, type PeerStatus, pathViews, type RouteView } from './views.ts';
 
@@ -244,23 +245,17 @@ export class Speaker {
     this.#schedule();
   }
 
-  /** Accept and Reject change without a new session: rejected paths are kept (soft reconfiguration). */
+  /** Policies change without a new session: what they reject is kept (soft reconfiguration), or asked for once more. */
   #changePolicy(peer: Peer, next: PeerConfig): void {
     const before = peer.config;
     peer.config = next;
     for (const family of families) {
-      const rejected = accepts(next.importAction, family) ? 0 : excluded.byPolicy;
-      if (accepts(before.importAction, family) !== accepts(next.importAction, family)) {
-        const rib = this.#ribs.families[family];
-        rib.forEach((route, first) => {
-          for (let path = first; path >= 0; path = rib.paths.next[path]) {
-            if (rib.paths.peer[path] !== peer.number) continue;
-            const others = rib.paths.exclusion[path] & ~excluded.byPolicy;
-            rib.setExclusion(route, path, others | rejected);
-          }
-        });
+      if (policiesDiffer(before.importAction, next.importAction, family)) {
+        const changed = [before, next].some(({ importAction }) => changesRoutes(importAction, family));
+        if (changed) peer.askAgain(family);
+        else judgeAgain(this.#ribs, peer.number, next.importAction, family);
       }
-      if (accepts(before.exportAction, family) !== accepts(next.exportAction, family)) {
+      if (policiesDiffer(before.exportAction, next.exportAction, family)) {
         this.#advertisers.get(peer)?.enqueueAll(family);
       }
     }

@@ -1,9 +1,11 @@
 import type { AttributeFault, Nlri, PathAttributes, RouteFamily, Update } from 'bgp-parser';
 import type { Peer } from './peer.ts';
-import { judgeImport } from './policy/import.ts';
+import { judgeOf } from './policy/filter.ts';
+import { importRoute, judgeImport } from './policy/import.ts';
 import { isMartian } from './policy/martians.ts';
 import type { AttributeStore } from './rib/attribute-store.ts';
 import type { LocRib } from './rib/loc-rib.ts';
+import { excluded } from './rib/path-store.ts';
 
 export interface Ribs {
   readonly attributes: AttributeStore;
@@ -41,12 +43,16 @@ export function applyUpdate(
       ({ prefix }) => !isMartian(prefix.address.family, prefix.address.bytes, 0, prefix.length),
     );
     if (list.length === 0) return;
-    const exclusion = judgeImport(peer, family, attributes);
+    const base = judgeImport(peer, attributes);
+    const policy = judgeOf(peer.config.importAction, family);
     // One use while the loop runs, and one for each path.
     const number = ribs.attributes.intern(attributes);
     for (const { prefix } of list) {
-      ribs.attributes.retain(number);
-      ribs.families[family].announce(peer.number, prefix, number, exclusion);
+      const { action, changed } = importRoute(policy, prefix, attributes);
+      const exclusion = action === 'Accept' ? base : base | excluded.byPolicy;
+      if (changed === attributes) ribs.attributes.retain(number);
+      const kept = changed === attributes ? number : ribs.attributes.intern(changed);
+      ribs.families[family].announce(peer.number, prefix, kept, exclusion);
     }
     ribs.attributes.release(number);
   };

@@ -1,5 +1,5 @@
 import { type ResourceOf, splitPeerIP } from '@caracal/api';
-import type { PeerConfig, Policy, PolicyAction, SpeakerConfig } from '@caracal/bgp-speaker';
+import { type FilterRule, type PeerConfig, type Policy, policyOfRules, type SpeakerConfig } from '@caracal/bgp-speaker';
 import { parsePrefix, prefixCovers } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
@@ -111,8 +111,8 @@ function sessionOf(
     connectRetrySeconds: spec.connectRetrySeconds ?? defaultConnectRetrySeconds,
     passive: spec.passive,
     families: spec.families,
-    importAction: filterAction(inputs, spec.filters, 'import'),
-    exportAction: filterAction(inputs, spec.filters, 'export'),
+    importAction: policyOf(inputs, spec.filters, 'import'),
+    exportAction: policyOf(inputs, spec.filters, 'export'),
     gracefulRestart: spec.gracefulRestart ?? inputs.bgpConfiguration?.spec.gracefulRestart,
   };
 }
@@ -143,22 +143,16 @@ function addressOf(node: ResourceOf<'Node'>, inputs: SpeakerInputs): string | un
   return inputs.nodeConfigurations.get(node.metadata.name)?.spec.bgp.ipv4Address ?? node.spec.ipv4Address;
 }
 
-function filterAction(inputs: SpeakerInputs, names: readonly string[], direction: 'import' | 'export'): Policy {
-  const actions = (family: 'V4' | 'V6') => firstAction(inputs, names, `${direction}${family}`);
-  return { ipv4Unicast: actions('V4'), ipv6Unicast: actions('V6') };
+/** The rules of all filters in order. A filter that does not exist closes the direction: an unknown intention announces nothing. */
+function policyOf(inputs: SpeakerInputs, names: readonly string[], direction: 'import' | 'export'): Policy {
+  const rulesOf = (family: 'V4' | 'V6') =>
+    names.flatMap((name): readonly FilterRule[] => {
+      return inputs.filters.get(name)?.spec[`${direction}${family}`] ?? [rejectAll];
+    });
+  return {
+    ipv4Unicast: policyOfRules(rulesOf('V4'), 'Accept'),
+    ipv6Unicast: policyOfRules(rulesOf('V6'), 'Accept'),
+  };
 }
 
-/** The first rule of the first filter that has one decides. A filter that does not exist closes the direction: an unknown intention announces nothing. */
-function firstAction(
-  inputs: SpeakerInputs,
-  names: readonly string[],
-  rules: 'importV4' | 'importV6' | 'exportV4' | 'exportV6',
-): PolicyAction {
-  for (const name of names) {
-    const spec = inputs.filters.get(name)?.spec;
-    if (!spec) return 'Reject';
-    const [first] = spec[rules];
-    if (first) return first.action;
-  }
-  return 'Accept';
-}
+const rejectAll: FilterRule = { action: 'Reject' };

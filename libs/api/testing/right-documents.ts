@@ -102,7 +102,25 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
   [
     'BGPFilter',
     document(calico, 'BGPFilter', { importV4: [{ action: 'Reject' }] }),
-    { importV4: [{ action: 'Reject' }], importV6: [], exportV4: [], exportV6: [] },
+    { importV4: [{ action: 'Reject', operations: [] }], importV6: [], exportV4: [], exportV6: [] },
+  ],
+  [
+    'BGPFilter with conditions and operations',
+    document(calico, 'BGPFilter', {
+      exportV4: [
+        {
+          action: 'Accept',
+          cidr: '10.0.0.0/8',
+          matchOperator: 'In',
+          prefixLength: { min: 16, max: 24 },
+          source: 'RemotePeers',
+          communities: { values: ['65000:*'] },
+          asPathPrefix: [65001],
+          operations: [{ addCommunity: { value: '65000:1:2' } }, { prependASPath: { prefix: [65001, 65001] } }],
+        },
+      ],
+    }),
+    expect.objectContaining({ exportV4: [expect.objectContaining({ matchOperator: 'In', asPathPrefix: [65001] })] }),
   ],
   [
     'BGPFilter without rules',

@@ -225,11 +225,25 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
-    'a filter with a condition',
-    document(calico, 'BGPFilter', { importV4: [{ action: 'Accept', matchOperator: 'In', cidr: '10.0.0.0/8' }] }),
+    'a filter with a condition on interfaces',
+    document(calico, 'BGPFilter', { importV4: [{ action: 'Accept', interface: 'eth0' }] }),
+    ['BGPFilter/x: spec.importV4[0].interface: is not supported yet: the rule would match all routes without it'],
+  ],
+  [
+    'filters whose rules contradict themselves',
+    document(own, 'BGPFilter', {
+      importV4: [{ action: 'Accept', cidr: '10.0.0.0/8' }],
+      importV6: [{ action: 'Accept', cidr: '10.0.0.0/8', matchOperator: 'In', prefixLength: { min: 9, max: 8 } }],
+      exportV4: [{ action: 'Reject', operations: [{ setMED: 1, setLocalPref: 1 }] }],
+      exportV6: [{ action: 'Accept', communities: { values: ['1;2'] } }],
+    }),
     [
-      'BGPFilter/x: spec.importV4[0].cidr: is not supported yet: the rule would match all routes without it',
-      'BGPFilter/x: spec.importV4[0].matchOperator: is not supported yet: the rule would match all routes without it',
+      'BGPFilter/x: spec.importV4[0].matchOperator: is missing beside cidr: In, NotIn, Equal or NotEqual',
+      'BGPFilter/x: spec.importV6[0].cidr: is no IPv6 prefix',
+      'BGPFilter/x: spec.importV6[0].prefixLength: min 9 is above max 8',
+      'BGPFilter/x: spec.exportV4[0].operations[0]: has 2 operations: one an entry, in the order in which they apply',
+      'BGPFilter/x: spec.exportV4[0].operations: change nothing of a route that is rejected',
+      'BGPFilter/x: spec.exportV6[0].communities.values[0]: "1;2" is no community: use 65000:100, a well-known name (no-export), 65000:1:2, rt:65000:100, soo:65000:100 or 0x and 16 digits',
     ],
   ],
   [

@@ -38,6 +38,18 @@ export function formatExtendedCommunity(community: bigint): string {
   return `0x${community.toString(16).padStart(16, '0')}`;
 }
 
+/** The extended community of a text that {@link formatExtendedCommunity} writes, or undefined. */
+export function parseExtendedCommunity(text: string): bigint | undefined {
+  if (/^0x[0-9a-f]{16}$/.test(text)) return BigInt(text);
+  const match = /^(rt|soo):(\d{1,10}):(\d{1,10})$/.exec(text);
+  if (!match) return undefined;
+  const subtype = match[1] === 'rt' ? 2n : 3n;
+  const [high, low] = [BigInt(match[2]), BigInt(match[3])];
+  if (high <= 0xffffn && low <= 0xffffffffn) return (subtype << 48n) | (high << 32n) | low;
+  if (high <= 0xffffffffn && low <= 0xffffn) return (2n << 56n) | (subtype << 48n) | (high << 16n) | low;
+  return undefined;
+}
+
 /** The large community of `65001:1:2`, or undefined. */
 export function parseLargeCommunity(text: string): LargeCommunity | undefined {
   const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(text);

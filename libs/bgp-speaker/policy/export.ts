@@ -1,6 +1,5 @@
 import type { Address } from '@caracal/net';
 import { attributeFlags, type PathAttributes, prependAs, type RouteFamily, wellKnownCommunities } from 'bgp-parser';
-import { accepts } from '../config.ts';
 import type { Peer } from '../peer.ts';
 
 /** Where the best path of a route comes from. */
@@ -13,18 +12,22 @@ export interface Exported {
 }
 
 /** Internal routes are not passed to internal peers (RFC 4271 section 9.2), nor back to where they came from. */
-export function mayExport(peer: Peer, family: RouteFamily, source: Source, sourcePeer: number): boolean {
-  if (!accepts(peer.config.exportAction, family) || sourcePeer === peer.number) return false;
+export function mayExport(peer: Peer, source: Source, sourcePeer: number): boolean {
+  if (sourcePeer === peer.number) return false;
   return source !== 'internal' || peer.external;
 }
 
-/** The attributes of a route as the peer gets them (RFC 4271 section 5.1), or undefined when it must not get it. */
+/**
+ * The attributes of a route as the peer gets them (RFC 4271 section 5.1), or undefined when it must not get it.
+ * `keepMed`: the MULTI_EXIT_DISC is ours, and goes to external peers too.
+ */
 export function exportAttributes(
   peer: Peer,
   family: RouteFamily,
   source: Source,
   attributes: PathAttributes,
   receivedNextHop: Address | undefined,
+  keepMed = source === 'local',
 ): Exported | undefined {
   const communities = attributes.communities ?? [];
   if (communities.includes(wellKnownCommunities.noAdvertise)) return undefined;
@@ -51,7 +54,7 @@ export function exportAttributes(
       ...common,
       asPath: prependAs(attributes.asPath ?? [], peer.local.asNumber),
       // Section 5.1.4: what another AS sent is not passed on.
-      ...(source === 'local' && { med }),
+      ...(keepMed && { med }),
     },
     nextHop,
   };

@@ -1,13 +1,17 @@
-import { type Address, addressesEqual } from '@caracal/net';
-import { countInPath, type PathAttributes, type RouteFamily } from 'bgp-parser';
-import { accepts } from '../config.ts';
+import { type Address, addressesEqual, type Prefix } from '@caracal/net';
+import { countInPath, type PathAttributes } from 'bgp-parser';
+import type { PolicyAction } from '../config.ts';
 import type { Peer } from '../peer.ts';
 import { nextHopOf } from '../rib/attribute-store.ts';
 import { excluded } from '../rib/path-store.ts';
+import type { Filter } from './filter.ts';
 
-/** Why a received path takes no part in the decision: bits of {@link excluded}, 0 when it does. */
-export function judgeImport(peer: Peer, family: RouteFamily, attributes: PathAttributes): number {
-  let bits = accepts(peer.config.importAction, family) ? 0 : excluded.byPolicy;
+/**
+ * Why a received path takes no part in the decision, whatever the policy says: bits of {@link excluded}, 0 when it
+ * does.
+ */
+export function judgeImport(peer: Peer, attributes: PathAttributes): number {
+  let bits = 0;
   // RFC 4271 section 9.1.2: our own AS number in the path is a loop.
   if (countInPath(attributes.asPath ?? [], peer.local.asNumber) > 0) bits |= excluded.asLoop;
   const own = peer.local.identifier;
@@ -15,6 +19,17 @@ export function judgeImport(peer: Peer, family: RouteFamily, attributes: PathAtt
   const nextHop = nextHopOf(attributes);
   if (!nextHop || !usable(nextHop, peer)) bits |= excluded.nextHop;
   return bits;
+}
+
+/** What the import policy makes of a route: whether it is used, and with which attributes. */
+export function importRoute(
+  policy: PolicyAction | Filter,
+  prefix: Prefix,
+  attributes: PathAttributes,
+): { readonly action: PolicyAction; readonly changed: PathAttributes } {
+  if (typeof policy === 'string') return { action: policy, changed: attributes };
+  const { action, rule } = policy.judge({ prefix, attributes, nextHop: nextHopOf(attributes), learned: true });
+  return { action, changed: action === 'Accept' ? policy.change(rule, attributes) : attributes };
 }
 
 /** RFC 4271 section 6.3: a unicast address that is not ours. */
