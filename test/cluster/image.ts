@@ -12,9 +12,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const baseName = 'docker.io/library/debian:bookworm-slim';
 const storage = [
   '--storage-driver',
-  'vfs',
+  'overlay',
   '--root',
-  join(cacheFolder, 'buildah'),
+  join(cacheFolder, 'buildah-overlay'),
   '--runroot',
   '/run/caracal-buildah',
 ];
