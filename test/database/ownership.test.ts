@@ -139,6 +139,18 @@ describe('two incarnations of one name', () => {
     expect(await events('10.26.0.1')).toEqual(['claimed t1', 'reclaimed t1', 'claimed t1']);
   });
 
+  test('of which one has left in order: the next is believed at once', async () => {
+    const [old, young] = [randomUUID(), randomUUID()];
+    await apply(pool('again', '10.39.0.0/24', 26));
+    const { cidr } = (await claim('again', 'l1', old)).block!;
+    await assert('l1', old, [cidr]);
+    await alive('l1', old);
+    await write({ op: 'release', cidr, node: 'l1', incarnation: old });
+    await database.datastore.reportStatus('l1', {});
+    expect(await assert('l1', young, [])).toMatchObject({ stranded: [], blocks: [] });
+    expect((await claim('again', 'l1', young)).block?.cidr).toBe(cidr);
+  });
+
   test('of one machine: it was made anew, so what its former system owned is free at once', async () => {
     const [old, young] = [randomUUID(), randomUUID()];
     await apply(pool('reimaged', '10.27.0.0/24', 26));

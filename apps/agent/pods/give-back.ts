@@ -26,6 +26,8 @@ export async function giveBack(config: AgentConfig): Promise<readonly string[]> 
   return askAnyHub(config, addresses, async (client) => {
     await client.report({ full: true }, { timeoutMs });
     for (const cidr of blocks) await client.releaseBlock({ cidr, incarnation }, { timeoutMs });
+    // No incarnation lives here any more: the next one of this name need not wait until this one counts as dead.
+    await client.report({ status: {} }, { timeoutMs });
     return [...blocks];
   });
 }
