@@ -15,6 +15,13 @@ const schema = z.strictObject({
   identity: z.string().min(1).optional(),
   /** A file with the database's URL; without it the environment has it in CARACAL_DATABASE_URL. */
   databaseUrlFile: absolutePath.optional(),
+  /** Health and metrics. */
+  ops: z
+    .union([
+      z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) }),
+      z.strictObject({ socket: absolutePath }),
+    ])
+    .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   lease: z
     .strictObject({
@@ -28,6 +35,8 @@ const schema = z.strictObject({
     .prefault({}),
   /** At most so many writes of status a second. */
   statusWritesPerSecond: z.number().min(0.1).default(20),
+  /** Objects in a page of a list. */
+  listPageSize: z.int().min(1).default(500),
   /** How often usage of pools, sessions of peers and the status object are looked at. */
   surveyMs: z.int().min(100).default(10_000),
 });

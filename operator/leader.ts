@@ -19,14 +19,24 @@ export interface LeaderOptions {
   readonly renewDeadlineMs: number;
   readonly retryMs: number;
   readonly now?: () => number;
+  /** The API server answered about the Lease. */
+  readonly onAsked?: () => void;
   readonly onError: (error: Error) => void;
 }
 
-/** Runs `term` whenever this replica leads, with a signal that aborts when it no longer does; returns when `signal` aborts. */
+/** One term of office. */
+export interface Lead {
+  /** Aborts when the term is over. */
+  readonly signal: AbortSignal;
+  /** Whether the Lease is still ours for certain. False before the signal aborts when this process did not run for a while. */
+  held(): boolean;
+}
+
+/** Runs `term` whenever this replica leads; returns when `signal` aborts. */
 export async function whenLeader(
   api: KubeApi,
   options: LeaderOptions,
-  term: (signal: AbortSignal) => Promise<void>,
+  term: (lead: Lead) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const {
@@ -37,6 +47,7 @@ export async function whenLeader(
     renewDeadlineMs,
     retryMs,
     now = () => performance.now(),
+    onAsked = () => {},
     onError,
   } = options;
   const folder = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
@@ -81,13 +92,21 @@ export async function whenLeader(
     }
   };
   const tryToHold = () =>
-    hold().catch((error: unknown) => {
-      onError(error instanceof Error ? error : new Error(String(error)));
-      return undefined;
-    });
+    hold().then(
+      (held) => {
+        onAsked();
+        return held;
+      },
+      (error: unknown) => {
+        onError(error instanceof Error ? error : new Error(String(error)));
+        return undefined;
+      },
+    );
   const pause = () => sleep(retryMs, undefined, { signal }).catch(() => {});
 
   while (!signal.aborted) {
+    // From before the request: another counts from when it saw the answer's effect.
+    let renewed = now();
     if (!(await tryToHold())) {
       await pause();
       continue;
@@ -95,13 +114,15 @@ export async function whenLeader(
     const over = new AbortController();
     const stop = () => over.abort();
     signal.addEventListener('abort', stop, { once: true });
-    const running = term(over.signal).finally(stop);
-    for (let renewed = now(); !over.signal.aborted; ) {
+    const held = () => !over.signal.aborted && now() - renewed <= renewDeadlineMs;
+    const running = term({ signal: over.signal, held }).finally(stop);
+    while (!over.signal.aborted) {
       await sleep(retryMs, undefined, { signal: over.signal }).catch(() => {});
       if (over.signal.aborted) break;
-      const held = await Promise.race([tryToHold(), sleep(renewDeadlineMs, undefined, { ref: false })]);
-      if (held) renewed = now();
-      else if (held === false || now() - renewed > renewDeadlineMs) stop();
+      const asked = now();
+      const answer = await Promise.race([tryToHold(), sleep(renewDeadlineMs, undefined, { ref: false })]);
+      if (answer) renewed = asked;
+      else if (answer === false || !held()) stop();
     }
     signal.removeEventListener('abort', stop);
     await running;

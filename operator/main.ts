@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { databaseUrl, readOperatorConfig } from './config.ts';
 import { kubeServer } from './kube-server.ts';
 import { whenLeader } from './leader.ts';
+import { createMetrics, startOperations, type TermState } from './operations.ts';
 import { runTerm } from './term.ts';
 
 // Kubernetes ──list/watch──▶ mirror ──batches──▶ Postgres
@@ -28,19 +29,40 @@ program
     });
     const stop = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+    let term: TermState | undefined;
+    let leaseFailure: string | undefined = 'the API server has not been asked yet who leads';
+    const metrics = createMetrics(() => term);
+    const notReady = () =>
+      leaseFailure ?? (term && !term.synced ? 'leads, but not every kind has been listed yet' : term?.databaseAway);
+    const operations = config.ops && (await startOperations(config.ops, metrics.registry, notReady));
+    const lease = {
+      ...config.lease,
+      namespace: config.namespace,
+      name: 'caracal-operator',
+      identity,
+      onAsked: () => {
+        leaseFailure = undefined;
+      },
+      onError: (error: Error) => {
+        leaseFailure = `the API server cannot be asked who leads: ${error.message}`;
+        logger.warn({ error: error.message }, 'lease not renewed');
+      },
+    };
+    const onState = (state: TermState) => {
+      term = state;
+    };
     logger.info({ identity }, 'waiting for the lease');
     await whenLeader(
       api,
-      {
-        ...config.lease,
-        namespace: config.namespace,
-        name: 'caracal-operator',
-        identity,
-        onError: (error) => logger.warn({ error: error.message }, 'lease not renewed'),
+      lease,
+      async (lead) => {
+        await runTerm({ config, identity, api, datastore, logger, metrics, onState }, lead);
+        term = undefined;
+        logger.info('leads no longer');
       },
-      (signal) => runTerm({ config, identity, api, datastore, logger }, signal),
       stop.signal,
     );
+    await operations?.close();
     await datastore.close();
     logger.info('stopped');
   });

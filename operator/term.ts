@@ -2,18 +2,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '@caracal/api';
 import { type Datastore, unavailableReason } from '@caracal/datastore';
-import { type KubeApi, KubeError, type KubeObject, keyOf, listAll, reflect } from '@caracal/kube';
+import { type KubeApi, type KubeObject, keyOf, listAll, reflect } from '@caracal/kube';
 import type { Logger } from 'pino';
 import type { OperatorConfig } from './config.ts';
+import { setFinalizer } from './finalizers.ts';
 import { mirroredKinds } from './kinds.ts';
-import { Fenced, Mirror, type Outcome } from './mirror/mirror.ts';
+import type { Lead } from './leader.ts';
+import { leadingApi } from './leading-api.ts';
+import { Fenced } from './mirror/fenced.ts';
+import { Mirror, type Outcome } from './mirror/mirror.ts';
 import { kindFacts, objectPath } from './mirror/world.ts';
-import type { Condition } from './status/conditions.ts';
-import { applyPatch, fieldManager, type StatusTarget, StatusWriter } from './status/writer.ts';
+import type { Metrics, TermState } from './operations.ts';
+import { OwnStatus } from './status/own-status.ts';
+import { readyCondition } from './status/ready.ts';
+import { StatusWriter } from './status/writer.ts';
 import { type Health, healthConditions, look, peerSessions, poolFacts, specFacts } from './survey.ts';
 
-const poolFinalizer = 'caracal.network/blocks';
-const statusPath = '/apis/caracal.network/v1/caracalstatuses';
 const allowMassDelete = 'caracal.network/allow-mass-delete';
 
 export interface TermParts {
@@ -22,34 +26,31 @@ export interface TermParts {
   readonly api: KubeApi;
   readonly datastore: Datastore;
   readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Told what this term knows, as soon as it knows anything. */
+  readonly onState: (state: TermState) => void;
 }
 
-/** Runs until the signal aborts, or another operator leads. */
-export async function runTerm(
-  { config, identity, api, datastore, logger }: TermParts,
-  signal: AbortSignal,
-): Promise<void> {
+/** Runs until the term is over, or another operator leads. */
+export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
+  const { config, identity, datastore, logger, metrics } = parts;
+  const api = leadingApi(parts.api, lead.held);
   const over = new AbortController();
-  const end = AbortSignal.any([signal, over.signal]);
-  const status = new StatusWriter(api, config.statusWritesPerSecond, (path, error) =>
-    logger.warn({ path, error: error.message }, 'status not written'),
-  );
-  let statusObject: KubeObject | undefined;
-  const ownTarget: StatusTarget = { path: `${statusPath}/default`, object: () => statusObject };
-  const writeOwn = async (conditions: readonly Condition[], extra: Record<string, unknown>) => {
-    const body = { apiVersion: 'caracal.network/v1', kind: 'CaracalStatus', metadata: { name: 'default' } };
-    const query = { fieldManager, force: 'true' };
-    const path = ownTarget.path;
-    statusObject = (await api.request({ method: 'PATCH', path, query, body, contentType: applyPatch })) as KubeObject; // as the API has it
-    status.set(ownTarget, { conditions, ...extra });
-  };
-
+  const end = AbortSignal.any([lead.signal, over.signal]);
+  const status = new StatusWriter(api, {
+    writesPerSecond: config.statusWritesPerSecond,
+    onWritten: () => metrics.statusWritten(true),
+    onError: (path, error) => {
+      metrics.statusWritten(false);
+      logger.warn({ path, error: error.message }, 'status not written');
+    },
+  });
+  const ownStatus = new OwnStatus(api, status);
   const writing = status.run(end);
   const epoch = await begin();
   if (epoch === undefined) return void (await writing);
   const invalid = new Map<string, string>();
-  const allowed = () =>
-    (statusObject?.metadata.annotations?.[allowMassDelete] ?? '').split(',').map((kind) => kind.trim());
+  const allowed = () => ownStatus.list(allowMassDelete);
 
   const stored = await untilAnswered(
     async () => (await datastore.listResources({ kinds: mirroredKinds.map(({ kind }) => kind) })).resources,
@@ -60,13 +61,34 @@ export async function runTerm(
       datastore,
       epoch,
       settled,
-      guardPool: (pool) => setFinalizer(pool, true),
-      freePool: (pool) => setFinalizer(pool, false),
-      listAgain: async (kind) => (await listAll(api, kindFacts.get(kind)!.path, end)).objects,
+      guard: (kind, object) => setFinalizer(api, kind, object, true),
+      free: (kind, object) => setFinalizer(api, kind, object, false),
+      listAgain: async (kind) => (await listAll(api, kindFacts.get(kind)!.path, end, config.listPageSize)).objects,
+      onStored: metrics.stored,
       onError: (item, error) => logger.warn({ item, error: error.message }, 'not stored, is tried again'),
     },
     stored,
   );
+  parts.onState({
+    get synced() {
+      return mirror.synced;
+    },
+    get waiting() {
+      return mirror.queue.size;
+    },
+    get databaseAway() {
+      return mirror.databaseAway;
+    },
+    get invalid() {
+      return invalid.size;
+    },
+    get objects() {
+      return new Map(mirroredKinds.map(({ kind }) => [kind, mirror.world.objects(kind).size]));
+    },
+    get held() {
+      return new Map([...mirror.world.held].map(([kind, keys]) => [kind, keys.size]));
+    },
+  });
   logger.info({ epoch: String(epoch), stored: stored.length }, 'leading');
   try {
     await Promise.all([
@@ -77,19 +99,22 @@ export async function runTerm(
         logger.warn('fenced: another operator leads');
         over.abort();
       }),
-      ...mirroredKinds.map(({ kind, path }) =>
-        reflect(
-          api,
-          {
-            listed: (objects) => mirror.listed(kind, objects, allowed().includes(kind)),
-            changed: (object) => mirror.changed(kind, object),
-            deleted: (object) => mirror.deleted(kind, object),
-            lost: (error) => logger.warn({ kind, error: error.message }, 'watch lost, is tried again'),
+      ...mirroredKinds.map((facts) => {
+        const { kind, path } = facts;
+        const observer = {
+          listed: (objects: readonly KubeObject[]) => mirror.listed(kind, objects, allowed().includes(kind)),
+          changed: (object: KubeObject) => {
+            mirror.changed(kind, object);
+            if (facts.own) status.look(objectPath(facts, keyOf(object)));
           },
-          { path },
-          end,
-        ),
-      ),
+          deleted: (object: KubeObject) => mirror.deleted(kind, object),
+          lost: (error: Error) => {
+            metrics.watchLost(kind);
+            logger.warn({ kind, error: error.message }, 'watch lost, is tried again');
+          },
+        };
+        return reflect(api, observer, { path, pageSize: config.listPageSize }, end);
+      }),
     ]);
   } finally {
     over.abort();
@@ -117,14 +142,12 @@ export async function runTerm(
         const message = error instanceof Error ? error.message : String(error);
         logger.warn({ error: message }, 'cannot begin');
         const reason = unavailableReason(error) !== undefined ? 'DatabaseAway' : 'CannotBegin';
-        await writeOwn(
-          [
-            { type: 'Available', status: 'False', reason, message },
-            { type: 'Progressing', status: 'True', reason, message },
-            { type: 'Degraded', status: 'True', reason, message },
-          ],
-          {},
-        ).catch(() => {});
+        const conditions = [
+          { type: 'Available', status: 'False', reason, message },
+          { type: 'Progressing', status: 'True', reason, message },
+          { type: 'Degraded', status: 'True', reason, message },
+        ] as const;
+        await ownStatus.write(conditions).catch(() => {});
         await sleep(pause, undefined, { signal: end }).catch(() => {});
       }
     }
@@ -139,51 +162,17 @@ export async function runTerm(
     if (!outcome.ok) logger.warn({ object: item, reason: outcome.reason }, outcome.message);
     if (!facts.own) return;
     const path = objectPath(facts, keyOf(object));
-    const observedGeneration = object.metadata.generation;
-    const ready: Condition = outcome.ok
-      ? {
-          type: 'Ready',
-          status: 'True',
-          reason: 'Stored',
-          message: ['is in force', ...outcome.warnings].join('; '),
-          observedGeneration,
-        }
-      : {
-          type: 'Ready',
-          status: 'False',
-          reason: outcome.reason,
-          message:
-            outcome.stored && outcome.reason !== 'Deleting'
-              ? `${outcome.message} (the last right version stays in force)`
-              : outcome.message,
-          observedGeneration,
-        };
     const target = { path, object: () => mirror.world.object(kind, keyOf(object)) };
     // What a survey found out, of this term or an earlier one, stays until the next.
     const before = status.wanted(path) ?? (object.status as object | undefined); // a map of fields, by the schema
     const ofSpec = kind === 'IPPool' ? specFacts(object) : {};
-    status.set(target, { ...before, ...ofSpec, conditions: [ready] });
-  }
-
-  /** By server-side apply: with our finalizer, or without. */
-  async function setFinalizer(pool: KubeObject, present: boolean): Promise<void> {
-    if ((pool.metadata.finalizers ?? []).includes(poolFinalizer) === present) return;
-    const { name, uid } = pool.metadata;
-    const metadata = { name, uid, finalizers: present ? [poolFinalizer] : [] };
-    const body = { apiVersion: pool.apiVersion, kind: pool.kind, metadata };
-    const path = objectPath(kindFacts.get('IPPool')!, name);
-    const query = { fieldManager, force: 'true' };
-    await api.request({ method: 'PATCH', path, query, body, contentType: applyPatch }).catch((error: unknown) => {
-      const gone = error instanceof KubeError && (error.code === 404 || error.code === 409);
-      if (present || !gone) throw error;
-    });
+    status.set(target, { ...before, ...ofSpec, conditions: [readyCondition(object, outcome)] });
   }
 
   async function survey(): Promise<void> {
     while (!end.aborted) {
-      await sleep(mirror.synced ? config.surveyMs : Math.min(500, config.surveyMs), undefined, { signal: end }).catch(
-        () => {},
-      );
+      const pause = mirror.synced ? config.surveyMs : Math.min(500, config.surveyMs);
+      await sleep(pause, undefined, { signal: end }).catch(() => {});
       if (end.aborted) return;
       const seen = await look(datastore).catch((error: unknown) => {
         mirror.databaseAway = unavailableReason(error) ?? String(error);
@@ -204,9 +193,9 @@ export async function runTerm(
         reportingNodes: seen?.statuses.filter(({ node }) => mirror.world.object('Node', node)).length ?? 0,
       };
       const extra = { nodes, reportingNodes: health.reportingNodes, invalidObjects: invalid.size };
-      await writeOwn(healthConditions(health), extra).catch((error: Error) =>
-        logger.warn({ error: error.message }, 'status object not written'),
-      );
+      await ownStatus
+        .write(healthConditions(health), extra)
+        .catch((error: Error) => logger.warn({ error: error.message }, 'status object not written'));
     }
   }
 

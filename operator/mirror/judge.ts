@@ -38,7 +38,10 @@ export const dependents: Partial<Record<Kind, readonly Kind[]>> = {
 export function judgeTogether(world: World, batch: readonly AnyResource[]): Map<string, string> {
   const context: AnyResource[] = [];
   for (const kind of ['IPPool', 'Tier', 'BGPFilter'] as const) {
-    const objects = [...world.objects(kind).values()].filter(({ metadata }) => !metadata.deletionTimestamp);
+    // A tier that is to go is there for its policies until the last of them is gone.
+    const counts = ({ metadata }: KubeObject) =>
+      !metadata.deletionTimestamp || (kind === 'Tier' && world.stored(kind).has(metadata.name));
+    const objects = [...world.objects(kind).values()].filter(counts);
     for (const object of objects.sort(byAge)) {
       const judgement = judge(kind, object);
       if (judgement.verdict === 'right') context.push(judgement.resource);

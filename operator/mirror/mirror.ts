@@ -8,15 +8,19 @@
 import type { AnyResource, Kind } from '@caracal/api';
 import { type Datastore, type Refusal, type ResourceName, unavailableReason } from '@caracal/datastore';
 import { type KubeObject, keyOf } from '@caracal/kube';
+import { isGuarded } from '../finalizers.ts';
 import { mirroredKinds } from '../kinds.ts';
 import { WorkQueue } from '../queue.ts';
+import { drain } from './drain.ts';
+import { Fenced } from './fenced.ts';
 import { dependents, judge, judgeTogether, putOf } from './judge.ts';
 import { isMassDelete } from './mass-delete.ts';
 import { isNeeded, slicesToJudge } from './needed.ts';
+import { refusalText } from './refusal.ts';
 import { type ItemKey, itemKey, splitItemKey, World } from './world.ts';
 
 const batchSize = 200;
-/** How often a pool that is to go is asked whether its blocks are free. */
+/** How often an object that is to go is asked whether it is still used. */
 const drainPollMs = 5000;
 
 /** What became of an item. */
@@ -30,17 +34,16 @@ export interface MirrorOptions {
   readonly epoch: bigint;
   /** Tells what became of an object that there is. */
   readonly settled: (kind: Kind, object: KubeObject, outcome: Outcome) => void;
-  /** Sees to it that a pool cannot go while it is stored. Throws when the API server does. */
-  readonly guardPool: (pool: KubeObject) => Promise<void>;
-  /** Lets a pool go. */
-  readonly freePool: (pool: KubeObject) => Promise<void>;
+  /** Sees to it that an object of a guarded kind cannot go while it is stored. Throws when the API server does. */
+  readonly guard: (kind: Kind, object: KubeObject) => Promise<void>;
+  /** Lets it go. */
+  readonly free: (kind: Kind, object: KubeObject) => Promise<void>;
   /** All keys of a kind at this moment, from the API server. */
   readonly listAgain: (kind: Kind) => Promise<readonly KubeObject[]>;
+  /** So many resources went to Postgres. */
+  readonly onStored: (puts: number, deletes: number) => void;
   readonly onError: (item: string, error: Error) => void;
 }
-
-/** Another operator leads. */
-export class Fenced extends Error {}
 
 export class Mirror {
   readonly world = new World();
@@ -129,12 +132,12 @@ export class Mirror {
   async #work(items: readonly string[]): Promise<void> {
     const puts = new Map<string, { resource: AnyResource; warnings: readonly string[] }>();
     const deletes: string[] = [];
-    const pools: KubeObject[] = [];
+    const leaving: string[] = [];
     for (const item of items) {
       const { kind, key } = splitItemKey(item);
       const object = this.world.object(kind, key);
-      if (object && kind === 'IPPool' && object.metadata.deletionTimestamp) {
-        pools.push(object);
+      if (object?.metadata.deletionTimestamp && isGuarded(kind)) {
+        leaving.push(item);
         continue;
       }
       const needed = object && isNeeded(this.world, kind, object);
@@ -151,16 +154,16 @@ export class Mirror {
       puts.delete(item);
       this.#settle(item, 'Conflict', message);
     }
-    await this.#guardPools(puts);
+    await this.#guard(puts);
     await this.#store(puts, deletes);
-    for (const pool of pools) await this.#drain(pool);
+    for (const item of leaving) await this.#drain(item);
   }
 
-  async #guardPools(puts: Map<string, unknown>): Promise<void> {
+  async #guard(puts: Map<string, unknown>): Promise<void> {
     for (const item of [...puts.keys()]) {
       const { kind, key } = splitItemKey(item);
-      if (kind !== 'IPPool') continue;
-      await this.#options.guardPool(this.world.object(kind, key)!).catch((error: unknown) => {
+      if (!isGuarded(kind)) continue;
+      await this.#options.guard(kind, this.world.object(kind, key)!).catch((error: unknown) => {
         puts.delete(item);
         this.#retry([item], error);
       });
@@ -182,11 +185,12 @@ export class Mirror {
           missingOk: true,
         });
         this.databaseAway = undefined;
-        if (answer.fenced) throw new Fenced('another operator leads');
+        if (answer.fenced) throw new Fenced();
         if (answer.refused?.length) {
           for (const refusal of answer.refused) this.#refuse(refusal, puts, deletes);
           continue;
         }
+        this.#options.onStored(puts.size, deletes.length);
         for (const item of deletes) this.#forget(item);
         for (const [item, { warnings }] of puts) this.#stored(item, warnings);
         return;
@@ -216,26 +220,19 @@ export class Mirror {
     this.queue.later(item, drainPollMs);
   }
 
-  /** A pool that is to go: no new blocks from it; it is gone when no block is left. */
-  async #drain(pool: KubeObject): Promise<void> {
-    const item = itemKey('IPPool', keyOf(pool));
-    const { datastore, epoch, freePool } = this.#options;
+  /** It is to go, and does when nothing uses it any more. */
+  async #drain(item: string): Promise<void> {
+    const { kind, key } = splitItemKey(item);
+    const object = this.world.object(kind, key);
+    if (!object) return;
     try {
-      const answer = await datastore.write({ op: 'resources', epoch, delete: [nameOf(item)], missingOk: true });
-      if (answer.fenced) throw new Fenced('another operator leads');
-      const refusal = answer.refused?.[0];
-      if (!refusal) {
+      const users = await drain({ ...this.#options, world: this.world }, kind, object);
+      if (users === undefined) {
         this.#forget(item);
-        await freePool(pool);
+        await this.#options.free(kind, object);
         return;
       }
-      const judgement = judge('IPPool', pool);
-      if (judgement.verdict === 'right') {
-        const put = putOf(judgement.resource);
-        const disabled = { ...put, spec: { ...(put.spec as object), disabled: true } }; // the spec of a pool is a map
-        await datastore.write({ op: 'resources', epoch, put: [disabled] });
-      }
-      this.#settle(item, 'Deleting', `is deleted when it is not in use any more: ${refusalText(refusal)}`);
+      this.#settle(item, 'Deleting', `is deleted when it is not in use any more: ${users}`);
       this.queue.later(item, drainPollMs);
     } catch (error) {
       if (error instanceof Fenced) throw error;
@@ -279,19 +276,4 @@ function nameOf(item: string): ResourceName {
   const { kind, key } = splitItemKey(item as ItemKey); // items are made by itemKey
   const [name, namespace = ''] = key.split('/').reverse();
   return { kind, namespace, name };
-}
-
-function refusalText({ reason, blocks = [] }: Refusal): string {
-  const shown = blocks.slice(0, 5).map(({ cidr, node }) => `${cidr} of ${node}`);
-  const list = [...shown, ...(blocks.length > 5 ? [`${blocks.length - 5} more`] : [])].join(', ');
-  switch (reason) {
-    case 'BlocksInUse':
-      return `nodes hold blocks of it: ${list}`;
-    case 'BlocksOutside':
-      return `spec.cidr: nodes hold blocks outside of it: ${list}`;
-    case 'BlockSizeInUse':
-      return `spec.blockSize: nodes hold blocks of another size: ${list}`;
-    case 'NotFound':
-      return 'is not stored';
-  }
 }

@@ -23,17 +23,25 @@ export interface StatusTarget {
   readonly object: () => KubeObject | undefined;
 }
 
+export interface StatusWriterOptions {
+  readonly writesPerSecond: number;
+  /** Between two writes; by default a timer. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly onWritten?: () => void;
+  readonly onError: (path: string, error: Error) => void;
+}
+
+const timer = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => {});
+
 export class StatusWriter {
   readonly #api: KubeApi;
-  readonly #pauseMs: number;
-  readonly #onError: (path: string, error: Error) => void;
+  readonly #options: StatusWriterOptions;
   readonly #queue = new WorkQueue();
   readonly #wanted = new Map<string, { target: StatusTarget; status: WantedStatus }>();
 
-  constructor(api: KubeApi, writesPerSecond: number, onError: (path: string, error: Error) => void) {
+  constructor(api: KubeApi, options: StatusWriterOptions) {
     this.#api = api;
-    this.#pauseMs = 1000 / writesPerSecond;
-    this.#onError = onError;
+    this.#options = options;
   }
 
   set(target: StatusTarget, status: WantedStatus): void {
@@ -46,12 +54,18 @@ export class StatusWriter {
     return this.#wanted.get(path)?.status;
   }
 
+  /** The object changed: if its status is not what was set last, it is written again. */
+  look(path: string): void {
+    if (this.#wanted.has(path)) this.#queue.add(path);
+  }
+
   /** Runs until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    const { writesPerSecond, pause = timer } = this.#options;
     while (!signal.aborted) {
       await this.#queue.wait(signal);
       for (const path of this.#queue.take(1)) {
-        if (await this.#write(path, signal)) await sleep(this.#pauseMs, undefined, { signal }).catch(() => {});
+        if (await this.#write(path, signal)) await pause(1000 / writesPerSecond, signal);
       }
     }
   }
@@ -80,11 +94,12 @@ export class StatusWriter {
         signal,
       });
       this.#queue.succeeded(path);
+      this.#options.onWritten?.();
     } catch (error) {
       // Gone, or another object of the same name by now: whoever sees that one sets its status.
       if (error instanceof KubeError && (error.code === 404 || error.code === 409)) return true;
       if (signal.aborted) return false;
-      this.#onError(path, error instanceof Error ? error : new Error(String(error)));
+      this.#options.onError(path, error instanceof Error ? error : new Error(String(error)));
       this.#queue.failed(path);
     }
     return true;

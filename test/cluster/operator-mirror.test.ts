@@ -122,6 +122,38 @@ test('a pool that is deleted stays while a node holds a block of it', async () =
   });
 });
 
+test('a tier that is deleted stays, with its policies in force, until the last of them is gone', async () => {
+  const policy = (name: string, selector = 'all()') =>
+    ownObject('GlobalNetworkPolicy', name, { tier: 'security', selector });
+  await world.apply([ownObject('Tier', 'security', { order: 10 }), ownObject('Tier', 'empty', { order: 20 })]);
+  await world.apply([policy('one'), policy('two')]);
+  await isReady('GlobalNetworkPolicy', 'two');
+  await world.kubectl(['delete', 'tier', 'security', 'empty', '--wait=false']);
+  await world.eventually(async () => {
+    expect(await world.condition('Tier', 'security')).toMatchObject({
+      status: 'False',
+      reason: 'Deleting',
+      message:
+        'is deleted when it is not in use any more: policies are in it: GlobalNetworkPolicy/one, GlobalNetworkPolicy/two',
+    });
+    expect(await world.storedNames('Tier')).toEqual(['security']);
+  });
+  // What is changed meanwhile is in force as well.
+  await world.apply([policy('one', "app == 'a'")]);
+  await world.eventually(async () => {
+    expect(await world.condition('GlobalNetworkPolicy', 'one')).toMatchObject({
+      status: 'True',
+      observedGeneration: 2,
+    });
+  });
+  await world.kubectl(['delete', 'gnp', 'one', 'two']);
+  await world.eventually(async () => {
+    expect(await world.kubectl(['get', 'tiers', '-o', 'name'])).toBe('');
+    expect(await world.storedNames('Tier')).toEqual([]);
+    expect(await world.storedNames('GlobalNetworkPolicy')).toEqual([]);
+  });
+});
+
 test('when most of a kind vanishes at once it is kept until somebody allows it', async () => {
   const sets = Array.from({ length: 60 }, (_, i) =>
     ownObject('GlobalNetworkSet', `s-${i}`, { nets: [`10.9.${i}.0/24`] }),

@@ -1,12 +1,11 @@
 // What the operator's tests stand on: a real API server with the CRDs and the chart's rights, a real Postgres, and operators as processes.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { factsOf, type Kind } from '@caracal/api';
 import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
 import { type KubeApi, type KubeObject, kubeApi } from '@caracal/kube';
 import { execa } from 'execa';
-import { onTestFailed } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { kubeServer } from '../../operator/kube-server.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
@@ -80,17 +79,13 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   const get = async (kind: OwnKind, name: string) =>
     (await api.request({ method: 'GET', path: `${pathOf(kind)}/${name}` })) as KubeObject; // as the API has it
   const eventually = async (check: () => Promise<void>, timeoutMs = 90_000) => {
-    onTestFailed(async () => {
-      for (const file of await readdir(plane.folder)) {
-        if (/^operator-.*\.log$/.test(file))
-          console.error(file, (await readFile(join(plane.folder, file), 'utf8')).slice(-3000));
-      }
-    });
     for (const deadline = Date.now() + timeoutMs; ; await sleep(250)) {
       try {
         return await check();
       } catch (error) {
-        if (Date.now() > deadline) throw error;
+        if (Date.now() < deadline) continue;
+        for (const each of processes) console.error(each.log().slice(-3000));
+        throw error;
       }
     }
   };
