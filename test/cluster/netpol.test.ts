@@ -26,14 +26,19 @@ let sctp: Sctp;
 beforeAll(async () => {
   await ensureBinaries(['e2e.test']);
   sctp = await trySctp();
-  results = await runNetpol(all ? [] : some, (line) => console.error(`  ${line}`));
+  const progress = (line: string) => console.error(`  ${line}`);
+  // Those that wait for connections which a kernel without SCTP never makes take long, so they go beside the others.
+  const runs = all
+    ? [{ focus: [''], skip: 'using SCTP' }, { focus: ['using SCTP'] }]
+    : [{ focus: some, skip: 'using SCTP' }];
+  results = (await Promise.all(runs.map((run) => runNetpol(run, progress)))).flat();
   if (all) await writeConformance(results, sctp);
 }, 90 * 60_000);
 
 describe("upstream's specs", () => {
   it('are as many as were asked for', () => {
-    // 'based on Ports' is there for TCP, for UDP and for SCTP.
-    expect(results).toHaveLength(all ? 51 : some.length + 2);
+    // 'based on Ports' is there for TCP and for UDP.
+    expect(results).toHaveLength(all ? 51 : some.length + 1);
   });
 
   it('pass, but for those that need an SCTP socket where the kernel has none', () => {
