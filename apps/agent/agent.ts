@@ -122,6 +122,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     ipam,
     logger,
     machine: machineId(config),
+    claimAheadBelow: config.ipam.claimAheadBelow,
     client: () => hub.client(),
     position: () => feed.position(),
     isPoolUsable: view.isPoolUsable,

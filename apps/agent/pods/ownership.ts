@@ -14,6 +14,8 @@ export interface OwnershipOptions {
   readonly machine: string;
   client(): Client<typeof NodeService>;
   position(): { readonly revision: bigint; readonly nonce: bigint };
+  /** A block is claimed when fewer addresses of a pool than these are free. */
+  readonly claimAheadBelow: number;
   /** Whether pods of this node may draw from a pool. */
   isPoolUsable(pool: string): boolean;
   /** Blocks have come or gone. */
@@ -93,14 +95,16 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     }
   }
 
-  /** Empty blocks of pools that are not for this node any more, and more than one empty block of a pool. */
+  /** Empty blocks of pools that are not for this node any more, and those that a pool can do without: twice what a claim would ask for. */
   async function giveUp(): Promise<void> {
-    const spared = new Set<string>();
-    const given = await ipam.giveUp(({ pool, used }) => {
-      if (used > 0) return false;
-      if (!options.isPoolUsable(pool) || spared.has(pool)) return true;
-      spared.add(pool);
-      return false;
+    const free = new Map<string, number>();
+    for (const block of ipam.blocks()) free.set(block.pool, (free.get(block.pool) ?? 0) + block.free);
+    const given = await ipam.giveUp((block) => {
+      if (block.used > 0) return false;
+      const others = (free.get(block.pool) ?? 0) - block.free;
+      if (options.isPoolUsable(block.pool) && others < Math.max(1, 2 * options.claimAheadBelow)) return false;
+      free.set(block.pool, others);
+      return true;
     });
     if (given.length === 0) return;
     logger.info({ blocks: given }, 'empty blocks given up');
