@@ -39,14 +39,16 @@ it('gives pods addresses, routes between nodes, and the policy that the API serv
   await apply(denyAll('b'));
   await expect.poll(() => connects('a', 'b'), { timeout: 20_000 }).toBe(false);
   expect(await ctl('policy', 'explain', '--from', 'default/a', '--to', 'default/b', '--port', '8080')).toMatch(
-    /: denied/,
+    /: DENIED$/m,
   );
   await kubectl(['delete', 'networkpolicy', 'deny-b']);
   await expect.poll(() => connects('a', 'b'), { timeout: 20_000 }).toBe(true);
 });
 
 it('is told of by caracalctl with a kubeconfig', async () => {
-  const list: { name: string; connected: boolean }[] = JSON.parse(await ctl('node', 'status', '-o', 'json'));
+  const { nodes: list }: { nodes: { name: string; connected: boolean }[] } = JSON.parse(
+    await ctl('node', 'status', '-o', 'json'),
+  );
   expect(list.map(({ name, connected }) => [name, connected])).toEqual(nodes.map((name) => [name, true]));
 });
 
