@@ -9,6 +9,8 @@ export interface DecodeContext {
   readonly external: boolean;
   /** Families whose NLRI carry a path identifier in this direction (RFC 7911). */
   readonly addPath: readonly RouteFamily[];
+  /** IPv4 routes may have an IPv6 next hop (RFC 8950): both sides sent the capability for IPv4 unicast. */
+  readonly extendedNextHop?: boolean;
   /** Messages up to 65,535 octets (RFC 8654). */
   readonly extendedMessage: boolean;
   /** Both are members of one confederation: AS_PATH may have its segments (RFC 5065). */

@@ -74,6 +74,16 @@ describe('session resets', () => {
   });
 });
 
+it('says to which family the damage of a multiprotocol attribute is confined (RFC 7606 section 2)', () => {
+  const familyOf = (attributes: string) => {
+    const decoded = decodeMessage(update(attributes), initialContext);
+    return decoded.ok ? 'accepted' : decoded.error.family;
+  };
+  expect(familyOf('80 0f 05 0002 01 81 00')).toEqual({ afi: 2, safi: 1 });
+  expect(familyOf('80 0e 0a 0001 01 05 0000000000 00')).toEqual({ afi: 1, safi: 1 });
+  expect(familyOf('80 0f 02 0002')).toBeUndefined();
+});
+
 const withdraw = 'treatAsWithdraw';
 const discard = 'attributeDiscard';
 /** The faults as `kind code`, RFC 7606 section 7 unless said otherwise. */

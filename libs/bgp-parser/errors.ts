@@ -1,3 +1,5 @@
+import type { FamilyNumbers } from './capabilities.ts';
+
 /** What a decoder found wrong, as values: the caller must handle each kind. */
 
 /** The session cannot go on: send this NOTIFICATION and close (RFC 4271 section 6). */
@@ -8,6 +10,11 @@ export interface SessionReset {
   /** The NOTIFICATION's data field. */
   readonly data: Uint8Array;
   readonly message: string;
+  /**
+   * The damage is confined to this family: not to use it for the rest of the session would do as well (AFI/SAFI disable,
+   * RFC 7606 section 2 and RFC 4760 section 7).
+   */
+  readonly family?: FamilyNumbers;
 }
 
 /**

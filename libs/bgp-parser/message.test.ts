@@ -28,6 +28,7 @@ const fields = (withdrawn: string, attributes: string, announced: string) => {
 
 const internal: DecodeContext = { ...initialContext, external: false };
 const twoOctet: DecodeContext = { ...initialContext, fourOctetAs: false };
+const ipv6NextHops: DecodeContext = { ...initialContext, extendedNextHop: true };
 const withPathIds: DecodeContext = { ...initialContext, addPath: ['ipv4Unicast', 'ipv6Unicast'] };
 
 /** Each row is one message as octets and as value; both directions must agree. */
@@ -178,6 +179,26 @@ const pairs: { name: string; context?: DecodeContext; type: number; body: string
           nextHops: [address('2001:db8::1'), address('fe80::1')],
           nlri: [nlri('2001:db8:1::/48'), nlri('::/0')],
         },
+        origin: 0,
+        asPath: [{ type: 'sequence', asNumbers: [65001] }],
+      },
+      announced: [],
+    },
+  },
+  {
+    name: 'an IPv4 route with an IPv6 next hop (RFC 8950)',
+    context: ipv6NextHops,
+    type: 2,
+    body: fields(
+      '',
+      '80 0e 19 0001 01 10 20010db8000000000000000000000001 00 18 0a0000  40 01 01 00  40 02 06 0201 0000fde9',
+      '',
+    ),
+    value: {
+      type: 'update',
+      withdrawn: [],
+      attributes: {
+        mpReach: { family: 'ipv4Unicast', nextHops: [address('2001:db8::1')], nlri: [nlri('10.0.0.0/24')] },
         origin: 0,
         asPath: [{ type: 'sequence', asNumbers: [65001] }],
       },

@@ -78,7 +78,7 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Att
     }
     const decoded = row.decode(bytes.subarray(start, end), context);
     if (!decoded.ok) {
-      if (decoded.reset) return optionalError(code, decoded.message, raw);
+      if (decoded.reset) return { ...optionalError(code, decoded.message, raw), family: decoded.family };
       faults.push({ kind: row.fault, attribute: code, message: `${nameOf(code)}: ${decoded.message}` });
       continue;
     }

@@ -1,4 +1,5 @@
 import type { Address } from '@caracal/net';
+import type { FamilyNumbers } from '../capabilities.ts';
 import type { RouteFamily } from '../context.ts';
 import type { Nlri } from '../nlri.ts';
 
@@ -22,7 +23,7 @@ export type LargeCommunity = readonly [globalAdministrator: number, localData1: 
 export type MpReach =
   | {
       readonly family: RouteFamily;
-      /** One address, or for IPv6 also the link-local one as the second (RFC 2545 section 3). */
+      /** One address, or for IPv6 also the link-local one as the second; IPv6 for IPv4 routes, too (RFC 8950). */
       readonly nextHops: readonly Address[];
       readonly nlri: readonly Nlri[];
     }
@@ -82,7 +83,13 @@ export type AttributeName = Exclude<keyof PathAttributes, 'unknown' | 'partial'>
 /** A decoded attribute value, or what is wrong with it; `reset` when the session cannot go on (RFC 7606 section 5.3). */
 export type DecodedValue<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly message: string; readonly reset?: true };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** The session is reset; with a family it would do to disable that. */
+      readonly reset?: true;
+      readonly family?: FamilyNumbers;
+    };
 
 export function good<T>(value: T): DecodedValue<T> {
   return { ok: true, value };
