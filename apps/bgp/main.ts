@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import pino from 'pino';
+import { addDecodeCommand } from './decode.ts';
 import { defaultSocket } from './protocol.ts';
 import { run } from './run.ts';
 import { ask, formatTable } from './show.ts';
@@ -75,6 +76,8 @@ for (const [what, about] of [
       process.stdout.write(`${text}\n`);
     });
 }
+
+addDecodeCommand(program);
 
 try {
   await program.parseAsync();

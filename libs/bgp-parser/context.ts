@@ -15,6 +15,8 @@ export interface DecodeContext {
   readonly extendedMessage: boolean;
   /** Both are members of one confederation: AS_PATH may have its segments (RFC 5065). */
   readonly confederation?: boolean;
+  /** The Optional and Transitive bits of known attributes mean nothing: some routers dump their tables without. */
+  readonly anyFlags?: boolean;
   /** Enhanced route refresh was negotiated: a bad ROUTE-REFRESH length has an error code of its own (RFC 7313). */
   readonly enhancedRouteRefresh?: boolean;
 }

@@ -82,7 +82,7 @@ export function decodeAttributes(bytes: Uint8Array, context: DecodeContext): Att
       faults.push({ kind: row.fault, attribute: code, message: `${nameOf(code)}: ${decoded.message}` });
       continue;
     }
-    if ((flags & (optional | transitive)) !== row.flags) {
+    if ((flags & (optional | transitive)) !== row.flags && !context.anyFlags) {
       // RFC 7606 section 3 c, also for those that are left out when their value is malformed.
       faults.push(treatAsWithdraw(code, `${nameOf(code)} has flags 0x${flags.toString(16)}`));
       // The routes of an MP attribute are needed even so: they are to be withdrawn.
