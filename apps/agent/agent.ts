@@ -191,6 +191,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     logger,
     mtu: config.mtu,
     wishes: view.wishes,
+    pools: view.pools,
+    notReady,
     directory: kubernetes?.directory ?? standaloneDirectory,
   });
   const cni = await startCniServer({

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* Codes of the CNI specification, section "Error". */
-enum { CODE_IO = 5, CODE_TRY_LATER = 11, CODE_NOT_AVAILABLE = 50 };
+enum { CODE_IO = 5, CODE_DECODING = 6, CODE_TRY_LATER = 11, CODE_NOT_AVAILABLE = 50 };
 
 extern char **environ;
 
@@ -97,15 +97,41 @@ static void fail(int code, const char *format, ...)
 	exit(1);
 }
 
-/* The version that the configuration asks for, so that an answer given without the agent carries it. */
-static void find_version(struct bytes *input)
+/*
+ * The version that the configuration asks for, so that an answer given without the agent carries it: the member
+ * `cniVersion` of the outermost object, since a `prevResult` has one as well. Returns 0 when there is an input and no
+ * version can be read from it.
+ */
+static int find_version(struct bytes *input)
 {
+	static const char key[] = "\"cniVersion\"";
 	append(input, "", 1);
 	input->length--;
-	const char *key = strstr(input->data, "\"cniVersion\"");
-	unsigned major, minor, patch;
-	if (key && sscanf(key + strlen("\"cniVersion\""), " : \"%3u.%3u.%3u\"", &major, &minor, &patch) == 3)
-		snprintf(version, sizeof version, "%u.%u.%u", major, minor, patch);
+	const char *at = input->data + strspn(input->data, " \t\r\n");
+	if (!*at)
+		return 1;
+	if (*at != '{')
+		return 0;
+	for (int depth = 0; *at; at++) {
+		if (*at == '{' || *at == '[')
+			depth++;
+		else if (*at == '}' || *at == ']')
+			depth--;
+		else if (*at == '"') {
+			unsigned major, minor, patch;
+			if (depth == 1 && strncmp(at, key, sizeof key - 1) == 0 &&
+			    sscanf(at + sizeof key - 1, " : \"%3u.%3u.%3u\"", &major, &minor, &patch) == 3) {
+				snprintf(version, sizeof version, "%u.%u.%u", major, minor, patch);
+				return 1;
+			}
+			for (at++; *at && *at != '"'; at++)
+				if (*at == '\\' && at[1])
+					at++;
+			if (!*at)
+				break;
+		}
+	}
+	return 0;
 }
 
 static void read_line(FILE *file, char *line, size_t size)
@@ -202,8 +228,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (read_all(0, &input, 16 << 20) < 0)
 		fail(CODE_IO, "cannot read standard input: %s", strerror(errno));
-	find_version(&input);
+	int has_version = find_version(&input);
 	if (strcmp(command, "VERSION") == 0) {
+		if (!has_version)
+			fail(CODE_DECODING, "standard input is no JSON object with a cniVersion such as \"1.1.0\"");
 		printf("{\"cniVersion\":\"%s\",\"supportedVersions\":[\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n", version);
 		return 0;
 	}

@@ -149,10 +149,10 @@ export interface RouteFilter {
   readonly family: Family;
   readonly protocol?: number;
   /** The main table when absent. */
-  readonly table?: number;
+  readonly table?: number | 'all';
 }
 
-/** The unicast, blackhole, unreachable and prohibit routes of a table, filtered in the kernel. */
+/** The unicast, blackhole, unreachable and prohibit routes of a table or of all, filtered in the kernel. */
 export function listRoutes(
   socket: NetlinkSocket,
   { family, protocol, table = k.RT_TABLE_MAIN }: RouteFilter,
@@ -165,8 +165,9 @@ export function listRoutes(
         const fixed = writer.begin(k.RTM_GETROUTE, k.NLM_F_REQUEST, message.size);
         writer.setUint8(fixed + message.rtm_family, family === 4 ? k.AF_INET : k.AF_INET6);
         writer.setUint8(fixed + message.rtm_protocol, protocol ?? 0);
-        writer.setUint8(fixed + message.rtm_table, table < 256 ? table : 0);
-        if (table >= 256) writer.attributeUint32(k.RTA_TABLE, table);
+        // A dump without a table is one of all.
+        writer.setUint8(fixed + message.rtm_table, table !== 'all' && table < 256 ? table : 0);
+        if (table !== 'all' && table >= 256) writer.attributeUint32(k.RTA_TABLE, table);
       },
     },
     () => {
@@ -175,7 +176,8 @@ export function listRoutes(
     (answer) => {
       if (answer.type !== k.RTM_NEWROUTE) return;
       const route = parseRoute(answer);
-      if (route && (protocol === undefined || route.protocol === protocol) && route.table === table) routes.push(route);
+      if (!route || (protocol !== undefined && route.protocol !== protocol)) return;
+      if (table === 'all' || route.table === table) routes.push(route);
     },
   );
   // A table that was never used does not exist, which strict checking reports as an error.

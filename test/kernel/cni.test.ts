@@ -27,6 +27,7 @@ const success: AddSuccess = {
   hostMac: 'ee:ee:ee:ee:ee:ee',
   podMac: '02:00:00:00:00:01',
   mtu: 1400,
+  defaultRoute: true,
 };
 
 let folder: string;
@@ -140,9 +141,9 @@ test('ADD hands over who the pod is, and prints the result of the version asked'
     dns: {},
   });
   expect(answer.code).toBe(0);
-  const pod = { namespace: 'shop', name: 'web-1', uid: 'u1', labels: { app: 'web' } };
+  const pod = { namespace: 'shop', name: 'web-1', uid: 'u1', labels: { app: 'web' }, annotations: {} };
   const attachment = { containerId: 'c1', ifname: 'eth0', network: 'caracal', netns: '/run/netns/p' };
-  expect(calls).toEqual([['add', { ...attachment, pod, mtu: 1400 }]]);
+  expect(calls).toEqual([['add', { ...attachment, pod, mtu: 1400, forwarding: false }]]);
 
   const older = await call('ADD', { ...configuration, cniVersion: '1.0.0' });
   expect(older.json).toMatchObject({ cniVersion: '1.0.0' });
@@ -158,7 +159,8 @@ test('DEL and CHECK print nothing; CHECK passes on what the runtime remembers', 
   expect(await call('CHECK', { ...configuration, prevResult })).toMatchObject({ code: 0, stdout: '' });
   expect(await call('STATUS')).toMatchObject({ code: 0 });
   expect(calls[0]).toEqual(['del', { containerId: 'c1', ifname: 'eth0', network: 'caracal' }]);
-  expect(calls[2]).toMatchObject(['check', { expectedAddresses: ['10.65.0.1'] }]);
+  const expected = { addresses: ['10.65.0.1'], defaultRoute: true, mac: '02:00:00:00:00:01', mtu: 1400 };
+  expect(calls[2]).toMatchObject(['check', { expected }]);
 });
 
 test('results before 1.0.0 say the family of each address', async () => {
@@ -182,8 +184,8 @@ test('GC hands over what is valid; STATUS says why no pod could start', async ()
 
 test('an unknown field is a warning in the log', async () => {
   await start();
-  expect(await call('ADD', { ...configuration, nodename: 'n1' })).toMatchObject({ code: 0 });
-  expect(logged).toContainEqual(expect.objectContaining({ level: 40, fields: ['nodename'] }));
+  expect(await call('ADD', { ...configuration, nodename: 'n1', node_nam: 'n1' })).toMatchObject({ code: 0 });
+  expect(logged).toContainEqual(expect.objectContaining({ level: 40, fields: ['node_nam'] }));
 });
 
 test.each([
@@ -193,9 +195,10 @@ test.each([
   ['STATUS', { ...configuration, cniVersion: '1.0.0' }, {}, 1, 'has no STATUS'],
   ['GC', { ...configuration, cniVersion: '1.0.0' }, {}, 1, 'has no GC'],
   ['ADD', { ...configuration, mtu: 'big' }, {}, 7, 'mtu: '],
-  ['ADD', { ...configuration, prevResult: {} }, {}, 7, 'prevResult: '],
+  ['ADD', { ...configuration, prevResult: { ips: [{}] } }, {}, 7, 'prevResult.ips[0].address: '],
+  ['CHECK', configuration, {}, 7, 'prevResult: is missing'],
   ['ADD', configuration, { CNI_IFNAME: 'a/b' }, 4, 'CNI_IFNAME "a/b"'],
-  ['GC', configuration, {}, 7, 'cni.dev/valid-attachments is missing'],
+  ['GC', configuration, {}, 7, 'cni.dev/valid-attachments: is missing'],
   ['', configuration, {}, 4, 'CNI_COMMAND is ""'],
 ])('%s of %j with %o fails with code %i', async (command, stdin, environment, code, msg) => {
   await start();

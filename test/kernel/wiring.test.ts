@@ -52,6 +52,7 @@ function request(pod: number, changes: Partial<WireRequest> = {}): WireRequest {
     hostInterface: hostInterfaceName(`container-${pod}`, 'eth0'),
     podInterface: 'eth0',
     addresses: [`10.65.0.${pod + 1}`],
+    forwarding: false,
     ...changes,
   };
 }
@@ -160,13 +161,13 @@ test('each failure has its reason and leaves nothing behind', async () => {
 
 test('inspection names everything that was changed', async () => {
   await wiring.wire(request(0));
-  expect(await wiring.inspect(request(0))).toEqual({ ok: true, problems: [] });
+  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toEqual({ ok: true, problems: [] });
   const name = request(0).hostInterface;
   await pods[0].run('ip', ['neighbour', 'del', '169.254.1.1', 'dev', 'eth0']);
   await pods[0].run('ip', ['route', 'del', 'default']);
   await pods[0].run('ip', ['address', 'flush', 'dev', 'eth0']);
   await host.run('ip', ['route', 'del', '10.65.0.1']);
-  expect(await wiring.inspect(request(0))).toEqual({
+  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toEqual({
     ok: true,
     problems: [
       `the route to 10.65.0.1 by ${name} is missing on the host`,
@@ -177,7 +178,7 @@ test('inspection names everything that was changed', async () => {
   });
   await host.run('ip', ['link', 'set', name, 'down']);
   await wiring.unwire(name);
-  expect(await wiring.inspect(request(0))).toMatchObject({
+  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toMatchObject({
     problems: [`interface ${name} is missing on the host`, 'interface eth0 is missing in the pod'],
   });
 });

@@ -1,22 +1,20 @@
 import type { Logger } from 'pino';
+import type { CniResult, NetworkConfiguration } from './configuration-schema.ts';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
 import type { Invocation, Reply } from './frame.ts';
-import {
-  type CniVersion,
-  isAtLeast,
-  type NetworkConfiguration,
-  type PrevResult,
-  parseConfiguration,
-} from './network-configuration.ts';
+import { parseConfiguration, parseResult } from './network-configuration.ts';
 import {
   type AddRequest,
   type Attachment,
+  type CheckRequest,
   type CniFailure,
   cniErrorCodes,
   type PodIdentity,
   type PodNetwork,
 } from './pod-network.ts';
 import { emptyReply, formatFailure, formatResult } from './result.ts';
+import { type CniVersion, isAtLeast } from './versions.ts';
+import { wishesOf } from './wishes.ts';
 
 /** The version of the specification that brought an operation, where it is not the oldest that we know. */
 const firstVersionOf: Partial<Record<CniEnvironment['command'], CniVersion>> = {
@@ -24,6 +22,8 @@ const firstVersionOf: Partial<Record<CniEnvironment['command'], CniVersion>> = {
   STATUS: '1.1.0',
   GC: '1.1.0',
 };
+
+const ownIpamTypes = ['caracal-ipam', 'calico-ipam'];
 
 /**
  * Answers one invocation of the CNI executable: reads environment and configuration, asks the pod network, writes the
@@ -35,19 +35,24 @@ export async function answerInvocation(
   signal: AbortSignal,
   logger: Logger,
 ): Promise<Reply> {
+  const configuration = parseConfiguration(stdin);
+  const version = configuration.ok ? configuration.value.cniVersion : configuration.cniVersion;
   const variables = parseEnvironment(environment);
-  if (!variables.ok) return refuse(logger, undefined, variables);
+  if (!variables.ok) return refuse(logger, version, variables);
   const { command, containerId, ifname } = variables.value;
   const log = logger.child({ command, container: containerId, interface: ifname });
-  const configuration = parseConfiguration(stdin);
-  if (!configuration.ok) return refuse(log, configuration.cniVersion, configuration);
+  if (!configuration.ok) return refuse(log, version, configuration);
   const { value, unknownFields } = configuration;
   if (unknownFields.length > 0 && command === 'ADD') {
     log.warn({ network: value.name, fields: unknownFields }, 'unknown fields in the network configuration are ignored');
   }
   if (environment.get('CARACAL_PLUGIN') === 'caracal-ipam') {
     const message = 'ipam.type "caracal-ipam": only under the interface plugin "caracal" so far';
-    return refuse(log, value.cniVersion, { ok: false, code: cniErrorCodes.unsupportedField, message });
+    return refuse(log, version, { ok: false, code: cniErrorCodes.unsupportedField, message });
+  }
+  if (value.ipam && !ownIpamTypes.includes(value.ipam.type)) {
+    const message = `network configuration: unsupported field ipam.type: ${JSON.stringify(value.ipam.type)}`;
+    return refuse(log, version, { ok: false, code: cniErrorCodes.unsupportedField, message });
   }
   try {
     return await carryOut(variables.value, value, pods, signal, log);
@@ -55,7 +60,7 @@ export async function answerInvocation(
     log.error({ err: error }, 'a CNI request failed unexpectedly');
     const details = error instanceof Error ? error.message : String(error);
     const message = `${command} failed unexpectedly; see the log of the agent`;
-    return formatFailure(value.cniVersion, { ok: false, code: cniErrorCodes.tryAgainLater, message, details });
+    return formatFailure(version, { ok: false, code: cniErrorCodes.tryAgainLater, message, details });
   }
 }
 
@@ -76,22 +81,29 @@ async function carryOut(
   }
   switch (command) {
     case 'ADD': {
-      if (configuration.prevResult) {
-        const message = 'prevResult: "caracal" makes the interface, so it must be the first plugin of its chain';
-        return refuse(log, version, { ok: false, code: cniErrorCodes.invalidNetworkConfig, message });
-      }
-      const pod = identify(environment, configuration);
-      const request: AddRequest = { ...attachment, netns, pod, mtu: configuration.mtu };
+      const before = previousResult(configuration);
+      if (before && !before.ok) return refuse(log, version, before);
+      const request: AddRequest = {
+        ...attachment,
+        netns,
+        pod: identify(environment, configuration),
+        // 0 is the node's choice.
+        mtu: configuration.mtu || undefined,
+        ...wishesOf(configuration, environment),
+        forwarding: configuration.container_settings?.allow_ip_forwarding ?? false,
+      };
       const added = await pods.add(request, signal);
-      return added.ok ? formatResult(version, request, added) : refuse(log, version, added);
+      if (!added.ok) return refuse(log, version, added);
+      return formatResult({ version, before: before?.result, dns: dnsOf(configuration) }, request, added);
     }
     case 'DEL': {
       const deleted = await pods.del({ ...attachment, netns: environment.netns });
       return deleted.ok ? emptyReply : refuse(log, version, deleted);
     }
     case 'CHECK': {
-      const expectedAddresses = addressesOf(configuration.prevResult, ifname);
-      const checked = await pods.check({ ...attachment, netns, expectedAddresses });
+      const before = previousResult(configuration);
+      if (!before?.ok) return refuse(log, version, before ?? missing('prevResult', 'the result of ADD'));
+      const checked = await pods.check({ ...attachment, netns, expected: expectedOf(before.result, ifname, netns) });
       return checked.ok ? emptyReply : refuse(log, version, checked);
     }
     case 'STATUS': {
@@ -99,16 +111,22 @@ async function carryOut(
       return status.ok ? emptyReply : refuse(log, version, status);
     }
     case 'GC': {
-      const valid = configuration['cni.dev/valid-attachments'];
-      if (!valid) {
-        const message = 'GC: cni.dev/valid-attachments is missing, and without it nothing may be removed';
-        return refuse(log, version, { ok: false, code: cniErrorCodes.invalidNetworkConfig, message });
-      }
+      const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
+      if (!valid) return refuse(log, version, missing('cni.dev/valid-attachments', 'what must not be removed'));
       const attachments = valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
       const collected = await pods.collectGarbage(configuration.name, attachments);
       return collected.ok ? emptyReply : refuse(log, version, collected);
     }
   }
+}
+
+function previousResult({ prevResult }: NetworkConfiguration): ReturnType<typeof parseResult> | undefined {
+  return prevResult === undefined || prevResult === null ? undefined : parseResult(prevResult, 'prevResult');
+}
+
+function missing(field: string, what: string): CniFailure {
+  const message = `network configuration: ${field}: is missing, and without it nobody knows ${what}`;
+  return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message };
 }
 
 function refuse(log: Logger, version: string | undefined, failure: CniFailure): Reply {
@@ -124,13 +142,31 @@ function identify({ args, containerId }: CniEnvironment, configuration: NetworkC
     name: args.get('K8S_POD_NAME') || containerId,
     uid: args.get('K8S_POD_UID') || undefined,
     labels: Object.fromEntries(labels),
+    annotations: configuration.runtimeConfig?.['io.kubernetes.cri.pod-annotations'] ?? {},
   };
 }
 
-/** The addresses, without prefix length, that the result of ADD gives the interface. */
-function addressesOf(result: PrevResult | undefined, ifname: string): string[] {
-  if (!result) return [];
-  return result.ips
-    .filter(({ interface: index }) => index === undefined || result.interfaces[index]?.name === ifname)
-    .map(({ address }) => address.split('/')[0]);
+/** The configuration's `dns`, under what the runtime says by its capability. */
+function dnsOf({ dns, runtimeConfig }: NetworkConfiguration): object {
+  const { servers, searches, options } = runtimeConfig?.dns ?? {};
+  return {
+    ...dns,
+    ...(servers && { nameservers: servers }),
+    ...(searches && { search: searches }),
+    ...(options && { options }),
+  };
+}
+
+/** What a result says of one interface of the container. */
+function expectedOf(result: CniResult, ifname: string, netns: string): CheckRequest['expected'] {
+  const isOurs = (name: string, sandbox?: string) => name === ifname && (!sandbox || sandbox === netns);
+  const own = result.interfaces.find(({ name, sandbox }) => sandbox && isOurs(name, sandbox));
+  const isOwn = ({ interface: index }: CniResult['ips'][number]) => {
+    const target = index === undefined || index === null ? undefined : result.interfaces[index];
+    return !target || isOurs(target.name, target.sandbox);
+  };
+  const addresses = result.ips.filter(isOwn).map(({ address }) => address.split('/')[0]);
+  const gateways = result.ips.filter(isOwn).map(({ gateway }) => gateway);
+  const defaultRoute = result.routes.some(({ dst, gw }) => dst === '0.0.0.0/0' && gw && gateways.includes(gw));
+  return { addresses, defaultRoute, mac: own?.mac?.toLowerCase(), mtu: own?.mtu };
 }

@@ -18,6 +18,7 @@ test('reads a valid environment', () => {
       containerId: 'c1',
       ifname: 'eth0',
       netns: '/run/netns/x',
+      path: [],
       args: new Map([
         ['IgnoreUnknown', '1'],
         ['K8S_POD_NAME', 'a=b'],
@@ -41,6 +42,8 @@ test.each([
   [{ CNI_IFNAME: 'a:b' }, 'CNI_IFNAME "a:b"'],
   [{ CNI_NETNS: undefined }, 'CNI_NETNS is missing'],
   [{ CNI_COMMAND: 'CHECK', CNI_NETNS: '' }, 'CNI_NETNS is missing'],
+  [{ CNI_COMMAND: 'GC' }, 'CNI_PATH is missing'],
+  [{ CNI_NETNS: 'netns' }, 'CNI_NETNS "netns"'],
   [{ CNI_ARGS: 'novalue' }, 'CNI_ARGS "novalue"'],
   [{ CNI_CONTAINERID: '', CNI_IFNAME: '' }, 'CNI_CONTAINERID is missing; CNI_IFNAME is missing'],
 ])('%o is refused with code 4, naming the variable', (changes, message) => {

@@ -8,6 +8,8 @@ export interface CniEnvironment {
   readonly ifname: string;
   /** Absent for DEL when the container has none any more. */
   readonly netns?: string;
+  /** The folders of CNI_PATH. */
+  readonly path: readonly string[];
   /** CNI_ARGS, taken apart. */
   readonly args: ReadonlyMap<string, string>;
 }
@@ -51,9 +53,13 @@ export function parseEnvironment(
       );
     }
     if (command !== 'DEL' && !netns) problems.push('CNI_NETNS is missing');
+    else if (command !== 'DEL' && !netns.startsWith('/')) problems.push(`CNI_NETNS "${netns}" is no absolute path`);
   }
+  // The only operation that requires it ("GC", Required environment parameters).
+  if (command === 'GC' && !text('CNI_PATH')) problems.push('CNI_PATH is missing');
+  const path = text('CNI_PATH').split(':').filter(Boolean);
   if (problems.length > 0 || !args) return invalid(problems.join('; '));
-  return { ok: true, value: { command, containerId, ifname, netns: netns || undefined, args } };
+  return { ok: true, value: { command, containerId, ifname, netns: netns || undefined, path, args } };
 }
 
 function invalid(message: string): CniFailure {

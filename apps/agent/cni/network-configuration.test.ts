@@ -6,10 +6,53 @@ const parse = (changes: object) => parseConfiguration(JSON.stringify({ ...valid,
 
 test('reads what it knows and reports the rest', () => {
   const labels = [{ key: 'app', value: 'web' }];
-  expect(parse({ mtu: 1400, args: { cni: { labels } }, runtimeConfig: {}, nodename: 'n1', x: 1 })).toEqual({
+  expect(parse({ mtu: 1400, args: { cni: { labels } }, nodename: 'n1', x: 1, 'cni.dev/y': 1, num_queues: 4 })).toEqual({
     ok: true,
-    value: { ...valid, mtu: 1400, args: { cni: { labels } } },
-    unknownFields: ['nodename', 'x'],
+    value: { ...valid, mtu: 1400, args: { cni: { labels } }, nodename: 'n1' },
+    unknownFields: ['x'],
+  });
+});
+
+test("reads the configuration of Calico's users", () => {
+  const calico = {
+    ...valid,
+    type: 'calico',
+    log_level: 'Info',
+    log_file_path: '/var/log/calico/cni/cni.log',
+    datastore_type: 'kubernetes',
+    nodename: 'node-1',
+    mtu: 0,
+    ipam: { type: 'calico-ipam', assign_ipv4: 'true', assign_ipv6: 'false', ipv4_pools: ['10.0.0.0/24', 'default'] },
+    policy: { type: 'k8s' },
+    kubernetes: { kubeconfig: '/etc/cni/net.d/calico-kubeconfig' },
+    container_settings: { allow_ip_forwarding: true },
+    feature_control: { ip_addrs_no_ipam: false, floating_ips: false },
+    capabilities: { bandwidth: true },
+  };
+  expect(parseConfiguration(JSON.stringify(calico))).toMatchObject({
+    ok: true,
+    value: { ipam: { assign_ipv4: true, assign_ipv6: false }, log_level: 'info' },
+    unknownFields: [],
+  });
+});
+
+test('reads what capabilities bring', () => {
+  const runtimeConfig = {
+    ips: ['10.65.0.7/26', '2001:db8::1'],
+    mac: 'C2:11:22:33:44:55',
+    portMappings: [{ hostPort: 80, containerPort: 8080, protocol: 'TCP', hostIP: '' }],
+    bandwidth: { ingressRate: 1000 },
+    unheardOf: 1,
+  };
+  expect(parse({ runtimeConfig })).toMatchObject({
+    value: {
+      runtimeConfig: {
+        ips: ['10.65.0.7', '2001:db8::1'],
+        mac: 'c2:11:22:33:44:55',
+        portMappings: [{ hostPort: 80, containerPort: 8080, protocol: 'tcp' }],
+        bandwidth: { ingressRate: 1000, egressRate: 0 },
+      },
+    },
   });
 });
 
@@ -21,8 +64,30 @@ test.each([
   ['{"cniVersion":"0.2.0"}', 1, 'cniVersion "0.2.0" is not supported'],
   ['{"cniVersion":"1.0.0","type":"caracal"}', 7, 'name: '],
   ['{"cniVersion":"1.0.0","type":"caracal","name":"a b"}', 7, 'name: must start with'],
-  [JSON.stringify({ ...valid, mtu: 9 }), 7, 'mtu: must be at least 576'],
-  [JSON.stringify({ ...valid, ipam: { type: 'host-local' } }), 7, 'ipam.type: must be caracal-ipam'],
+  [JSON.stringify({ ...valid, mtu: 9 }), 7, 'mtu: must be 0 (the node chooses) or 576 to 65535'],
+  [JSON.stringify({ ...valid, ipam: { type: '../x' } }), 7, 'ipam.type: must be the name of an executable'],
+  [JSON.stringify({ ...valid, ipam: { type: 'x', ipv4_pools: ['10.0.0.1/8'] } }), 7, 'ipam.ipv4_pools[0]: must be'],
+  [
+    JSON.stringify({ ...valid, ipam: { type: 'x', assign_ipv4: 'maybe' } }),
+    7,
+    'ipam.assign_ipv4: must be true or false',
+  ],
+  [JSON.stringify({ ...valid, ipMasq: true }), 2, 'ipMasq: true'],
+  [JSON.stringify({ ...valid, feature_control: { floating_ips: true } }), 2, 'feature_control.floating_ips: true'],
+  [JSON.stringify({ ...valid, policy: { type: 'none' } }), 7, 'policy.type: must be k8s'],
+  [JSON.stringify({ ...valid, log_level: 'loud' }), 7, 'log_level: must be'],
+  [JSON.stringify({ ...valid, runtimeConfig: { ips: ['10.0.0.256'] } }), 7, 'runtimeConfig.ips[0]: "10.0.0.256" is no'],
+  [
+    JSON.stringify({ ...valid, runtimeConfig: { mac: '01:00:00:00:00:00' } }),
+    7,
+    'runtimeConfig.mac: must be a unicast',
+  ],
+  [
+    JSON.stringify({ ...valid, runtimeConfig: { portMappings: [{ hostPort: 1 }] } }),
+    7,
+    'portMappings[0].containerPort: ',
+  ],
+  [JSON.stringify({ ...valid, runtimeConfig: { bandwidth: { egressRate: -1 } } }), 7, 'bandwidth.egressRate: must not'],
   [JSON.stringify({ ...valid, args: { cni: { labels: [{ key: 'a' }] } } }), 7, 'args.cni.labels[0].value: '],
 ])('%s is refused with code %i', (stdin, code, message) => {
   expect(parseConfiguration(stdin)).toMatchObject({ ok: false, code, message: expect.stringContaining(message) });

@@ -1,55 +1,14 @@
-import { z } from 'zod';
-import { cniNamePattern } from './environment.ts';
+import type { z } from 'zod';
+import {
+  type CniResult,
+  configurationSchema,
+  type NetworkConfiguration,
+  passiveFields,
+  resultSchema,
+  unsupportedWhenTrue,
+} from './configuration-schema.ts';
 import { type CniFailure, cniErrorCodes } from './pod-network.ts';
-
-/** The versions of the specification whose results we write. apps/cni/stub.c answers VERSION with the same. */
-const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
-export type CniVersion = (typeof supportedVersions)[number];
-
-const prevResult = z.object({
-  interfaces: z.array(z.object({ name: z.string(), sandbox: z.string().optional() })).default([]),
-  ips: z.array(z.object({ address: z.string(), interface: z.number().int().optional() })).default([]),
-});
-
-const schema = z.object({
-  cniVersion: z.enum(supportedVersions),
-  name: z.string().regex(cniNamePattern, 'must start with a letter or digit and hold only those and "_", "." and "-"'),
-  type: z.string(),
-  mtu: z.int().min(576, 'must be at least 576').max(65535, 'must be at most 65535').optional(),
-  /** Only our own addresses: another plugin's would be outside the node's blocks. */
-  ipam: z
-    .looseObject({ type: z.enum(['caracal-ipam', 'calico-ipam'], 'must be caracal-ipam, or ipam be left out') })
-    .optional(),
-  args: z
-    .looseObject({
-      cni: z
-        .looseObject({ labels: z.array(z.object({ key: z.string().min(1), value: z.string() })).default([]) })
-        .optional(),
-    })
-    .optional(),
-  prevResult: prevResult.optional(),
-  /** What GC must leave alone; everything else of this network goes. */
-  'cni.dev/valid-attachments': z.array(z.object({ containerID: z.string(), ifname: z.string() })).optional(),
-});
-
-/** Whether a version is the other or a later one; both are among those that are supported. */
-export function isAtLeast(version: CniVersion, other: CniVersion): boolean {
-  return supportedVersions.indexOf(version) >= supportedVersions.indexOf(other);
-}
-
-export type NetworkConfiguration = z.infer<typeof schema>;
-export type PrevResult = z.infer<typeof prevResult>;
-
-/** Fields that are no business of ours but belong in a configuration: of the specification, the runtime, or libcni. */
-const passive = [
-  'cniVersions',
-  'capabilities',
-  'runtimeConfig',
-  'dns',
-  'disableCheck',
-  'disableGC',
-  'loadOnlyInlinedPlugins',
-];
+import { supportedVersions } from './versions.ts';
 
 export type ParsedConfiguration =
   | { readonly ok: true; readonly value: NetworkConfiguration; readonly unknownFields: readonly string[] }
@@ -57,7 +16,7 @@ export type ParsedConfiguration =
 
 /**
  * Reads the network configuration. Unknown fields are reported, not refused; an impossible value is a failure that
- * names its field.
+ * names its field, and carries the version that was asked wherever it can be read.
  */
 export function parseConfiguration(stdin: string): ParsedConfiguration {
   let document: unknown;
@@ -80,14 +39,42 @@ export function parseConfiguration(stdin: string): ParsedConfiguration {
     const cniVersion = typeof version === 'string' ? version : undefined;
     return { ok: false, code: cniErrorCodes.incompatibleVersion, message, details, cniVersion };
   }
-  const parsed = schema.safeParse(document);
-  if (!parsed.success) {
-    const message = parsed.error.issues.map(({ path, message }) => `${formatPath(path)}: ${message}`).join('; ');
-    const code = cniErrorCodes.invalidNetworkConfig;
-    return { ok: false, code, message: `network configuration: ${message}`, cniVersion: String(version) };
+  const parsed = configurationSchema.safeParse(document);
+  if (parsed.success) {
+    return { ok: true, value: parsed.data, unknownFields: Object.keys(document).filter(isUnknown) };
   }
-  const known = [...Object.keys(schema.shape), ...passive];
-  return { ok: true, value: parsed.data, unknownFields: Object.keys(document).filter((key) => !known.includes(key)) };
+  return { ...refusal(parsed.error.issues), cniVersion: String(version) };
+}
+
+/** Reads a result: `prevResult`, or what a delegated plugin printed. `name` is what an error calls it. */
+export function parseResult(
+  value: unknown,
+  name: string,
+): { readonly ok: true; readonly result: CniResult } | CniFailure {
+  const parsed = resultSchema.safeParse(value);
+  if (parsed.success) return { ok: true, result: parsed.data };
+  return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message: explain(parsed.error.issues, [name]) };
+}
+
+function refusal(issues: readonly z.core.$ZodIssue[]): CniFailure {
+  for (const { path } of issues) {
+    const field = formatPath(path);
+    const instead = unsupportedWhenTrue.get(field);
+    if (instead === undefined) continue;
+    const message = `network configuration: unsupported field ${field}: true (${instead})`;
+    return { ok: false, code: cniErrorCodes.unsupportedField, message };
+  }
+  const message = `network configuration: ${explain(issues)}`;
+  return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message };
+}
+
+function explain(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[] = []): string {
+  return issues.map(({ path, message }) => `${formatPath([...prefix, ...path])}: ${message}`).join('; ');
+}
+
+/** Keys under `cni.dev/` are the protocol's own (section 1, "Reserved keys"). */
+function isUnknown(key: string): boolean {
+  return !(key in configurationSchema.shape) && !passiveFields.includes(key) && !key.startsWith('cni.dev/');
 }
 
 /** `args.cni.labels[0].key` */

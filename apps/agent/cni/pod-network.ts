@@ -23,6 +23,8 @@ export interface PodIdentity {
   readonly uid?: string;
   /** The configuration's `args.cni.labels`. */
   readonly labels: Readonly<Record<string, string>>;
+  /** As the runtime passes them on, where it does. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface AddRequest extends Attachment {
@@ -31,6 +33,10 @@ export interface AddRequest extends Attachment {
   readonly pod: PodIdentity;
   /** The configuration's `mtu`; the node's own choice when absent. */
   readonly mtu?: number;
+  /** The pod's end has this MAC; a random one when absent. */
+  readonly mac?: string;
+  /** The container may forward packets between its interfaces. */
+  readonly forwarding: boolean;
   /** Which addresses the pod wants; one IPv4 address when absent. */
   readonly wanted?: WantedAddresses;
 }
@@ -50,10 +56,16 @@ export interface DeleteRequest extends Attachment {
   readonly netns?: string;
 }
 
+/** What the runtime's `prevResult` says of the interface: the result of our ADD, as later plugins of the chain have left it. */
 export interface CheckRequest extends Attachment {
   readonly netns: string;
-  /** The addresses that the runtime's `prevResult` gives this interface; they must be there. */
-  readonly expectedAddresses: readonly string[];
+  readonly expected: {
+    readonly addresses: readonly string[];
+    /** Whether our default route is listed. */
+    readonly defaultRoute: boolean;
+    readonly mac?: string;
+    readonly mtu?: number;
+  };
 }
 
 /** A refusal, as the CNI specification writes it. */
@@ -74,13 +86,16 @@ export interface AddSuccess {
   readonly hostMac: string;
   readonly podMac: string;
   readonly mtu?: number;
+  /** Whether the interface has the pod's default route: another one may have had it already. */
+  readonly defaultRoute: boolean;
 }
 
 /** The pods of this node. Failures are values; an exception is a bug and is answered with code 11 and its message. */
 export interface PodNetwork {
   /**
-   * Gives the pod its address and interface, and answers when its policy is in the kernel. A retried ADD of the same
-   * attachment answers as the first did. When `signal` aborts, or on failure, nothing is left behind.
+   * Gives the pod its address and interface, and answers when its policy is in the kernel. A second ADD of an attachment that
+   * stands is refused and changes nothing; one of an attachment that was never finished finishes it, with the same address.
+   * When `signal` aborts, or on failure, nothing is left behind.
    */
   add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure>;
   /** Takes all of it back; what is unknown or already gone is a success. */
@@ -106,5 +121,6 @@ export const cniErrorCodes = {
   decodingFailure: 6,
   invalidNetworkConfig: 7,
   tryAgainLater: 11,
+  /** STATUS: no ADD can be served. */
   notAvailable: 50,
 } as const;

@@ -1,31 +1,47 @@
+import type { CniResult } from './configuration-schema.ts';
 import type { Reply } from './frame.ts';
-import { type CniVersion, isAtLeast } from './network-configuration.ts';
 import type { AddRequest, AddSuccess, CniFailure } from './pod-network.ts';
+import { type CniVersion, isAtLeast } from './versions.ts';
 
-/** The reply of an ADD that succeeded (specification, section "Success"). */
-export function formatResult(version: CniVersion, request: AddRequest, success: AddSuccess): Reply {
+/** What of a result is not ours: of the plugins before us in the chain, and of the configuration. */
+export interface ResultContext {
+  readonly version: CniVersion;
+  readonly before?: CniResult;
+  readonly dns: object;
+}
+
+/** The reply of an ADD that succeeded (section 5, "ADD Success"). What `prevResult` holds stays, ahead of what is ours. */
+export function formatResult(context: ResultContext, request: AddRequest, success: AddSuccess): Reply {
+  const { version, before } = context;
   const pod = { name: request.ifname, mac: success.podMac, sandbox: request.netns };
+  const interfaces = before?.interfaces ?? [];
+  const routes = success.defaultRoute ? [{ dst: '0.0.0.0/0', gw: success.gateway }] : [];
   const result = {
+    ...before,
     cniVersion: version,
     interfaces: [
+      ...interfaces,
       { name: success.hostInterface, mac: success.hostMac },
       // Interfaces have an MTU since 1.1.0.
       isAtLeast(version, '1.1.0') && success.mtu ? { ...pod, mtu: success.mtu } : pod,
     ],
-    ips: success.addresses.map(({ address, prefixLength }) => ({
-      // The family was said in a field of its own before 1.0.0.
-      ...(isAtLeast(version, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
-      address: `${address}/${prefixLength}`,
-      gateway: success.gateway,
-      interface: 1,
-    })),
-    routes: [{ dst: '0.0.0.0/0', gw: success.gateway }],
-    dns: {},
+    ips: [
+      ...(before?.ips ?? []),
+      ...success.addresses.map(({ address, prefixLength }) => ({
+        // The family was said in a field of its own before 1.0.0.
+        ...(isAtLeast(version, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
+        address: `${address}/${prefixLength}`,
+        gateway: success.gateway,
+        interface: interfaces.length + 1,
+      })),
+    ],
+    routes: [...(before?.routes ?? []), ...routes],
+    dns: { ...before?.dns, ...context.dns },
   };
   return { exitCode: 0, stdout: `${JSON.stringify(result)}\n` };
 }
 
-/** The reply of a failure (section "Error"). */
+/** The reply of a failure (section 5, "Error"). */
 export function formatFailure(version: string | undefined, { code, message, details }: CniFailure): Reply {
   // The newest that we know, where the configuration does not say.
   const error = { cniVersion: version ?? '1.1.0', code, msg: message, ...(details ? { details } : {}) };

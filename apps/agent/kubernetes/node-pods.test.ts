@@ -18,7 +18,8 @@ const request = (uid?: string): AddRequest => ({
   ifname: 'eth0',
   network: 'caracal',
   netns: '/n',
-  pod: { namespace: 'shop', name: 'web-0', uid, labels: {} },
+  pod: { namespace: 'shop', name: 'web-0', uid, labels: {}, annotations: {} },
+  forwarding: false,
 });
 const never = new AbortController().signal;
 const setup = (waitMs: number, fed?: { uid: string }) =>

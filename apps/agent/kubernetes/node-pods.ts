@@ -46,7 +46,7 @@ export function createNodePods(options: NodePodsOptions): PodDirectory & { reado
       waiting.delete(wake);
       pod = lookUp(request);
     }
-    if (pod) return { ok: true, pod };
+    if (pod) return { ok: true, pod, annotations: objects.get(key)?.metadata.annotations };
     const fed = options.fromFeed(key);
     if (fed && request.pod.uid && fed.uid === request.pod.uid) return { ok: true, pod: fed };
     const who = request.pod.uid ? `${key} with uid ${request.pod.uid}` : key;

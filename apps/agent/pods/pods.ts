@@ -14,6 +14,7 @@ import {
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { hostInterfaceName, type Wired, type Wiring, type WiringFailure } from '../wiring/index.ts';
+import { joinAnnotations } from './annotations.ts';
 import {
   type EndpointRecord,
   endpointId,
@@ -38,6 +39,10 @@ export interface PodsOptions {
   readonly mtu: number;
   /** The pools that a pod of this namespace may draw from, for each address that it is to have. */
   wishes(namespace: string, wanted: WantedAddresses): WishesResult;
+  /** The pools that pods of this node draw from when they do not ask. */
+  pools(): readonly string[];
+  /** Why no pod could start; nothing when one could. */
+  notReady(): readonly string[];
   readonly directory: PodDirectory;
 }
 
@@ -47,12 +52,17 @@ export interface PodDirectory {
 }
 
 export type FoundPod =
-  | { readonly ok: true; readonly pod: EndpointRecord['pod'] }
+  | {
+      readonly ok: true;
+      readonly pod: EndpointRecord['pod'];
+      /** Where they are known better than the runtime says. */
+      readonly annotations?: Readonly<Record<string, string>>;
+    }
   | { readonly ok: false; readonly message: string };
 
 /** Without Kubernetes: what ADD says is all there is, and where it gives no uid the container is the pod's identity. */
 export const standaloneDirectory: PodDirectory = {
-  find: async ({ containerId, pod }) => ({
+  find: async ({ containerId, pod: { annotations: _annotations, ...pod } }) => ({
     ok: true,
     pod: { ...pod, uid: pod.uid ?? containerId, serviceAccount: 'default', ports: [] },
   }),
@@ -83,6 +93,7 @@ export function createPods(options: PodsOptions): PodNetwork {
 
   async function add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure> {
     const handle = heldHandle(request);
+    const former = ipam.assignment(handle);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
     const found = await options.directory.find(request, signal);
@@ -90,8 +101,10 @@ export function createPods(options: PodsOptions): PodNetwork {
       log.warn({ reason: found.message }, 'the pod is not known');
       return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
+    const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations);
+    if (!asked.ok) return asked;
     const described = describe(request, found.pod);
-    const wishes = options.wishes(request.pod.namespace, request.wanted ?? {});
+    const wishes = options.wishes(request.pod.namespace, asked.wanted ?? {});
     const assigned = wishes.ok
       ? await ipam.assign(handle, wishes.wishes, () => ({ ...described }))
       : { ...wishes, reason: 'noPool' };
@@ -106,9 +119,13 @@ export function createPods(options: PodsOptions): PodNetwork {
     if (!recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
     const [journalled, wired, enforced] = await Promise.allSettled([
       assigned.durable,
-      wire(request, record, assignment),
+      wire({ ...request, mac: asked.mac }, record, assignment),
       enforcement.addEndpoint(localEndpointOf(record, assignment.addresses)),
     ]);
+    if (former && wired.status === 'fulfilled' && !wired.value.ok && wired.value.reason === 'podInterfaceExists') {
+      // A second ADD without a DEL between ("ADD": "MUST return with an error"). What the first made stands.
+      return failure(wiringFailed, wired.value.message, 'a container is added to a network once for each CNI_IFNAME');
+    }
     const refusal = firstRefusal(journalled, wired, enforced, signal);
     if (refusal || wired.status === 'rejected' || !wired.value.ok) {
       await takeBack(request, record);
@@ -125,6 +142,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       hostMac: wired.value.hostMac,
       podMac: wired.value.podMac,
       mtu: wired.value.mtu,
+      defaultRoute: wired.value.defaultRoute,
     };
   }
 
@@ -139,6 +157,8 @@ export function createPods(options: PodsOptions): PodNetwork {
       podInterface: request.ifname,
       addresses,
       mtu: request.mtu ?? options.mtu,
+      mac: request.mac,
+      forwarding: request.forwarding,
     };
     const first = await wiring.wire(wanted);
     if (first.ok || first.reason !== 'hostInterfaceExists') return first;
@@ -176,7 +196,8 @@ export function createPods(options: PodsOptions): PodNetwork {
     const assignment = ipam.assignment(heldHandle(request));
     if (!assignment)
       return failure(cniErrorCodes.containerUnknown, 'no address is assigned to this container and interface');
-    const missing = request.expectedAddresses.filter((address) => !assignment.addresses.includes(address));
+    const { expected } = request;
+    const missing = expected.addresses.filter((address) => !assignment.addresses.includes(address));
     if (missing.length > 0) {
       return failure(wiringFailed, `the journal has ${assignment.addresses.join(', ')}, not ${missing.join(', ')}`);
     }
@@ -184,10 +205,23 @@ export function createPods(options: PodsOptions): PodNetwork {
       netnsPath: request.netns,
       hostInterface: hostInterfaceName(request.containerId, request.ifname),
       podInterface: request.ifname,
+      ...expected,
       addresses: assignment.addresses,
     });
-    if (!inspection.ok) return failure(wiringFailed, inspection.message);
+    if (!inspection.ok) return failure(codeOf(inspection), inspection.message);
     return inspection.problems.length === 0 ? { ok: true } : failure(wiringFailed, inspection.problems.join('; '));
+  }
+
+  /** Blocks are claimed ahead of need: that none has a free address means that no more was to be had. */
+  function status(): { readonly ok: true } | CniFailure {
+    const reasons = [...options.notReady()];
+    const pools = options.pools();
+    const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
+    if (reasons.length === 0 && blocks.every(({ free }) => free === 0)) {
+      reasons.push(`no address is free in this node's blocks (${blocks.map(({ cidr }) => cidr).join(', ')})`);
+    }
+    if (reasons.length === 0) return { ok: true };
+    return failure(cniErrorCodes.notAvailable, 'no pod could start', reasons.join('; '));
   }
 
   async function collectGarbage(
@@ -210,7 +244,7 @@ export function createPods(options: PodsOptions): PodNetwork {
   }
 
   return {
-    status: () => (enforcement.ready ? { ok: true } : failure(cniErrorCodes.notAvailable, noPolicyYet)),
+    status,
     collectGarbage,
     add: (request, signal) => inOrder(request, () => add(request, signal)),
     del: (request) => inOrder(request, () => del(request)),
@@ -244,12 +278,18 @@ function firstRefusal(
   }
   if (wired.status === 'rejected')
     return failure(wiringFailed, 'the interface could not be made', String(wired.reason));
-  if (!wired.value.ok) return failure(codeOf(wired.value), wired.value.message);
+  if (!wired.value.ok) return failure(codeOf(wired.value), nameVariable(wired.value));
   if (enforced.status === 'rejected') {
     return failure(cniErrorCodes.tryAgainLater, 'the policy of the pod is not in the kernel', String(enforced.reason));
   }
   if (signal.aborted) return failure(cniErrorCodes.tryAgainLater, 'the caller hung up');
   return undefined;
+}
+
+/** Section 5, code 4: "The error message must contain the names of invalid variables". */
+function nameVariable(failed: WiringFailure): string {
+  if (codeOf(failed) === cniErrorCodes.invalidEnvironment) return `CNI_NETNS: ${failed.message}`;
+  return failed.reason === 'podInterfaceExists' ? `CNI_IFNAME: ${failed.message}` : failed.message;
 }
 
 function codeOf({ reason }: WiringFailure): number {

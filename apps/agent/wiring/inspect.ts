@@ -26,7 +26,7 @@ export function inspect(host: RouteSocket, request: InspectRequest): Inspection 
       problems.push(`interface ${request.podInterface} in the pod is not the peer of ${request.hostInterface}`);
     }
     if (near) problems.push(...inspectHost(host, near, request));
-    if (far) problems.push(...inspectPod(pod, far, request));
+    if (near && far) problems.push(...inspectPod(pod, far, request, answersByProxyArp(host, near)));
     return { ok: true, problems };
   } catch (error) {
     return failure('kernel', error instanceof Error ? error.message : String(error));
@@ -79,20 +79,34 @@ function isHost(prefix: Prefix, address: string): boolean {
   return formatPrefix(prefix) === `${address}/32`;
 }
 
-function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest): string[] {
+/** Whether the host answers a pod that asks for its gateway: proxy ARP does for what is routed by another interface. */
+function answersByProxyArp(host: RouteSocket, link: Link): boolean {
+  return unwrap(host.listRoutes({ family: 4 })).some(
+    ({ prefix, nextHops }) => prefix.length === 0 && nextHops.some((hop) => hop.interfaceIndex !== link.index),
+  );
+}
+
+/** `resolves`: the pod can do without its permanent neighbour entry, which the kernel drops when a plugin changes the MAC. */
+function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest, resolves: boolean): string[] {
   const problems: string[] = [];
   const present = unwrap(pod.listAddresses(link.index)).map(({ address }) => formatAddress(address));
   for (const address of request.addresses) {
     if (!present.includes(address)) problems.push(`address ${address} is missing on ${link.name} in the pod`);
   }
-  const hasDefault = unwrap(pod.listRoutes({ family: 4 })).some(
+  const { mac, mtu } = request;
+  if (mac && link.mac !== mac.toLowerCase())
+    problems.push(`${link.name} in the pod has the MAC ${link.mac}, not ${mac}`);
+  if (mtu && link.mtu !== mtu) problems.push(`${link.name} in the pod has the MTU ${link.mtu}, not ${mtu}`);
+  const hasDefault = unwrap(pod.listRoutes({ family: 4, table: 'all' })).some(
     ({ prefix, nextHops }) =>
       prefix.length === 0 &&
       nextHops.some(
         (hop) => hop.gateway && formatAddress(hop.gateway) === gatewayAddress && hop.interfaceIndex === link.index,
       ),
   );
-  if (!hasDefault) problems.push(`the default route by ${gatewayAddress} is missing in the pod`);
+  if (request.defaultRoute && !hasDefault)
+    problems.push(`the default route by ${gatewayAddress} is missing in the pod`);
+  if (!request.defaultRoute || resolves) return problems;
   const hasNeighbour = unwrap(pod.listPermanentNeighbours()).some(
     ({ address, mac, interfaceIndex }) =>
       formatAddress(address) === gatewayAddress && mac === hostMac && interfaceIndex === link.index,

@@ -12,6 +12,10 @@ export interface WireRequest {
   readonly addresses: readonly string[];
   /** The kernel's default (1500) when absent. */
   readonly mtu?: number;
+  /** Of the pod's end; a random one when absent. */
+  readonly mac?: string;
+  /** Whether the pod may forward packets between its interfaces. */
+  readonly forwarding: boolean;
 }
 
 export type WiringFailureReason =
@@ -42,6 +46,8 @@ export interface Wired {
   readonly podMac: string;
   readonly gateway: string;
   readonly mtu: number;
+  /** False when the pod had a default route before: it keeps that one. */
+  readonly defaultRoute: boolean;
 }
 
 /** What a pod's interface should look like. */
@@ -50,6 +56,10 @@ export interface InspectRequest {
   readonly hostInterface: string;
   readonly podInterface: string;
   readonly addresses: readonly string[];
+  /** Whether the pod's default route is by this interface, in whatever table a later plugin has put it. */
+  readonly defaultRoute: boolean;
+  readonly mac?: string;
+  readonly mtu?: number;
 }
 
 export interface Inspection {

@@ -3,6 +3,7 @@ import { type Address, hostPrefix, parseAddress, parsePrefix } from '@caracal/ne
 import {
   addAddress,
   addRoute,
+  type BatchFailure,
   enterNetns,
   type LinkReaper,
   type NetlinkError,
@@ -46,8 +47,8 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
   let pod: RouteSocket | undefined;
   let created = false;
   try {
-    pod = enterPod(netns);
-    const podMac = randomMac();
+    pod = enterPod(netns, request.forwarding);
+    const podMac = request.mac ?? randomMac();
     const { hostInterface, podInterface, mtu } = request;
     const link = sockets.host.createVeth({
       name: hostInterface,
@@ -55,13 +56,16 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
       mtu,
       peer: { name: podInterface, mac: podMac, mtu, netnsFd: netns.fd },
     });
-    if (!link.ok) return explainCreation(sockets, request, link.error);
+    if (!link.ok) return explainCreation(pod, request, link.error);
     created = true;
     const podIndex = link.value.linkIndex;
     if (podIndex === undefined) throw new Error(`veth ${hostInterface} has no peer`);
 
-    const inside = pod.batch(podRequests(podIndex, addresses));
-    if (!inside.ok) return await undo(sockets, hostInterface, inside.error.message);
+    const requests = podRequests(podIndex, addresses);
+    const failures = pod.batchAll(requests);
+    const defaultRoute = !failures.some((failed) => isSecondDefaultRoute(failed, requests));
+    const [inside] = failures.filter((failed) => !isSecondDefaultRoute(failed, requests));
+    if (inside) return await undo(sockets, hostInterface, inside.error.message);
     // The host's end needs no IPv6 address of its own: it would answer the pod on its link-local one.
     switchOffIpv6(hostInterface);
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
@@ -70,7 +74,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
-    return { ok: true, hostMac, podMac, gateway: gatewayAddress, mtu: link.value.mtu };
+    return { ok: true, hostMac, podMac, gateway: gatewayAddress, mtu: link.value.mtu, defaultRoute };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return created ? await undo(sockets, request.hostInterface, message) : failure('kernel', message);
@@ -92,8 +96,10 @@ export function failure(reason: WiringFailureReason, message: string): WiringFai
 }
 
 /** The only time inside: a socket that stays there, and IPv6 off before the interface exists. */
-function enterPod(netns: Netns): RouteSocket {
+function enterPod(netns: Netns, forwarding: boolean): RouteSocket {
   return enterNetns(netns, () => {
+    // A new namespace has the host's setting, and the host forwards.
+    writeSysctl(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
     switchOffIpv6('default');
     switchOffIpv6('all');
     return openRouteSocket();
@@ -116,6 +122,11 @@ function switchOffIpv6(scope: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
+}
+
+/** The default route, which comes last, when another interface of the pod has one: each pod keeps its first. */
+function isSecondDefaultRoute({ index, error }: BatchFailure, requests: readonly Request[]): boolean {
+  return index === requests.length - 1 && error.code === 'EEXIST';
 }
 
 function podRequests(index: number, addresses: readonly Address[]): Request[] {
@@ -144,14 +155,14 @@ function hostRequests(index: number, addresses: readonly Address[]): Request[] {
 }
 
 /** Which of the two names is taken the kernel does not say. */
-function explainCreation({ host }: HostSockets, request: WireRequest, error: NetlinkError): WiringFailure {
+function explainCreation(pod: RouteSocket, request: WireRequest, error: NetlinkError): WiringFailure {
   if (error.code !== 'EEXIST') return failure('kernel', error.message);
-  const found = host.findLink(request.hostInterface);
-  if (found.ok && found.value) {
-    return failure('hostInterfaceExists', `interface ${request.hostInterface} exists on the host already`);
+  const inPod = pod.findLink(request.podInterface);
+  if (inPod.ok && inPod.value) {
+    const where = `in network namespace ${request.netnsPath}`;
+    return failure('podInterfaceExists', `interface ${request.podInterface} exists ${where} already`);
   }
-  const where = `in network namespace ${request.netnsPath}`;
-  return failure('podInterfaceExists', `interface ${request.podInterface} exists ${where} already`);
+  return failure('hostInterfaceExists', `interface ${request.hostInterface} exists on the host already`);
 }
 
 async function undo({ reaper }: HostSockets, hostInterface: string, message: string): Promise<WiringFailure> {

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { joinAnnotations } from './annotations.ts';
+
+test("reads Calico's names and ours; ours come first", () => {
+  const annotations = {
+    'cni.projectcalico.org/ipAddrs': '["10.65.0.9"]',
+    'cni.projectcalico.org/ipv4pools': '["blue"]',
+    'cni.projectcalico.org/ipv6pools': '["blue6"]',
+    'cni.projectcalico.org/hwAddr': 'C2:11:22:33:44:55',
+    'cni.caracal.network/ipAddrs': '["10.65.0.8"]',
+    'example.org/ipAddrs': 'no matter',
+  };
+  expect(joinAnnotations({}, annotations)).toEqual({
+    ok: true,
+    wanted: { addresses: ['10.65.0.8'], pools: ['blue', 'blue6'] },
+    mac: 'c2:11:22:33:44:55',
+  });
+});
+
+test("the runtime's addresses and MAC come first, the annotation's pools before the configuration's", () => {
+  const request = {
+    wanted: { addresses: ['10.65.0.1'], pools: ['red'], families: [4] as const },
+    mac: '02:00:00:00:00:01',
+  };
+  const annotations = {
+    'cni.projectcalico.org/ipAddrs': '["10.65.0.9"]',
+    'cni.projectcalico.org/ipv4pools': '["blue"]',
+    'cni.projectcalico.org/hwAddr': '02:00:00:00:00:02',
+  };
+  expect(joinAnnotations(request, annotations)).toEqual({
+    ok: true,
+    wanted: { addresses: ['10.65.0.1'], pools: ['blue'], families: [4] },
+    mac: '02:00:00:00:00:01',
+  });
+});
+
+test.each([
+  ['ipAddrs', '10.65.0.9', 'ipAddrs: '],
+  ['ipAddrs', '["ten"]', 'ipAddrs: must be an IP address'],
+  ['ipv4pools', '[]', 'ipv4pools: '],
+  ['hwAddr', '01:00:00:00:00:00', 'hwAddr: must be a unicast'],
+  ['floatingIPs', '["10.0.0.1"]', 'floatingIPs: is not supported'],
+])('cni.projectcalico.org/%s: %s is refused by its name', (name, value, message) => {
+  const refused = joinAnnotations({}, { [`cni.projectcalico.org/${name}`]: value });
+  expect(refused).toMatchObject({ ok: false, code: 7, message: expect.stringContaining(message) });
+});

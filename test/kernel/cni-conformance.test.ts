@@ -1,0 +1,112 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { warmThreadPool } from '@caracal/netlink';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
+import { createNetns, type Netns } from '../support/netns.ts';
+import { faults } from './cni-conformance/faults.ts';
+import { operations } from './cni-conformance/operations.ts';
+import { parameters } from './cni-conformance/parameters.ts';
+import { probes } from './cni-conformance/probes.ts';
+import { results } from './cni-conformance/results.ts';
+import type { Row } from './cni-conformance/row.ts';
+import { ptp, removeSpare, type Subject, Trial } from './cni-conformance/subject.ts';
+
+/**
+ * The CNI specification 1.1.0, a row for each sentence that binds a plugin: ours keeps all of them; another plugin, which we did not
+ * write, keeps those that we know of it; and faults put in on purpose are caught, so that a row that passes means something.
+ */
+
+const rows: readonly Row[] = [...parameters, ...operations, ...probes, ...results];
+
+/** What version 1.1.1 of the plugins does otherwise. */
+const brokenByPtp = [
+  'command-missing', // prints its versions and exits with 0
+  'container-id-named', // "invalid characters in containerID"
+  'netns-of-the-host', // ADD makes both ends on the host
+  'path-optional', // required always
+  'error-version', // no cniVersion in errors
+  'add-second-interface', // the route to its gateway exists
+  'add-prev-result', // forgotten
+  'del-one-of-two', // there is no second
+  'check-route-moved', // looks in the main table alone
+  'version-echo', // always 1.0.0
+  'version-undecodable', // does not read its input
+  'result-second-default-route', // there is no second
+];
+
+let agent: LoneAgent;
+let ptpNode: Netns;
+let folder: string;
+
+const ours = (): Subject => ({
+  name: 'caracal',
+  program: join(agent.cniBin, 'caracal'),
+  path: agent.cniBin,
+  node: agent.netns,
+  startedInNode: false,
+  versions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
+  configuration: { type: 'caracal' },
+});
+
+beforeAll(async () => {
+  await warmThreadPool();
+  folder = mkdtempSync(join(tmpdir(), 'caracal-conformance-'));
+  agent = await prepareLoneAgent();
+  await agent.start();
+  ptpNode = await createNetns('ptp');
+});
+
+afterAll(async () => {
+  await removeSpare();
+  await agent?.remove();
+  await ptpNode?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What is wrong; undefined when the row holds. */
+async function complaint(row: Row, subject: Subject): Promise<string | undefined> {
+  const trial = new Trial(subject);
+  try {
+    await row.test(trial);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await trial.end();
+  }
+}
+
+const applies = ({ since }: Row, { versions }: Subject) => !since || versions.includes(since);
+
+test('every row has an id of its own', () => {
+  expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
+});
+
+describe('caracal', () => {
+  test.each(rows)('$section: $says ($id)', async (row) => {
+    expect(await complaint(row, ours())).toBeUndefined();
+  });
+});
+
+test('ptp with host-local, which we did not write, keeps all rows but those that it is known not to', async () => {
+  const subject = ptp(ptpNode, join(folder, 'ptp'));
+  const broken: string[] = [];
+  for (const row of rows.filter((each) => applies(each, subject))) {
+    if (await complaint(row, subject)) broken.push(row.id);
+  }
+  expect(broken).toEqual(brokenByPtp);
+}, 240_000);
+
+describe('a fault put in on purpose is caught', () => {
+  test.each(faults)('$name', async ({ name, caughtBy, script }) => {
+    const bin = join(folder, name.replace(/\W+/g, '-'));
+    mkdirSync(bin);
+    const program = join(bin, 'caracal');
+    writeFileSync(program, `#!/bin/sh\nREAL=${join(agent.cniBin, 'caracal')}\n${script}\n`);
+    chmodSync(program, 0o755);
+    const row = rows.find(({ id }) => id === caughtBy);
+    expect(await complaint(row!, { ...ours(), name, program })).toBeTypeOf('string');
+  });
+});
