@@ -1,8 +1,12 @@
 // Pods' addresses travel: from a node's block over BGP to a real router, to the other nodes' kernels, and packets follow.
+import { fileURLToPath } from 'node:url';
 import { routeProtocols } from '@caracal/netlink';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type PodRecord, upLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
+
+const caracalBgp = fileURLToPath(new URL('../../apps/bgp/main.ts', import.meta.url));
 
 interface KernelRoute {
   readonly dst: string;
@@ -105,6 +109,42 @@ describe('routing', () => {
   });
 });
 
+/** The prefixes below 192.0.2.0/24 and 198.51.100.0/24 that a node's speaker has, each with where it came from. */
+async function paths({ bgpSocket }: { bgpSocket: string }): Promise<string[]> {
+  const { stdout } = await execa(process.execPath, [caracalBgp, 'show', 'routes', '-o', 'json', '--socket', bgpSocket]);
+  const rows: { prefix: string; peer: string }[] = JSON.parse(stdout);
+  return rows.filter(({ prefix }) => /^(192|198)/.test(prefix)).map(({ prefix, peer }) => `${prefix} ${peer}`);
+}
+
+/** Each sees to services by itself. */
+async function expectNodesTellNothingOfServices(mesh: Lab): Promise<void> {
+  const [n1, n2] = mesh.topology.nodeList;
+  const object = (apiVersion: string, kind: string, name: string, spec: object) => ({
+    apiVersion,
+    kind,
+    metadata: { name, ...(apiVersion.startsWith('caracal') ? {} : { namespace: 'default' }) },
+    spec,
+  });
+  const announcing = (spec: object) =>
+    object('caracal.network/v1', 'BGPConfiguration', 'default', {
+      serviceExternalIPs: [{ cidr: '192.0.2.0/24' }],
+      ...spec,
+    });
+  const service = { externalIPs: ['192.0.2.9'], externalTrafficPolicy: 'Local' };
+  await mesh.apply([
+    announcing({}),
+    object('v1', 'Service', 'web', service),
+    object('discovery.k8s.io/v1', 'EndpointSlice', 'web-1', { service: 'web', nodes: ['n1'] }),
+  ]);
+  const own = ['192.0.2.0/24 local', '192.0.2.9/32 local'];
+  await eventually('n1 has its routes of services', async () => `${await paths(n1!)}` === `${own}`);
+  // What n1 announces now comes behind anything that it might have said of them.
+  await mesh.apply([announcing({ originate: [{ cidr: '198.51.100.0/24' }] })]);
+  const told = () => paths(n2!);
+  await eventually('n2 hears of a later route of n1', async () => (await told()).includes('198.51.100.0/24 mesh-n1'));
+  expect((await told()).filter((path) => path.startsWith('192'))).toEqual(['192.0.2.0/24 local']);
+}
+
 describe('without a router', () => {
   it('nodes speak BGP among each other, in one AS', async () => {
     const mesh = await upLab({ name: uniqueName('mesh'), nodes: 3, tor: 'none' });
@@ -121,6 +161,7 @@ describe('without a router', () => {
           return (await mesh.exec(from.name, 'ping', ['-c1', '-W1', to.ips[0]])).code === 0;
         });
       }
+      await expectNodesTellNothingOfServices(mesh);
     } finally {
       await mesh.down();
     }

@@ -49,6 +49,25 @@ describe('the configuration of a speaker', () => {
     expect(config.originate.map((route) => route.prefix)).toEqual(['10.0.0.0/26', '10.0.0.64/26']);
   });
 
+  it('announces services to its peers, and not to the other nodes of a mesh', () => {
+    const spec = { serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] };
+    const bgpConfiguration = resource('BGPConfiguration', 'default', spec);
+    const peers = [resource('BGPPeer', 'tor', { peerIP: '192.0.2.1', asNumber: 65000 })];
+    const config = speakerConfig(inputs({ bgpConfiguration, peers }));
+    expect(config.originate.map((route) => route.prefix)).toContain('10.96.0.0/12');
+    const actions = Object.fromEntries(config.peers.map(({ name, exportAction }) => [name, exportAction]));
+    const everything = { ipv4Unicast: 'Accept', ipv6Unicast: 'Accept' };
+    const rules = [
+      { action: 'Reject', cidr: '10.96.0.0/12', matchOperator: 'Equal' },
+      { action: 'Reject', cidr: '10.96.0.0/12', matchOperator: 'In', prefixLength: { min: 32 } },
+    ];
+    expect(actions).toEqual({
+      tor: everything,
+      'mesh-n2': { ...everything, ipv4Unicast: { rules, otherwise: 'Accept' } },
+    });
+    expect(speakerConfig(inputs()).peers[0]?.exportAction).toEqual(everything);
+  });
+
   it('takes the AS from the node, the default of nodes, then the BGPConfiguration', () => {
     const own = resource('NodeConfiguration', 'n1', { bgp: { asNumber: 65011 } });
     const all = resource('NodeConfiguration', 'default', { bgp: { asNumber: 65000 } });

@@ -3,7 +3,7 @@ import { type FilterRule, type PeerConfig, type Policy, policyOfRules, type Spea
 import { parsePrefix, prefixCovers } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
-import { type ServiceInputs, serviceRoutes } from './service-routes.ts';
+import { type ServiceInputs, serviceRanges, serviceRoutes } from './service-routes.ts';
 
 /** What the BGP configuration of a node is derived from. */
 export interface SpeakerInputs extends ServiceInputs {
@@ -118,6 +118,7 @@ function sessionOf(
 }
 
 function meshPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {
+  const exportAction = withoutServices(serviceRanges(inputs.bgpConfiguration));
   return inputs.nodes.flatMap((node): PeerConfig[] => {
     const address = addressOf(node, inputs);
     if (node.metadata.name === inputs.node.name || !address) return [];
@@ -132,11 +133,29 @@ function meshPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {
         passive: false,
         families: ['ipv4Unicast'],
         importAction: 'Accept',
-        exportAction: 'Accept',
+        exportAction,
         gracefulRestart: inputs.bgpConfiguration?.spec.gracefulRestart,
       },
     ];
   });
+}
+
+/**
+ * Every node sees to services by itself, so nodes do not tell each other of them. One that did would pass on to routers what the other announces, and get
+ * traffic that must stay on the other. Blocks have other lengths than these.
+ */
+function withoutServices(ranges: readonly string[]): Policy {
+  const rules = (family: 'ipv4' | 'ipv6') =>
+    ranges
+      .filter((cidr) => cidr.includes(':') === (family === 'ipv6'))
+      .flatMap((cidr): FilterRule[] => [
+        { action: 'Reject', cidr, matchOperator: 'Equal' },
+        { action: 'Reject', cidr, matchOperator: 'In', prefixLength: { min: family === 'ipv4' ? 32 : 128 } },
+      ]);
+  return {
+    ipv4Unicast: policyOfRules(rules('ipv4'), 'Accept'),
+    ipv6Unicast: policyOfRules(rules('ipv6'), 'Accept'),
+  };
 }
 
 function addressOf(node: ResourceOf<'Node'>, inputs: SpeakerInputs): string | undefined {
