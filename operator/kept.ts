@@ -46,7 +46,7 @@ export function kept(object: KubeObject): KubeObject {
         apiVersion,
         kind,
         metadata,
-        spec: { unschedulable: spec.unschedulable },
+        spec: { unschedulable: spec.unschedulable, taints: spec.taints },
         status: { addresses: status.addresses },
       };
     case 'Service': {

@@ -1,6 +1,7 @@
 /** The kinds that are read from Kubernetes, where they are, and how an object becomes a document of libs/api. */
 import { factsOf, type Kind, kindNames } from '@caracal/api';
 import type { KubeObject } from '@caracal/kube';
+import { isOutOfService } from './nodes.ts';
 import { serviceSpecOf, sliceSpecOf } from './services.ts';
 
 export interface MirroredKind {
@@ -57,6 +58,7 @@ function coreDocument(object: KubeObject): Record<string, unknown> | undefined {
         ...(ipv4Address && { ipv4Address }),
         ...(ipv6Address && { ipv6Address }),
         ...(spec.unschedulable === true && { unschedulable: true }),
+        ...(isOutOfService(object) && { outOfService: true }),
       });
     }
     // Nothing selects these by their labels.

@@ -14,6 +14,8 @@ export interface TermState {
   /** By kind: what the API server has, and what is kept though it has it no more. */
   readonly objects: ReadonlyMap<string, number>;
   readonly held: ReadonlyMap<string, number>;
+  /** Blocks of nodes that the API server does not have. */
+  readonly blocksOfGoneNodes: number;
 }
 
 export interface Metrics {
@@ -57,6 +59,11 @@ export function createMetrics(term: () => TermState | undefined): Metrics {
   gauge('waiting', 'Items that wait to be stored', () => term()?.waiting ?? 0);
   gauge('database_away', 'Whether Postgres cannot be asked (0 or 1)', () => (term()?.databaseAway ? 1 : 0));
   gauge('invalid_objects', 'Objects that are not in force as written', () => term()?.invalid ?? 0);
+  gauge(
+    'blocks_of_gone_nodes',
+    'Blocks of nodes that the API server does not have',
+    () => term()?.blocksOfGoneNodes ?? 0,
+  );
   byKind('objects', 'Objects that the API server has', (state) => state.objects);
   byKind('held_objects', 'Objects that vanished in suspicious numbers and are kept', (state) => state.held);
   const resources = counter('resources_total', 'Resources that went to Postgres', 'op');

@@ -9,6 +9,7 @@ const well: Health = {
   massDeleteHeld: [],
   nodes: 2,
   reportingNodes: 2,
+  goneNodes: [],
 };
 const summary = (health: Health) =>
   healthConditions(health).map(({ type, status, reason }) => `${type} ${status} ${reason}`);

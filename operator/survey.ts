@@ -3,6 +3,7 @@
 import type { Datastore } from '@caracal/datastore';
 import type { KubeObject } from '@caracal/kube';
 import { parsePrefix } from '@caracal/net';
+import { type GoneNode, goneNodesText } from './nodes.ts';
 import type { Condition } from './status/conditions.ts';
 
 interface PeerReport {
@@ -65,6 +66,7 @@ export interface Health {
   readonly massDeleteHeld: readonly { readonly kind: string; readonly count: number }[];
   readonly nodes: number;
   readonly reportingNodes: number;
+  readonly goneNodes: readonly GoneNode[];
 }
 
 /** The conditions of the status object. */
@@ -121,11 +123,29 @@ export function healthConditions(health: Health): Condition[] {
         reason: 'AsExpected',
         message: 'nothing is kept that Kubernetes does not have',
       };
-  return [available, progressing, degraded, massDelete];
+  const goneNodes: Condition =
+    health.goneNodes.length > 0
+      ? {
+          type: 'GoneNodesOwnBlocks',
+          status: 'True',
+          reason: 'MayStillRun',
+          message: `not in Kubernetes any more: ${goneNodesText(health.goneNodes)}. When such a machine is off for good: caracalctl ipam release --node NODE`,
+        }
+      : {
+          type: 'GoneNodesOwnBlocks',
+          status: 'False',
+          reason: 'AsExpected',
+          message: 'every block is owned by a node that Kubernetes has',
+        };
+  return [available, progressing, degraded, massDelete, goneNodes];
 }
 
 /** What a survey asks Postgres. */
 export async function look(datastore: Datastore) {
-  const [usage, statuses] = await Promise.all([datastore.poolUsage(), datastore.listNodeStatus()]);
-  return { usage: new Map(usage.map((each) => [each.pool, each])), statuses };
+  const [usage, statuses, owners] = await Promise.all([
+    datastore.poolUsage(),
+    datastore.listNodeStatus(),
+    datastore.blockOwners(),
+  ]);
+  return { usage: new Map(usage.map((each) => [each.pool, each])), statuses, owners };
 }

@@ -12,6 +12,7 @@ import { leadingApi } from './leading-api.ts';
 import { Fenced } from './mirror/fenced.ts';
 import { Mirror, type Outcome } from './mirror/mirror.ts';
 import { kindFacts, objectPath } from './mirror/world.ts';
+import { type GoneNode, OutOfService } from './nodes.ts';
 import type { Metrics, TermState } from './operations.ts';
 import { OwnStatus } from './status/own-status.ts';
 import { readyCondition } from './status/ready.ts';
@@ -56,6 +57,8 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     async () => (await datastore.listResources({ kinds: mirroredKinds.map(({ kind }) => kind) })).resources,
   );
   if (!stored) return void (await writing);
+  const outOfService = new OutOfService(stored);
+  let goneNodes: readonly GoneNode[] = [];
   const mirror = new Mirror(
     {
       datastore,
@@ -64,6 +67,9 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
       guard: (kind, object) => setFinalizer(api, kind, object, true),
       free: (kind, object) => setFinalizer(api, kind, object, false),
       listAgain: async (kind) => (await listAll(api, kindFacts.get(kind)!.path, end, config.listPageSize)).objects,
+      beforeDelete: async (kind, key) => {
+        if (kind === 'Node' && outOfService.has(key)) await reclaim(key);
+      },
       onStored: metrics.stored,
       onError: (item, error) => logger.warn({ item, error: error.message }, 'not stored, is tried again'),
     },
@@ -88,6 +94,9 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     get held() {
       return new Map([...mirror.world.held].map(([kind, keys]) => [kind, keys.size]));
     },
+    get blocksOfGoneNodes() {
+      return goneNodes.reduce((sum, { blocks }) => sum + blocks, 0);
+    },
   });
   logger.info({ epoch: String(epoch), stored: stored.length }, 'leading');
   try {
@@ -102,12 +111,19 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
       ...mirroredKinds.map((facts) => {
         const { kind, path } = facts;
         const observer = {
-          listed: (objects: readonly KubeObject[]) => mirror.listed(kind, objects, allowed().includes(kind)),
+          listed: (objects: readonly KubeObject[]) => {
+            if (kind === 'Node') for (const node of objects) outOfService.seen(node);
+            return mirror.listed(kind, objects, allowed().includes(kind));
+          },
           changed: (object: KubeObject) => {
+            if (kind === 'Node') outOfService.seen(object);
             mirror.changed(kind, object);
             if (facts.own) status.look(objectPath(facts, keyOf(object)));
           },
-          deleted: (object: KubeObject) => mirror.deleted(kind, object),
+          deleted: (object: KubeObject) => {
+            if (kind === 'Node') outOfService.seen(object);
+            mirror.deleted(kind, object);
+          },
           lost: (error: Error) => {
             metrics.watchLost(kind);
             logger.warn({ kind, error: error.message }, 'watch lost, is tried again');
@@ -169,6 +185,14 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     status.set(target, { ...before, ...ofSpec, conditions: [readyCondition(object, outcome)] });
   }
 
+  /** What a node owned that was off when its Node was deleted; before that is forgotten, so that it is done even after a restart. */
+  async function reclaim(node: string): Promise<void> {
+    const { fenced, released, endpoints } = await datastore.write({ op: 'reclaim', node, epoch: epoch! }); // there is one by now
+    if (fenced) throw new Fenced();
+    outOfService.forget(node);
+    logger.info({ node, blocks: released, endpoints }, 'taken back from a node that is off');
+  }
+
   async function survey(): Promise<void> {
     while (!end.aborted) {
       const pause = mirror.synced ? config.surveyMs : Math.min(500, config.surveyMs);
@@ -180,6 +204,8 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
       });
       if (seen) mirror.databaseAway = undefined;
       if (seen) report(seen);
+      if (seen && mirror.synced && !mirror.world.held.has('Node'))
+        goneNodes = seen.owners.filter(({ node }) => !mirror.world.object('Node', node));
       for (const kind of [...mirror.world.held.keys()]) if (allowed().includes(kind)) mirror.allowMassDelete(kind);
       for (const item of [...invalid.keys()]) if (!exists(item)) invalid.delete(item);
       const nodes = mirror.world.objects('Node').size;
@@ -191,6 +217,7 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
         massDeleteHeld: [...mirror.world.held].map(([kind, keys]) => ({ kind, count: keys.size })),
         nodes,
         reportingNodes: seen?.statuses.filter(({ node }) => mirror.world.object('Node', node)).length ?? 0,
+        goneNodes,
       };
       const extra = { nodes, reportingNodes: health.reportingNodes, invalidObjects: invalid.size };
       await ownStatus
@@ -209,7 +236,9 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     const withSelector = [...mirror.world.objects('BGPPeer').values()]
       .filter(({ spec }) => (spec as { peerSelector?: string }).peerSelector !== undefined) // of the CRD
       .map(({ metadata }) => metadata.name);
-    const sessions = peerSessions(statuses, withSelector, mirror.world.objects('Node'));
+    const nodes = mirror.world.objects('Node');
+    const present = statuses.filter(({ node }) => nodes.has(node));
+    const sessions = peerSessions(present, withSelector, nodes);
     for (const kind of ['IPPool', 'BGPPeer'] as const) {
       for (const [key, object] of mirror.world.objects(kind)) {
         const path = objectPath(kindFacts.get(kind)!, key);

@@ -3,6 +3,7 @@ import { type FeedObserver, type FollowOptions, followFeed } from './follow.ts';
 import { GroupWriter } from './group-writer.ts';
 import type { StoredBlock, StoredEndpoint, StoredResource } from './items.ts';
 import { type AddressEvent, addressHistory } from './queries/address-history.ts';
+import { type BlockOwner, blockOwners } from './queries/block-owners.ts';
 import { checkIpam, type IpamCheck } from './queries/check-ipam.ts';
 import { type Durability, durability } from './queries/durability.ts';
 import { keepHistory } from './queries/keep-history.ts';
@@ -23,6 +24,8 @@ export interface Datastore {
   write<R extends WriteRequest>(request: R, signal?: AbortSignal): Promise<WriteAnswer<R>>;
   listResources(filter: ResourceFilter): Promise<{ resources: StoredResource[]; revision: bigint }>;
   listBlocks(): Promise<StoredBlock[]>;
+  /** The nodes that own blocks, by name. */
+  blockOwners(): Promise<BlockOwner[]>;
   listEndpoints(address?: string): Promise<StoredEndpoint[]>;
   /** Answers with the addresses that are asked back from the node. */
   reportStatus(node: string, status: unknown): Promise<string[]>;
@@ -59,6 +62,7 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     write: (request, signal) => writer.submit(request, signal),
     listResources: (filter) => listResources(database, filter),
     listBlocks: () => listBlocks(database),
+    blockOwners: () => blockOwners(database),
     listEndpoints: (address) => listEndpoints(database, address),
     reportStatus: (node, status) => reportStatus(database, node, status),
     recoverNode: (node) => recoverNode(database, node),

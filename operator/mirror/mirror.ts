@@ -40,6 +40,8 @@ export interface MirrorOptions {
   readonly free: (kind: Kind, object: KubeObject) => Promise<void>;
   /** All keys of a kind at this moment, from the API server. */
   readonly listAgain: (kind: Kind) => Promise<readonly KubeObject[]>;
+  /** Called before what is stored of an absent object is deleted. Throws when that has to wait. */
+  readonly beforeDelete: (kind: Kind, key: string) => Promise<void>;
   /** So many resources went to Postgres. */
   readonly onStored: (puts: number, deletes: number) => void;
   readonly onError: (item: string, error: Error) => void;
@@ -155,8 +157,24 @@ export class Mirror {
       this.#settle(item, 'Conflict', message);
     }
     await this.#guard(puts);
-    await this.#store(puts, deletes);
+    await this.#store(puts, await this.#deletable(deletes));
     for (const item of leaving) await this.#drain(item);
+  }
+
+  /** Those of the items whose turn it is to be deleted. */
+  async #deletable(items: readonly string[]): Promise<string[]> {
+    const deletable: string[] = [];
+    for (const item of items) {
+      const { kind, key } = splitItemKey(item);
+      try {
+        await this.#options.beforeDelete(kind, key);
+        deletable.push(item);
+      } catch (error) {
+        if (error instanceof Fenced) throw error;
+        this.#retry([item], error, unavailableReason(error));
+      }
+    }
+    return deletable;
   }
 
   async #guard(puts: Map<string, unknown>): Promise<void> {

@@ -210,6 +210,7 @@ test('kubectl get shows the columns', async () => {
   await world.apply([
     { apiVersion: own, kind: 'BGPPeer', metadata: { name: 'tor' }, spec: { peerIP: '192.0.2.1', asNumber: 64513 } },
   ]);
+  await world.apply(['n1', 'n2'].map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } })));
   await world.datastore.write({ op: 'claim', pool: 'default', node: 'n1', incarnation: 'i' });
   const endpoint = {
     containerId: 'c',

@@ -44,6 +44,10 @@ export const nodeSpec = z
     ipv6Address: address('The IPv6 address of the node.', 6).optional(),
     asNumber: asNumber('The AS number from which the node speaks BGP.').optional(),
     unschedulable: z.boolean().optional().meta({ description: 'Whether the node is cordoned; absent when it is not.' }),
+    outOfService: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether somebody says that the machine is off; absent when nobody does.' }),
   })
   .prefault({});
 
