@@ -10,6 +10,7 @@ import { makeControlPlaneNamespace, makeNodeNamespace, removeNamespace } from '.
 import { endContainers, forgetRuntime, startNode } from './node.ts';
 import { endProcess, isRunning, recordedProcesses, waitUntilReady } from './processes.ts';
 import { installRelease, startGreeters } from './release.ts';
+import { hasRouter, peerWithRouter, removeRouter, startRouter, type TorKind } from './router.ts';
 import { ensureSupportImages } from './support-image.ts';
 import { controlPlaneAddress, controlPlaneNamespace, namespacePath, node, stateFolder } from './topology.ts';
 
@@ -29,13 +30,15 @@ export interface UpOptions {
   readonly nodes: number;
   /** No Caracal and no pods: its image alone on the nodes. */
   readonly bare: boolean;
+  /** A router that the nodes peer with, and a client behind it. */
+  readonly tor: TorKind;
 }
 
 /**
  * Starts the cluster; resolves when nodes are ready and pods run on each, or (bare) when the nodes have registered.
  * @throws when one is up already
  */
-export async function up({ nodes, bare }: UpOptions, log: (line: string) => void): Promise<void> {
+export async function up({ nodes, bare, tor }: UpOptions, log: (line: string) => void): Promise<void> {
   if (await isUp()) throw new Error('it is up already: `npm run cluster -- status` shows it, `down` ends it');
   if (await exists(stateFolder)) {
     log('Removing what a cluster left that was cut off …');
@@ -52,10 +55,15 @@ export async function up({ nodes, bare }: UpOptions, log: (line: string) => void
   const registered = async () =>
     (await kubectl(['get', 'nodes', '-o', 'name'])).split('\n').filter(Boolean).length >= nodes;
   await waitUntilReady(stateFolder, 'kube-apiserver', `${nodes} nodes have registered`, registered);
+  if (tor === 'bird') {
+    log('Starting the router and the client behind it …');
+    await startRouter(nodes);
+  }
   if (bare) return;
   log('Installing the chart …');
   await installRelease(nodes);
   await kubectl(['wait', 'node', '--all', '--for=condition=Ready', '--timeout=120s']);
+  if (tor === 'bird') await peerWithRouter(nodes);
   log('Starting a pod on each node …');
   await startGreeters();
 }
@@ -87,6 +95,7 @@ export async function down(): Promise<void> {
   const nodes = await nodeNames();
   await endEverything(nodes, 'SIGTERM');
   for (const name of nodes) await removeNamespace(`caracal-${name}`);
+  await removeRouter();
   await removeNamespace(controlPlaneNamespace);
   await rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
 }
@@ -109,6 +118,7 @@ export async function powerOn(): Promise<void> {
   await startPlane();
   const indexes = (await nodeNames()).map((name) => Number(name.slice(1)));
   for (const index of indexes) await startNodeAt(index, []);
+  if (await hasRouter()) await startRouter(indexes.length);
 }
 
 /** As `systemctl restart kubelet` on a node: pods keep running, and a node that was deleted registers anew. */

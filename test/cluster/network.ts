@@ -20,14 +20,19 @@ export async function makeControlPlaneNamespace(): Promise<void> {
 export async function makeNodeNamespace(index: number): Promise<void> {
   const { namespace, name, address } = node(index);
   if (await exists(namespacePath(namespace))) return;
+  await attachToBridge(namespace, `to-${name}`, address);
+  await ip('-n', namespace, 'route', 'add', 'default', 'via', controlPlaneAddress);
+}
+
+/** A namespace that forwards, with an address on the nodes' bridge, at the port of that name. */
+export async function attachToBridge(namespace: string, port: string, address: string): Promise<void> {
   await ip('netns', 'add', namespace);
-  const port = ['name', `to-${name}`, 'netns', controlPlaneNamespace];
-  await ip('link', 'add', ...port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
-  await ip('-n', controlPlaneNamespace, 'link', 'set', `to-${name}`, 'master', 'br0', 'up');
+  const onBridge = ['name', port, 'netns', controlPlaneNamespace];
+  await ip('link', 'add', ...onBridge, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+  await ip('-n', controlPlaneNamespace, 'link', 'set', port, 'master', 'br0', 'up');
   await ip('-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0');
   await ip('-n', namespace, 'link', 'set', 'lo', 'up');
   await ip('-n', namespace, 'link', 'set', 'eth0', 'up');
-  await ip('-n', namespace, 'route', 'add', 'default', 'via', controlPlaneAddress);
   const sysctls = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
   await execa('nsenter', [`--net=${namespacePath(namespace)}`, '--', 'sysctl', '-qw', ...sysctls]);
 }
@@ -37,7 +42,7 @@ export async function removeNamespace(namespace: string): Promise<void> {
   if (await exists(namespacePath(namespace))) await ip('netns', 'del', namespace);
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

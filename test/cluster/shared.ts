@@ -5,7 +5,7 @@ import { agnhostImage } from './support-image.ts';
 
 /** Resolves when a cluster of two nodes is up, Caracal installed from the chart, and pods run. */
 export async function useCluster(): Promise<void> {
-  if (!(await isUp())) await up({ nodes: 2, bare: false }, (line) => console.error(line));
+  if (!(await isUp())) await up({ nodes: 2, bare: false, tor: 'none' }, (line) => console.error(line));
 }
 
 /** A pod that does nothing until it is told to (`kubectl exec`, or a program of the test in its network). */

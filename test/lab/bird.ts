@@ -1,52 +1,21 @@
-// The top-of-rack router: a real BIRD with an eBGP session to every node. It tells each node what the others announced and
-// puts everything into its kernel, so that the client behind it reaches pods.
+// The top-of-rack router: a real BIRD with an eBGP session to every node.
 import { writeFile } from 'node:fs/promises';
+import { establishedIn, topOfRackConfiguration } from '../support/top-of-rack.ts';
 import { run } from './commands.ts';
 import { accepts, endProcess, startProcess, waitUntilReady } from './processes.ts';
 import type { Topology } from './topology.ts';
 
 const name = 'bird';
 
-/** The text of bird.conf (BIRD 2). */
 function birdConfiguration({ router, nodeList }: Topology): string {
-  const sessions = nodeList.map(
-    (node) => `protocol bgp ${node.name} from caracal_node { neighbor ${node.address} as ${node.asNumber}; }`,
-  );
-  return `log stderr all;
-router id ${router.address};
-
-protocol device {}
-
-# The client's network is announced to the nodes.
-protocol direct client_link {
-  ipv4;
-  ipv6;
-  interface "client";
-}
-
-# merge paths: a prefix with several next hops becomes one multipath route.
-protocol kernel {
-  merge paths on;
-  ipv4 { import none; export where source = RTS_BGP; };
-}
-
-protocol kernel {
-  merge paths on;
-  ipv6 { import none; export where source = RTS_BGP; };
-}
-
-template bgp caracal_node {
-  local ${router.address} as ${router.asNumber};
-  direct;
-  connect delay time 1;
-  connect retry time 2;
-  error wait time 1, 4;
-  ipv4 { import all; export where source = RTS_BGP || proto = "client_link"; };
-  ipv6 { import all; export where source = RTS_BGP || proto = "client_link"; };
-}
-
-${sessions.join('\n')}
-`;
+  const { address, asNumber } = router;
+  return topOfRackConfiguration({
+    address,
+    asNumber,
+    clientInterface: 'client',
+    families: ['ipv4', 'ipv6'],
+    nodes: nodeList,
+  });
 }
 
 export async function startBird(topology: Topology, signal?: AbortSignal): Promise<void> {
@@ -72,8 +41,8 @@ export async function birdc(topology: Topology, command: string): Promise<string
 
 /** The nodes with which BIRD's session is Established. */
 export async function establishedNodes(topology: Topology): Promise<string[]> {
-  const table = await birdc(topology, 'show protocols');
-  return topology.nodeList
-    .map(({ name }) => name)
-    .filter((node) => new RegExp(`^${node}\\s+BGP\\s.*\\sEstablished`, 'm').test(table));
+  return establishedIn(
+    await birdc(topology, 'show protocols'),
+    topology.nodeList.map(({ name }) => name),
+  );
 }
