@@ -11,6 +11,7 @@ import { Advertiser } from './advertiser.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { PeerFacts } from './decision/steps.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
+import { FaultLog } from './fault-log.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
 import { Originated } from './originated.ts';
 import { Peer, type PeerListener } from './peer.ts';
@@ -44,6 +45,7 @@ export class Speaker {
   /** By the peer's number, while its session is established. */
   readonly #plainUpdates: (PlainUpdates | undefined)[] = [];
   readonly #facts: PeerFacts;
+  readonly #faultLog: FaultLog;
   #config: SpeakerConfig | undefined;
   #scheduled = false;
   /** Routes came in since the last slice: the counters have changed. */
@@ -53,6 +55,7 @@ export class Speaker {
 
   constructor(environment: SpeakerEnvironment) {
     this.#environment = environment;
+    this.#faultLog = new FaultLog(environment);
     const attributes = new AttributeStore();
     this.#ribs = {
       attributes,
@@ -228,7 +231,7 @@ export class Speaker {
   };
 
   #onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void {
-    for (const fault of faults) this.#environment.log('malformed attribute', { peer: peer.config.name, ...fault });
+    this.#faultLog.note(peer, faults);
     const ended = applyUpdate(this.#ribs, peer, update, faults);
     if (ended) {
       peer.endOfRib.add(ended);
@@ -241,7 +244,7 @@ export class Speaker {
   /** RFC 2918 section 4: the whole Adj-RIB-Out again. Markers of RFC 7313 are not asked for. */
   #onRouteRefresh(peer: Peer, refresh: RouteRefresh): void {
     const family = routeFamilyOf(refresh.afi, refresh.safi);
-    if (family && refresh.subtype === 0) this.#advertisers.get(peer)?.enqueueAll(family);
+    if (family && refresh.subtype === 0) this.#advertisers.get(peer)?.refresh(family);
     this.#schedule();
   }
 

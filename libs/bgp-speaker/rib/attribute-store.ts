@@ -9,6 +9,7 @@ import {
 } from 'bgp-parser';
 import { ByteSlab } from './byte-slab.ts';
 import { grow } from './grow.ts';
+import { hashBytes, hashStart } from './hash.ts';
 import { PlainAttributes, plainBits, scanPlainAttributes } from './plain-attributes.ts';
 
 /** RFC 4271 leaves it to the implementation; every one takes 100. */
@@ -56,7 +57,7 @@ export class AttributeStore {
   /** The number of a set of attributes, with one more user. */
   intern(attributes: PathAttributes): number {
     const bytes = encodeAttributes(attributes, storeContext);
-    const hash = hashOf(bytes, 0, bytes.length);
+    const hash = hashBytes(hashStart, bytes, 0, bytes.length);
     const found = this.#find(bytes, 0, bytes.length, hash);
     if (found >= 0) {
       this.#users[found]++;
@@ -76,7 +77,7 @@ export class AttributeStore {
 
   /** As `intern`, for a plain list in `bytes[start, end)` that was scanned. */
   internPlain(bytes: Uint8Array, start: number, end: number, scanned: PlainAttributes): number {
-    const hash = hashOf(bytes, start, end);
+    const hash = hashBytes(hashStart, bytes, start, end);
     const found = this.#find(bytes, start, end, hash);
     if (found >= 0) {
       this.#users[found]++;
@@ -191,12 +192,4 @@ export function nextHopOf(attributes: PathAttributes): Address | undefined {
   if (attributes.nextHop) return attributes.nextHop;
   const reach = attributes.mpReach;
   return reach && reach.family !== 'other' ? reach.nextHops[0] : undefined;
-}
-
-/** FNV-1a with a final mix. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return hash ^ (hash >>> 13);
 }

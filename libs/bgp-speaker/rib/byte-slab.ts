@@ -8,8 +8,8 @@ export class ByteSlab {
   #bytes = new Uint8Array(4096);
   #used = 0;
   #garbage = 0;
-  #starts = new Int32Array(16);
-  #lengths = new Int32Array(16);
+  #starts = new Uint32Array(16);
+  #lengths = new Uint32Array(16);
 
   /** The array that holds all strings; valid until the next `set`. */
   get bytes(): Uint8Array {

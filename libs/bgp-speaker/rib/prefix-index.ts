@@ -1,5 +1,6 @@
 import { addressFromBytes, type Family, type Prefix } from '@caracal/net';
 import { grow } from './grow.ts';
+import { hashBytes, hashStart } from './hash.ts';
 
 /** Stands in the lengths for a number that is not in use. */
 const unused = 255;
@@ -118,12 +119,8 @@ export class PrefixIndex {
     return true;
   }
 
-  /** FNV-1a, then mixed so that the low bits, which choose the slot, depend on all of it. */
   #hash(bytes: Uint8Array, at: number, length: number): number {
-    let hash = 0x811c9dc5 ^ length;
-    for (let i = 0; i < this.#octets; i++) hash = Math.imul(hash ^ bytes[at + i], 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    return hash ^ (hash >>> 13);
+    return hashBytes(hashStart ^ length, bytes, at, at + this.#octets);
   }
 
   #rehash(): void {
