@@ -20,6 +20,7 @@ import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
 import { createFlowReaper } from './pods/conntrack.ts';
 import { createOwnership } from './pods/ownership.ts';
+import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods, standaloneDirectory } from './pods/pods.ts';
 import { markIncarnation, openNodeJournal } from './pods/rebuild-journal.ts';
 import { createStrays, endpointsOf, holdStrays } from './pods/recover.ts';
@@ -199,6 +200,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     socketPath: join(config.runDirectory, 'cni.sock'),
     spoolDirectory: join(config.runDirectory, 'spool'),
     pods,
+    addresses: createPlainAddresses({ ipam, wishes: view.wishes, status: pods.status }),
     logger,
   });
   /** Why no pod could start. */

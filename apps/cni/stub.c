@@ -4,7 +4,7 @@
  *
  *   request   length of environment, length of standard input, environment (KEY=VALUE, NUL-terminated: every variable
  *             that starts with CNI_, and CARACAL_PLUGIN, the name that this was started by), standard input
- *   answer    exit code, length of standard output, standard output
+ *   answer    exit code, length of standard output, length of standard error, standard output, standard error
  *
  * The socket and the spool are named by two lines of the file `caracal.path` beside the executable. Without an agent a
  * DEL is written to the spool, in the form of a request, for the agent to carry out later, and succeeds; anything else
@@ -246,13 +246,16 @@ int main(int argc, char **argv)
 			spool(&request);
 		fail(missing, "no Caracal agent answers at %s: %s", socket_path, strerror(errno));
 	}
-	uint32_t header[2] = {1, 0};
+	uint32_t header[3] = {1, 0, 0};
 	if (write_all(fd, request.data, request.length) == 0 && read_all(fd, &answer, sizeof header) == 0 &&
 	    answer.length == sizeof header) {
 		memcpy(header, answer.data, sizeof header);
 		answer.length = 0;
-		if (read_all(fd, &answer, header[1]) == 0 && answer.length == header[1]) {
-			if (write_all(1, answer.data, answer.length) < 0)
+		size_t length = (size_t)header[1] + header[2];
+		if (read_all(fd, &answer, length) == 0 && answer.length == length) {
+			if (header[2] > 0)
+				write_all(2, answer.data + header[1], header[2]);
+			if (write_all(1, answer.data, header[1]) < 0)
 				return 1;
 			return header[0];
 		}

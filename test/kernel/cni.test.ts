@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type {
   AddRequest,
+  AddressPlugin,
   AddSuccess,
   CheckRequest,
   DeleteRequest,
@@ -28,6 +29,15 @@ const success: AddSuccess = {
   podMac: '02:00:00:00:00:01',
   mtu: 1400,
   defaultRoute: true,
+};
+
+/** Of `caracal-ipam`, which is tested on a node. */
+const addresses: AddressPlugin = {
+  assign: async () => ({ ok: true, addresses: [] }),
+  release: async () => ({ ok: true }),
+  check: () => ({ ok: true }),
+  status: () => ({ ok: true }),
+  collectGarbage: async () => ({ ok: true }),
 };
 
 let folder: string;
@@ -78,7 +88,7 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  server = await startCniServer({ socketPath, spoolDirectory, pods, logger });
+  server = await startCniServer({ socketPath, spoolDirectory, pods, addresses, logger });
 }
 
 interface Answer {
@@ -219,17 +229,6 @@ test('a refusal of the pod network is printed with its code; an exception hides 
   expect(await call('ADD')).toMatchObject({ code: 1, json: { code: 11, details: 'bug' } });
 });
 
-test('as caracal-ipam it refuses for now, and says why', async () => {
-  await start();
-  const answer = await call(
-    'ADD',
-    { ...configuration, type: 'bridge', ipam: { type: 'caracal-ipam' } },
-    {},
-    'caracal-ipam',
-  );
-  expect(answer).toMatchObject({ code: 1, json: { code: 2, msg: expect.stringContaining('caracal-ipam') } });
-});
-
 test('without an agent ADD fails with code 11 and names the socket, also beside a socket that nobody serves', async () => {
   const missing = await call('ADD', { ...configuration, cniVersion: '1.0.0' });
   const msg = expect.stringContaining(socketPath);
@@ -340,7 +339,9 @@ test('the socket is root’s alone: by the mode of its folder, and by the peer�
 test('a second server leaves the socket of the first alone; a dead one’s is replaced', async () => {
   await start();
   const logger = pino({ level: 'silent' });
-  await expect(startCniServer({ socketPath, spoolDirectory, pods, logger })).rejects.toThrow(/another process serves/);
+  await expect(startCniServer({ socketPath, spoolDirectory, pods, addresses, logger })).rejects.toThrow(
+    /another process serves/,
+  );
   expect(await call('ADD')).toMatchObject({ code: 0 });
   await server?.close();
   writeFileSync(socketPath, '');

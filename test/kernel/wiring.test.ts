@@ -91,6 +91,7 @@ test('two wired pods reach each other, the host reaches them, and IPv6 is off', 
 
   expect((await pods[0].run('ip', ['route'])).trim().split(/ *\n/)).toEqual([
     'default via 169.254.1.1 dev eth0 proto 202 onlink',
+    '169.254.1.1 dev eth0 proto 202 scope link',
   ]);
   expect(await pods[0].run('ip', ['-o', 'address', 'show', 'dev', 'eth0'])).toMatch(/inet 10\.65\.0\.1\/32 /);
   expect(await pods[0].run('ip', ['-6', 'address'])).toBe('');
@@ -198,11 +199,15 @@ test('our interfaces are listed with their addresses, others are not', async () 
 test('block routes become exactly what is asked, beside the routes of pods and of others', async () => {
   await wiring.wire(request(0));
   await host.run('ip', ['route', 'add', 'blackhole', '10.99.0.0/24']);
+  // As a version before this one made it.
+  await host.run('ip', ['route', 'add', 'blackhole', '10.65.1.0/26', 'proto', '202']);
   const blackholes = () => host.run('ip', ['route', 'show', 'type', 'blackhole', 'proto', '202']);
   expect(await wiring.setBlocks(['10.65.0.0/26', '10.65.1.0/26'])).toEqual({ ok: true });
   expect(await blackholes()).toMatch(/10\.65\.0\.0\/26.*\n.*10\.65\.1\.0\/26/);
   expect(await wiring.setBlocks(['10.65.1.0/26', '10.65.2.0/26'])).toEqual({ ok: true });
-  expect(await blackholes()).toMatch(/^blackhole 10\.65\.1\.0\/26 *\nblackhole 10\.65\.2\.0\/26 *\n$/);
+  expect(await blackholes()).toMatch(
+    /^blackhole 10\.65\.1\.0\/26 metric 1000000 *\nblackhole 10\.65\.2\.0\/26 metric 1000000 *\n$/,
+  );
   expect(await wiring.setBlocks(['10.65.1.1/26'])).toMatchObject({ ok: false, reason: 'invalid' });
   expect(await wiring.setBlocks([])).toEqual({ ok: true });
   expect(await blackholes()).toBe('');

@@ -1,10 +1,14 @@
 import type { Logger } from 'pino';
+import { answerDelegating } from './answer-delegating.ts';
 import type { CniResult, NetworkConfiguration } from './configuration-schema.ts';
+import { delegate } from './delegate.ts';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
 import type { Invocation, Reply } from './frame.ts';
+import { answerAsIpam } from './ipam-plugin.ts';
 import { parseConfiguration, parseResult } from './network-configuration.ts';
 import {
   type AddRequest,
+  type AddressPlugin,
   type Attachment,
   type CheckRequest,
   type CniFailure,
@@ -30,11 +34,12 @@ const ownIpamTypes = ['caracal-ipam', 'calico-ipam'];
  * result or the error. Never rejects.
  */
 export async function answerInvocation(
-  { environment, stdin }: Invocation,
-  pods: PodNetwork,
+  invocation: Invocation,
+  { pods, addresses }: { readonly pods: PodNetwork; readonly addresses: AddressPlugin },
   signal: AbortSignal,
   logger: Logger,
 ): Promise<Reply> {
+  const { environment, stdin } = invocation;
   const configuration = parseConfiguration(stdin);
   const version = configuration.ok ? configuration.value.cniVersion : configuration.cniVersion;
   const variables = parseEnvironment(environment);
@@ -46,16 +51,23 @@ export async function answerInvocation(
   if (unknownFields.length > 0 && command === 'ADD') {
     log.warn({ network: value.name, fields: unknownFields }, 'unknown fields in the network configuration are ignored');
   }
-  if (environment.get('CARACAL_PLUGIN') === 'caracal-ipam') {
-    const message = 'ipam.type "caracal-ipam": only under the interface plugin "caracal" so far';
-    return refuse(log, version, { ok: false, code: cniErrorCodes.unsupportedField, message });
-  }
-  if (value.ipam && !ownIpamTypes.includes(value.ipam.type)) {
-    const message = `network configuration: unsupported field ipam.type: ${JSON.stringify(value.ipam.type)}`;
-    return refuse(log, version, { ok: false, code: cniErrorCodes.unsupportedField, message });
+  const since = firstVersionOf[command];
+  if (since && !isAtLeast(value.cniVersion, since)) {
+    const message = `cniVersion ${version} has no ${command}, which came with ${since}`;
+    return refuse(log, version, { ok: false, code: cniErrorCodes.incompatibleVersion, message });
   }
   try {
-    return await carryOut(variables.value, value, pods, signal, log);
+    if (environment.get('CARACAL_PLUGIN') === 'caracal-ipam') {
+      const reply = await answerAsIpam(variables.value, value, addresses);
+      return 'ok' in reply ? refuse(log, version, reply) : reply;
+    }
+    if (!value.ipam || ownIpamTypes.includes(value.ipam.type)) {
+      return await carryOut(variables.value, value, pods, signal, log);
+    }
+    const { type } = value.ipam;
+    const carriedOut = (given?: readonly string[]) => carryOut(variables.value, value, pods, signal, log, given);
+    const executed = (as: string) => delegate(type, as, invocation, variables.value.path);
+    return await answerDelegating(command, executed, carriedOut, (failure) => refuse(log, version, failure));
   } catch (error) {
     log.error({ err: error }, 'a CNI request failed unexpectedly');
     const details = error instanceof Error ? error.message : String(error);
@@ -70,15 +82,11 @@ async function carryOut(
   pods: PodNetwork,
   signal: AbortSignal,
   log: Logger,
+  given?: readonly string[],
 ): Promise<Reply> {
   const { command, containerId, ifname, netns = '' } = environment;
   const version = configuration.cniVersion;
   const attachment: Attachment = { containerId, ifname, network: configuration.name };
-  const since = firstVersionOf[command];
-  if (since && !isAtLeast(version, since)) {
-    const message = `cniVersion ${version} has no ${command}, which came with ${since}`;
-    return refuse(log, version, { ok: false, code: cniErrorCodes.incompatibleVersion, message });
-  }
   switch (command) {
     case 'ADD': {
       const before = previousResult(configuration);
@@ -89,6 +97,7 @@ async function carryOut(
         pod: identify(environment, configuration),
         // 0 is the node's choice.
         mtu: configuration.mtu || undefined,
+        ...(given && { given }),
         ...wishesOf(configuration, environment),
         forwarding: configuration.container_settings?.allow_ip_forwarding ?? false,
       };

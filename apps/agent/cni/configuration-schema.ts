@@ -124,6 +124,7 @@ export const configurationSchema = z.object({
       ipv6_pools: z.array(poolReference).optional(),
       assign_ipv4: flag.optional(),
       assign_ipv6: flag.optional(),
+      routes: z.array(z.looseObject({ dst: z.string(), gw: z.string().optional() })).optional(),
     })
     .optional(),
   dns: dns.optional(),

@@ -31,5 +31,6 @@ test('any bytes are read without an exception', () => {
 });
 
 test('an answer carries its length in bytes', () => {
-  expect(encodeReply({ exitCode: 1, stdout: 'ü\n' })).toEqual(Buffer.from([1, 0, 0, 0, 3, 0, 0, 0, 0xc3, 0xbc, 10]));
+  const bytes = [1, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0xc3, 0xbc, 10, 0x65];
+  expect(encodeReply({ exitCode: 1, stdout: 'ü\n', stderr: 'e' })).toEqual(Buffer.from(bytes));
 });

@@ -1,7 +1,7 @@
 /**
  * The framing between the CNI executable and the agent; its other side is apps/cni/stub.c. Integers are 32 bits,
  * little-endian. Request: length of environment, length of standard input, environment (KEY=VALUE, NUL-terminated),
- * standard input. Answer: exit code, length, standard output.
+ * standard input. Answer: exit code, length of standard output, length of standard error, standard output, standard error.
  */
 
 /** What the runtime gave to the executable. */
@@ -11,10 +11,11 @@ export interface Invocation {
   readonly stdin: string;
 }
 
-/** What the executable shall do: print `stdout` and end with `exitCode`. */
+/** What the executable shall do: print and end with `exitCode`. */
 export interface Reply {
   readonly exitCode: number;
   readonly stdout: string;
+  readonly stderr?: string;
 }
 
 const headerBytes = 8;
@@ -47,11 +48,10 @@ export function parseFrame(bytes: Buffer): ParsedFrame {
   return { state: 'complete', invocation: { environment, stdin: bytes.toString('utf8', stdinStart, end) } };
 }
 
-export function encodeReply({ exitCode, stdout }: Reply): Buffer {
-  const length = Buffer.byteLength(stdout);
-  const bytes = Buffer.allocUnsafe(headerBytes + length);
-  bytes.writeUInt32LE(exitCode, 0);
-  bytes.writeUInt32LE(length, 4);
-  bytes.write(stdout, headerBytes);
-  return bytes;
+export function encodeReply({ exitCode, stdout, stderr = '' }: Reply): Buffer {
+  const header = Buffer.allocUnsafe(12);
+  header.writeUInt32LE(exitCode, 0);
+  header.writeUInt32LE(Buffer.byteLength(stdout), 4);
+  header.writeUInt32LE(Buffer.byteLength(stderr), 8);
+  return Buffer.concat([header, Buffer.from(stdout + stderr)]);
 }

@@ -37,6 +37,8 @@ export interface AddRequest extends Attachment {
   readonly mac?: string;
   /** The container may forward packets between its interfaces. */
   readonly forwarding: boolean;
+  /** Addresses that a delegated IPAM plugin has given; ours gives none then. */
+  readonly given?: readonly string[];
   /** Which addresses the pod wants; one IPv4 address when absent. */
   readonly wanted?: WantedAddresses;
 }
@@ -105,6 +107,33 @@ export interface PodNetwork {
   /** Whether an ADD could succeed now. */
   status(): { readonly ok: true } | CniFailure;
   /** Takes back every attachment of the network that is not among the valid ones. */
+  collectGarbage(
+    network: string,
+    valid: readonly Omit<Attachment, 'network'>[],
+  ): Promise<{ readonly ok: true } | CniFailure>;
+}
+
+/** An address without an interface of ours. */
+export interface PlainAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway?: string;
+}
+
+export interface AddressRequest extends Attachment {
+  /** Of the pod: pools select namespaces. */
+  readonly namespace: string;
+  readonly wanted?: WantedAddresses;
+}
+
+/** Our IPAM for interfaces that other plugins make; nothing of them is enforced or announced one by one. */
+export interface AddressPlugin {
+  assign(
+    request: AddressRequest,
+  ): Promise<{ readonly ok: true; readonly addresses: readonly PlainAddress[] } | CniFailure>;
+  release(attachment: Attachment): Promise<{ readonly ok: true } | CniFailure>;
+  check(attachment: Attachment): { readonly ok: true } | CniFailure;
+  status(): { readonly ok: true } | CniFailure;
   collectGarbage(
     network: string,
     valid: readonly Omit<Attachment, 'network'>[],

@@ -5,7 +5,7 @@ import { getPeerCredentials } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { answerInvocation } from './answer.ts';
 import { encodeReply, type Invocation, parseFrame, type Reply } from './frame.ts';
-import type { PodNetwork } from './pod-network.ts';
+import type { AddressPlugin, PodNetwork } from './pod-network.ts';
 import { openSpool } from './spool.ts';
 
 export interface CniServerOptions {
@@ -14,6 +14,7 @@ export interface CniServerOptions {
   /** Where the CNI executable leaves DELs. */
   readonly spoolDirectory: string;
   readonly pods: PodNetwork;
+  readonly addresses: AddressPlugin;
   readonly logger: Logger;
 }
 
@@ -32,11 +33,11 @@ const spoolIntervalMs = 10_000;
  * another process serves the socket already.
  */
 export async function startCniServer(options: CniServerOptions): Promise<CniServer> {
-  const { socketPath, pods, logger } = options;
+  const { socketPath, logger } = options;
   const never = new AbortController().signal;
   const spool = openSpool(
     options.spoolDirectory,
-    (invocation) => answerInvocation(invocation, pods, never, logger),
+    (invocation) => answerInvocation(invocation, options, never, logger),
     logger,
   );
   const underWay = new Set<Promise<void>>();
@@ -45,7 +46,7 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
 
   async function answer(invocation: Invocation, signal: AbortSignal): Promise<Reply> {
     if (invocation.environment.get('CNI_COMMAND') === 'ADD') await spool.drain();
-    return answerInvocation(invocation, pods, signal, logger);
+    return answerInvocation(invocation, options, signal, logger);
   }
 
   const server = createServer((socket) => {

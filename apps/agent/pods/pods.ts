@@ -104,10 +104,7 @@ export function createPods(options: PodsOptions): PodNetwork {
     const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations);
     if (!asked.ok) return asked;
     const described = describe(request, found.pod);
-    const wishes = options.wishes(request.pod.namespace, asked.wanted ?? {});
-    const assigned = wishes.ok
-      ? await ipam.assign(handle, wishes.wishes, () => ({ ...described }))
-      : { ...wishes, reason: 'noPool' };
+    const assigned = await assign(handle, request, asked.wanted ?? {}, described);
     if (!assigned.ok) {
       const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
       log.warn({ reason: assigned.message }, 'no address for the pod');
@@ -116,7 +113,7 @@ export function createPods(options: PodsOptions): PodNetwork {
     const { assignment } = assigned;
     // Of a retried ADD the journal has the record already, unless a crash cut the first one short.
     const record = recordOf(assignment) ?? described;
-    if (!recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
+    if (!request.given && !recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
     const [journalled, wired, enforced] = await Promise.allSettled([
       assigned.durable,
       wire({ ...request, mac: asked.mac }, record, assignment),
@@ -144,6 +141,17 @@ export function createPods(options: PodsOptions): PodNetwork {
       mtu: wired.value.mtu,
       defaultRoute: wired.value.defaultRoute,
     };
+  }
+
+  /** Of our pools, or as a delegated plugin has given them: then the journal alone is written. */
+  async function assign(handle: string, request: AddRequest, wanted: WantedAddresses, described: EndpointRecord) {
+    if (request.given) {
+      const assignment = { handle, addresses: request.given, endpoint: { ...described } };
+      return { ok: true as const, assignment, durable: ipam.keep(assignment) };
+    }
+    const wishes = options.wishes(request.pod.namespace, wanted);
+    if (!wishes.ok) return { ...wishes, reason: 'noPool' as const };
+    return ipam.assign(handle, wishes.wishes, () => ({ ...described }));
   }
 
   async function wire(

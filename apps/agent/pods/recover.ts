@@ -4,6 +4,7 @@ import type { RecoverResponse } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { hostInterfaceName, type Wiring } from '../wiring/index.ts';
 import { localEndpointOf, recordOf, recoveredHandle, recoveredRecord } from './endpoint-record.ts';
+import { isPlainAddress } from './plain-addresses.ts';
 
 /**
  * Brings journal and kernel together after a start. An interface that the journal does not know is half of an ADD that a crash cut
@@ -18,7 +19,8 @@ export async function holdStrays(ipam: NodeIpam, wiring: Wiring, logger: Logger)
   for (const assignment of ipam.assignments()) {
     const record = recordOf(assignment);
     if (record) known.add(record.hostInterface);
-    else logger.error({ handle: assignment.handle }, 'the journal holds an address whose pod is not known');
+    else if (!isPlainAddress(assignment))
+      logger.error({ handle: assignment.handle }, 'the journal holds an address whose pod is not known');
   }
   for (const { name, addresses } of found.interfaces) {
     if (known.has(name)) continue;

@@ -1,5 +1,5 @@
 import { formatPrefix, type Prefix, parsePrefix } from '@caracal/net';
-import { deleteRoute, type RouteSocket, replaceRoute, routeProtocols, writeSysctl } from '@caracal/netlink';
+import { deleteRoute, type Route, type RouteSocket, replaceRoute, routeProtocols, writeSysctl } from '@caracal/netlink';
 import type { WiringOutcome } from './types.ts';
 import { failure } from './wire.ts';
 
@@ -13,10 +13,12 @@ export function prepareHost(): WiringOutcome {
   }
 }
 
+/** Behind every route to the same destination: that of a pod, or of a bridge that has the block as its subnet. */
+const blackholeMetric = 1_000_000;
+
 /**
  * Makes the blackhole routes of our protocol exactly those of the given blocks. A block's route answers for addresses
- * that no pod has, so that packets to them do not follow the default route back to the router. That of a block of one address stands
- * behind its pod's own route.
+ * that no pod has, so that packets to them do not follow the default route back to the router.
  */
 export function setBlocks(host: RouteSocket, blocks: readonly string[]): WiringOutcome {
   const wanted = new Map<string, Prefix>();
@@ -27,20 +29,17 @@ export function setBlocks(host: RouteSocket, blocks: readonly string[]): WiringO
   }
   const present = host.listRoutes({ family: 4, protocol: routeProtocols.pod });
   if (!present.ok) return failure('kernel', present.error.message);
-  const blackholes = present.value.filter((route) => route.type === 'blackhole').map((route) => route.prefix);
-  const extra = blackholes.filter((prefix) => !wanted.has(formatPrefix(prefix)));
-  for (const prefix of blackholes) wanted.delete(formatPrefix(prefix));
+  const blackholes = present.value.filter((route) => route.type === 'blackhole');
+  const right = (route: Route) => route.metric === blackholeMetric && wanted.has(formatPrefix(route.prefix));
+  const extra = blackholes.filter((route) => !right(route));
+  const there = new Set(blackholes.filter(right).map(({ prefix }) => formatPrefix(prefix)));
+  const type = 'blackhole';
+  const protocol = routeProtocols.pod;
   const [failed] = host.batchAll([
-    ...[...wanted.values()].map((prefix) =>
-      replaceRoute({ prefix, type: 'blackhole', nextHops: [], protocol: routeProtocols.pod, ...behindPod(prefix) }),
-    ),
-    ...extra.map((prefix) =>
-      deleteRoute({ prefix, type: 'blackhole', protocol: routeProtocols.pod, ...behindPod(prefix) }),
-    ),
+    ...[...wanted.values()]
+      .filter((prefix) => !there.has(formatPrefix(prefix)))
+      .map((prefix) => replaceRoute({ prefix, type, nextHops: [], protocol, metric: blackholeMetric })),
+    ...extra.map(({ prefix, metric }) => deleteRoute({ prefix, type, protocol, metric: metric ?? 0 })),
   ]);
   return failed ? failure('kernel', failed.error.message) : { ok: true };
-}
-
-function behindPod({ length }: Prefix): { metric?: number } {
-  return length === 32 ? { metric: 1_000_000 } : {};
 }

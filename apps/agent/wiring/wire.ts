@@ -63,8 +63,8 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
 
     const requests = podRequests(podIndex, addresses);
     const failures = pod.batchAll(requests);
-    const defaultRoute = !failures.some((failed) => isSecondDefaultRoute(failed, requests));
-    const [inside] = failures.filter((failed) => !isSecondDefaultRoute(failed, requests));
+    const [inside] = failures.filter((failed) => !isOfAnotherInterface(failed, requests));
+    const defaultRoute = !failures.some(({ index }) => index === requests.length - 1);
     if (inside) return await undo(sockets, hostInterface, inside.error.message);
     // The host's end needs no IPv6 address of its own: it would answer the pod on its link-local one.
     switchOffIpv6(hostInterface);
@@ -124,9 +124,9 @@ function switchOffIpv6(scope: string): void {
   }
 }
 
-/** The default route, which comes last, when another interface of the pod has one: each pod keeps its first. */
-function isSecondDefaultRoute({ index, error }: BatchFailure, requests: readonly Request[]): boolean {
-  return index === requests.length - 1 && error.code === 'EEXIST';
+/** The routes, which come last, when another interface of the pod has them: each pod keeps its first. */
+function isOfAnotherInterface({ index, error }: BatchFailure, requests: readonly Request[]): boolean {
+  return index >= requests.length - 2 && error.code === 'EEXIST';
 }
 
 function podRequests(index: number, addresses: readonly Address[]): Request[] {
@@ -136,6 +136,8 @@ function podRequests(index: number, addresses: readonly Address[]): Request[] {
     setLink(index, { up: true }),
     ...addresses.map((address) => addAddress({ interfaceIndex: index, address, prefixLength: 32 })),
     replaceNeighbour({ interfaceIndex: index, address: gateway, mac: hostMac }),
+    // Plugins that come after us add routes by the gateway as well, and do not say that it is on the link.
+    addRoute({ prefix: hostPrefix(gateway), nextHops: [{ interfaceIndex: index }], protocol: routeProtocols.pod }),
     addRoute({
       prefix: defaultPrefix,
       nextHops: [{ gateway, interfaceIndex: index, onlink: true }],

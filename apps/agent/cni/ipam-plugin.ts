@@ -1,0 +1,64 @@
+import type { NetworkConfiguration } from './configuration-schema.ts';
+import type { CniEnvironment } from './environment.ts';
+import type { Reply } from './frame.ts';
+import {
+  type AddressPlugin,
+  type Attachment,
+  type CniFailure,
+  cniErrorCodes,
+  type PlainAddress,
+} from './pod-network.ts';
+import { emptyReply } from './result.ts';
+import { isAtLeast } from './versions.ts';
+import { wishesOf } from './wishes.ts';
+
+/**
+ * Answers as `caracal-ipam`, which an interface plugin executes (specification 1.1.0, section 4): the result has neither interfaces nor
+ * their indices.
+ */
+export async function answerAsIpam(
+  environment: CniEnvironment,
+  configuration: NetworkConfiguration,
+  addresses: AddressPlugin,
+): Promise<Reply | CniFailure> {
+  const { command, containerId, ifname, args } = environment;
+  const attachment: Attachment = { containerId, ifname, network: configuration.name };
+  switch (command) {
+    case 'ADD': {
+      const { wanted } = wishesOf(configuration, environment);
+      const namespace = args.get('K8S_POD_NAMESPACE') || 'default';
+      const assigned = await addresses.assign({ ...attachment, namespace, wanted });
+      return assigned.ok ? print(configuration, assigned.addresses) : assigned;
+    }
+    case 'DEL':
+      return silently(await addresses.release(attachment));
+    case 'CHECK':
+      return silently(addresses.check(attachment));
+    case 'STATUS':
+      return silently(addresses.status());
+    case 'GC': {
+      const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
+      if (!valid) {
+        const message = 'network configuration: cni.dev/valid-attachments: is missing';
+        return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message };
+      }
+      const attachments = valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+      return silently(await addresses.collectGarbage(configuration.name, attachments));
+    }
+  }
+}
+
+const silently = (outcome: { readonly ok: true } | CniFailure): Reply | CniFailure =>
+  outcome.ok ? emptyReply : outcome;
+
+function print({ cniVersion, ipam, dns }: NetworkConfiguration, addresses: readonly PlainAddress[]): Reply {
+  const ips = addresses.map(({ address, prefixLength, gateway }) => ({
+    ...(isAtLeast(cniVersion, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
+    address: `${address}/${prefixLength}`,
+    ...(gateway && { gateway }),
+  }));
+  // Which destinations go by this interface the configuration may say, as with host-local; everything, when it does not.
+  const everything = addresses.map(({ address }) => ({ dst: address.includes(':') ? '::/0' : '0.0.0.0/0' }));
+  const result = { cniVersion, ips, routes: ipam?.routes ?? everything, dns: dns ?? {} };
+  return { exitCode: 0, stdout: `${JSON.stringify(result)}\n` };
+}
