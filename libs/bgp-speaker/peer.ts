@@ -160,7 +160,7 @@ export class Peer {
       waiting.adopt(connection);
       return;
     }
-    if (this.#stopped || (this.established && !this.#mayHaveRestarted())) {
+    if (this.#stopped || (this.established && !this.#restartsGracefully())) {
       refuse(connection);
       return;
     }
@@ -196,10 +196,16 @@ export class Peer {
     return this.established?.write(bytes) ?? true;
   }
 
-  /** RFC 4724 section 4.2: a peer that restarts may be back before we notice that its session is dead. */
-  #mayHaveRestarted(): boolean {
-    const families = this.negotiated?.peerRestart?.families.size ?? 0;
-    return families > 0 && this.#environment.clock.monotonic() - this.#establishedAt > collisionMs;
+  /** RFC 4724 section 5: such a peer may be back before we notice that its session is dead. */
+  #restartsGracefully(): boolean {
+    return (this.negotiated?.peerRestart?.families.size ?? 0) > 0;
+  }
+
+  /** Whether an OPEN beside an established session is of a peer that is back, and not of a collision. */
+  #isBack(open: Negotiated): boolean {
+    if (!this.#restartsGracefully()) return false;
+    const late = this.#environment.clock.monotonic() - this.#establishedAt > collisionMs;
+    return late || open.peerRestart?.restarting === true;
   }
 
   #createSession(): Session {
@@ -239,7 +245,7 @@ export class Peer {
     const other = this.#sessions.find((candidate) => candidate !== session);
     if (!other) return judged;
     if (other.state === 'Established') {
-      if (!this.#mayHaveRestarted()) return 'collision';
+      if (!this.#isBack(judged)) return 'collision';
       other.supersede();
     }
     if (other.state === 'OpenConfirm') {

@@ -120,6 +120,10 @@ export class Peer {
     return !connection.closed;
   }
 
+  wait(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
   /** The NLRI of the row's IPv4 prefix, without blanks. */
   get prefix(): Hex {
     return hexOf(this.octets('P4'));

@@ -10,6 +10,7 @@ import { nlri } from './nlri.ts';
 import { openMessage } from './open.ts';
 import { optionalAttributes, reflectionAttributes } from './other-attributes.ts';
 import { routeRefreshMessage } from './refresh.ts';
+import { restart } from './restart.ts';
 import { segmentation } from './segmentation.ts';
 import { asPathAttribute, nextHopAttribute, originAttribute } from './well-known-attributes.ts';
 
@@ -30,5 +31,6 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   'multiprotocol attributes': multiprotocol,
   prefixes: nlri,
   'ROUTE-REFRESH': routeRefreshMessage,
+  'graceful restart': restart,
   segmentation,
 };
