@@ -31,7 +31,7 @@ afterAll(async () => {
   await deletePods('web', 'stream');
   const objects = ['networkpolicy/web', 'service/web', 'service/local'];
   await kubectl(['delete', ...objects, '--ignore-not-found']);
-  if (wasThere) return;
+  if (wasThere) return void (await announcing({}));
   await peerWithoutRouter(nodes.length);
   await removeRouter();
 });
