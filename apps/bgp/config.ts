@@ -72,12 +72,29 @@ const peer = z.strictObject({
   importAction: action.default('Accept'),
   exportAction: action.default('Accept'),
   gracefulRestart: gracefulRestart.optional(),
+  extendedMessages: z.boolean().optional(),
+  passwordFile: z.string().min(1).optional(),
+  ttlSecurityHops: z.int().min(1).max(254).optional(),
+  shutdown: z.strictObject({ message: z.string().optional() }).optional(),
+  prefixLimit: z
+    .strictObject({
+      maximum: z.int().min(1),
+      warnPercent: z.int().min(1).max(100).optional(),
+      restartSeconds: z.int().min(1).optional(),
+    })
+    .optional(),
+  allowOwnAs: z.int().min(0).max(10).optional(),
+  asOverride: z.boolean().optional(),
+  removePrivateAs: z.boolean().optional(),
+  nextHopMode: z.enum(['Auto', 'Self', 'Keep']).optional(),
+  reflectorClient: z.boolean().optional(),
 });
 
 const schema = z
   .strictObject({
     localAs: asNumber,
     routerId: address.refine((text) => parseAddress(text)?.family === 4, 'is no dotted quad'),
+    clusterId: address.refine((text) => parseAddress(text)?.family === 4, 'is no dotted quad').optional(),
     listenPort: z.int().min(1).max(65535).default(179),
     listenAddresses: z.array(address).optional(),
     originate: z

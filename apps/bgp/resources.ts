@@ -4,6 +4,7 @@ import {
   type PeerConfig,
   type Policy,
   type PolicyAction,
+  peerOptions,
   policyOfRules,
   type SpeakerConfig,
 } from '@caracal/bgp-speaker';
@@ -43,6 +44,7 @@ export function configFromResources(text: string, options: FileOptions): ParsedC
   const config = {
     localAs,
     routerId,
+    clusterId: node?.routeReflectorClusterID,
     listenPort: bgp?.listenPort,
     originate: (bgp?.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
     peers: resources
@@ -80,7 +82,7 @@ function peerOf(
       families: spec.families,
       importAction: policyOf(spec.filters, filters, 'import', otherwise),
       exportAction: policyOf(spec.filters, filters, 'export', otherwise),
-      gracefulRestart: spec.gracefulRestart ?? bgp?.gracefulRestart,
+      ...peerOptions({ ...spec, gracefulRestart: spec.gracefulRestart ?? bgp?.gracefulRestart }),
     },
   ];
 }

@@ -10,6 +10,7 @@ import type { Reply, Request } from './protocol.ts';
 import { openRunMark } from './run-mark.ts';
 import { openStateFile } from './state-file.ts';
 import { createTcp } from './tcp.ts';
+import { protectionsOf } from './tcp-protection.ts';
 
 export interface RunOptions {
   readonly socket: string;
@@ -91,6 +92,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
 
   function apply(config: SpeakerConfig): void {
     kernel?.configure(config.kernel);
+    tcp.protect(protectionsOf(config.peers));
     speaker.configure(config);
     tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
   }

@@ -1,11 +1,21 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, Socket } from 'node:net';
 import type { Connection, ConnectionListener, Transport } from '@caracal/bgp-speaker';
+import { formatAddress, parseAddress } from '@caracal/net';
+import {
+  type Protection,
+  type Protections,
+  protectAccepted,
+  protectedSocket,
+  protectListener,
+} from './tcp-protection.ts';
 
 /** How long a closed connection may take to deliver its last bytes (a NOTIFICATION, most often). */
 const lingerMs = 1000;
 
 /** TCP for a speaker: connections out, listeners in. */
 export interface Tcp extends Transport {
+  /** How connections with the peers are protected from now on; those that stand stay as they are. */
+  protect(protections: Protections): void;
   /** Listens on these addresses instead of the ones before; what cannot be bound is tried again. */
   listen(addresses: readonly string[], port: number): void;
   /** Stops listening, and resolves when what was closed is gone. */
@@ -17,7 +27,8 @@ type Log = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 export function createTcp(accept: (connection: Connection) => void, log: Log): Tcp {
   const open = new Set<Socket>();
   let listening = '';
-  let listeners: { stop(): void }[] = [];
+  let listeners: Listener[] = [];
+  let protections: Protections = new Map();
 
   const wrap = (socket: Socket, outgoing: boolean): Connection => {
     open.add(socket);
@@ -31,15 +42,26 @@ export function createTcp(accept: (connection: Connection) => void, log: Log): T
 
   return {
     connect: ({ address, port, localAddress }) => {
-      const socket = connect({ host: address, port, localAddress, noDelay: true });
-      return wrap(socket, true);
+      const socket = outgoingSocket(protections.get(canonical(address)));
+      const connection = wrap(socket, true);
+      if (!socket.destroyed) socket.connect({ host: address, port, localAddress });
+      return connection;
+    },
+    protect: (next) => {
+      protections = next;
+      for (const listener of listeners) listener.protect(next);
     },
     listen: (addresses, port) => {
       const key = JSON.stringify([addresses, port]);
       if (key === listening) return;
       listening = key;
       stopListening();
-      listeners = addresses.map((address) => listenOn(address, port, (socket) => accept(wrap(socket, false)), log));
+      const take = (socket: Socket) => {
+        const protection = protections.get(canonical(withoutMapping(socket.remoteAddress ?? '')));
+        if (!protection || protectAccepted(socket, protection)) accept(wrap(socket, false));
+        else socket.destroy();
+      };
+      listeners = addresses.map((address) => listenOn(address, port, protections, take, log));
     },
     close: async () => {
       stopListening();
@@ -49,8 +71,37 @@ export function createTcp(accept: (connection: Connection) => void, log: Log): T
   };
 }
 
+/** A socket with the protection; one that fails at once when that is not to be had. */
+function outgoingSocket(protection: Protection | undefined): Socket {
+  try {
+    const socket = protection ? protectedSocket(protection) : new Socket();
+    return socket.setNoDelay(true);
+  } catch (error) {
+    return new Socket().destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function canonical(text: string): string {
+  const address = parseAddress(text);
+  return address ? formatAddress(address) : text;
+}
+
+interface Listener {
+  protect(protections: Protections): void;
+  stop(): void;
+}
+
 /** A listening socket that is tried again while its address is not there or taken. */
-function listenOn(address: string, port: number, accept: (socket: Socket) => void, log: Log): { stop(): void } {
+function listenOn(
+  address: string,
+  port: number,
+  wanted: Protections,
+  accept: (socket: Socket) => void,
+  log: Log,
+): Listener {
+  const family = address.includes(':') ? 6 : 4;
+  /** What the kernel knows of the socket that listens. */
+  let applied: Protections = new Map();
   let stopped = false;
   let server: Server | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -63,10 +114,25 @@ function listenOn(address: string, port: number, accept: (socket: Socket) => voi
       complained = error.message;
       if (!stopped) timer = setTimeout(start, 1000);
     });
+    applied = new Map();
+    attempt.once('listening', () => protect(wanted));
     attempt.listen({ host: address, port, ipv6Only: address.includes(':') });
+  };
+  const protect = (next: Protections) => {
+    wanted = next;
+    if (!server?.listening) return;
+    try {
+      protectListener(server, family, next, applied);
+      applied = next;
+    } catch (error) {
+      log('cannot protect the listening socket', { address, port, error: String(error) });
+      server.close();
+      if (!stopped) timer = setTimeout(start, 1000);
+    }
   };
   start();
   return {
+    protect,
     stop: () => {
       stopped = true;
       clearTimeout(timer);

@@ -44,7 +44,6 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
   NetworkSet: [refused('allowedEgressDomains', 'name the addresses in place of the domain')],
   GlobalNetworkSet: [refused('allowedEgressDomains', 'name the addresses in place of the domain')],
   HostEndpoint: [ignored('profiles', 'there are no profiles')],
-  NodeConfiguration: [refused('bgp.routeReflectorClusterID', 'nodes do not reflect routes')],
   BGPConfiguration: [
     ignored('logSeverityScreen', 'each process has its own log level'),
     ignored('ignoredInterfaces', 'the address of a node is configured, not searched for on its interfaces'),
@@ -59,13 +58,10 @@ const calicoFields: Partial<Record<Kind, readonly CalicoField[]>> = {
   BGPPeer: [
     ignored('maxRestartTime', 'use gracefulRestart.restartTimeSeconds'),
     ignored('keepaliveTime', 'keepalives are sent every third of the hold time'),
-    refused('password', 'the session would be made without it'),
-    refused('ttlSecurity', 'the session would be made without it'),
-    refused('numAllowedLocalASNumbers', 'routes that hold the own AS number are never accepted'),
+    refused('password', 'use passwordFile: passwords never enter the store'),
     refused('localASNumber', 'set the AS number of the node in its NodeConfiguration'),
     refused('localWorkloadSelector', 'nodes do not peer with their pods'),
     refused('reachableBy', 'add the route to the peer outside of Caracal'),
-    refused('nextHopMode', 'routes are announced with the node as next hop', ['Auto', 'Self']),
     refused('reversePeering', 'both ends of a peering between nodes are always configured', ['Auto']),
   ],
   BGPFilter: ['importV4', 'importV6', 'exportV4', 'exportV6'].flatMap((list) => [

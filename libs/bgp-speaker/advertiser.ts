@@ -1,7 +1,22 @@
-import { type DecodeContext, messageLimit, type Nlri, type PathAttributes, type RouteFamily } from 'bgp-parser';
+import {
+  type DecodeContext,
+  encodeMessage,
+  familyNumbers,
+  messageLimit,
+  type Nlri,
+  type PathAttributes,
+  type RouteFamily,
+} from 'bgp-parser';
 import { hasRoom, MessageSlab } from './message-slab.ts';
 import type { Peer } from './peer.ts';
-import { type Exported, exportAttributes, mayExport, type Source } from './policy/export.ts';
+import {
+  type Exported,
+  exportAttributes,
+  exportsPlainly,
+  isReflected,
+  mayExport,
+  type Source,
+} from './policy/export.ts';
 import { exportPlain, plainExportLength } from './policy/export-plain.ts';
 import { type Filter, judgeOf } from './policy/filter.ts';
 import { AdjRibOut } from './rib/adj-rib-out.ts';
@@ -10,13 +25,20 @@ import { RouteGroups } from './rib/route-groups.ts';
 import type { Ribs } from './update-in.ts';
 import { announcements, endOfRib, withdrawals } from './update-out.ts';
 
+/** Demarcation of a ROUTE-REFRESH, RFC 7313 section 3.2. */
+export const refreshMarks = { request: 0, begin: 1, end: 2 } as const;
+
 /** How many routes are taken at once: more of them share an UPDATE, fewer let keepalives through sooner. */
 const batchSize = 4096;
 
-/** Keys of groups are (rule of the export filter, attributes, source): this much apart for each rule. */
-const ruleStep = 2 ** 35;
+const sources: readonly Source[] = ['local', 'external', 'internal', 'client'];
 
-const sources: readonly Source[] = ['local', 'external', 'internal'];
+/**
+ * Routes that share an UPDATE: the key of their group is (variant, attributes, source). Variant 0 is the plain way; others
+ * count the rules of the export filter and, of reflected routes, the peers that they come from.
+ */
+const variantStep = 2 ** 29;
+const ruleVariants = 2 ** 10;
 
 type Released = (family: RouteFamily, route: number) => void;
 
@@ -37,8 +59,12 @@ export class Advertiser {
   /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
   #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
 
-  constructor(peer: Peer, ribs: Ribs, sourceOf: (peer: number) => Source) {
+  readonly #identifierOf: (peer: number) => number;
+
+  /** `sourceOf` and `identifierOf` a peer's number. */
+  constructor(peer: Peer, ribs: Ribs, sourceOf: (peer: number) => Source, identifierOf: (peer: number) => number) {
     this.peer = peer;
+    this.#identifierOf = identifierOf;
     this.#ribs = ribs;
     this.#sourceOf = sourceOf;
     this.#messages = new MessageSlab((bytes) => {
@@ -77,8 +103,19 @@ export class Advertiser {
    * told: a hundred requests of 23 octets are no hundred walks through the table.
    */
   refresh(family: RouteFamily): void {
-    if (this.#out.get(family)?.pending.length === 0) this.enqueueAll(family);
+    const out = this.#out.get(family);
+    if (out?.pending.length === 0 && !out.refreshEndDue) this.#beginRefresh(family, out);
     else this.#asked.add(family);
+  }
+
+  /** Everything again, between two marks when both sides know them (RFC 7313 section 4). */
+  #beginRefresh(family: RouteFamily, out: AdjRibOut): void {
+    const context = this.peer.negotiated?.context;
+    if (context?.enhancedRouteRefresh) {
+      this.#mark(family, refreshMarks.begin, context);
+      out.refreshEndDue = true;
+    }
+    this.enqueueAll(family);
   }
 
   holds(family: RouteFamily, route: number): boolean {
@@ -101,11 +138,15 @@ export class Advertiser {
     for (const [family, out] of this.#out) {
       if (this.#blocked) return false;
       this.#nextBatch(family, out, context, released);
-      if (out.pending.length === 0 && this.#asked.delete(family)) this.enqueueAll(family);
+      if (out.pending.length === 0 && !out.refreshEndDue && this.#asked.delete(family)) this.#beginRefresh(family, out);
       if (out.pending.length > 0) more = true;
       else if (out.endOfRibDue && settled) {
         out.endOfRibDue = false;
         this.#messages.push(endOfRib(family, context));
+      } else if (out.refreshEndDue && settled) {
+        out.refreshEndDue = false;
+        this.#mark(family, refreshMarks.end, context);
+        if (this.#asked.has(family)) more = true;
       }
       this.#messages.flush();
     }
@@ -123,16 +164,20 @@ export class Advertiser {
     });
   }
 
+  #mark(family: RouteFamily, subtype: number, context: DecodeContext): void {
+    this.#messages.push(encodeMessage({ type: 'routeRefresh', subtype, ...familyNumbers(family) }, context));
+  }
+
   #nextBatch(family: RouteFamily, out: AdjRibOut, context: DecodeContext, released: Released): void {
     const rib = this.#ribs.families[family];
     const withdrawn = this.#collect(family, rib, out, context, released);
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
     for (let group = 0; group < groups.count; group++) {
-      const key = groups.key(group) % ruleStep;
+      const key = groups.key(group) % variantStep;
       const source = sources[key % sources.length];
       const attributes = Math.floor(key / sources.length);
-      const filtered = groups.key(group) >= ruleStep;
-      if (filtered || family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
+      const plain = groups.key(group) < variantStep && exportsPlainly(this.peer);
+      if (!plain || family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
         this.#announceDecoded(family, rib, out, context, group, released);
       }
     }
@@ -156,7 +201,8 @@ export class Advertiser {
         const rule = this.#ruleFor(family, rib, route, source);
         if (rule >= 0) {
           const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
-          groups.add(rule * ruleStep + key, route);
+          const from = isReflected(this.peer, source) ? rib.bestPeer(route) : 0;
+          groups.add((from * ruleVariants + rule) * variantStep + key, route);
           continue;
         }
       }
@@ -250,17 +296,12 @@ export class Advertiser {
     const number = rib.bestAttributes(route);
     const { attributes } = this.#ribs;
     const nextHop = attributes.nextHop(number);
-    if (rule < 2) return exportAttributes(this.peer, family, source, attributes.at(number), nextHop);
+    const originator = this.#identifierOf(rib.bestPeer(route));
+    if (rule < 2) return exportAttributes(this.peer, family, source, attributes.at(number), nextHop, { originator });
     // A rule's number is that of a filter.
     const filter = judgeOf(this.peer.config.exportAction, family) as Filter;
     const changed = filter.change(rule - 2, attributes.at(number));
-    return exportAttributes(
-      this.peer,
-      family,
-      source,
-      changed,
-      nextHop,
-      source === 'local' || filter.setsMed(rule - 2),
-    );
+    const keepMed = source === 'local' || filter.setsMed(rule - 2);
+    return exportAttributes(this.peer, family, source, changed, nextHop, { keepMed, originator });
   }
 }

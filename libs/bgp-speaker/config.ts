@@ -94,8 +94,36 @@ export interface PeerConfig {
   readonly families: readonly RouteFamily[];
   readonly importAction: Policy;
   readonly exportAction: Policy;
+  /** Messages longer than 4096 octets, if the peer agrees (RFC 8654). */
+  readonly extendedMessages?: boolean;
+  /** A file with the password of the TCP connection (RFC 2385); the transport reads it. */
+  readonly passwordFile?: string;
+  /** Packets from more hops away than this are dropped, and ours are sent with the largest TTL (RFC 5082). */
+  readonly ttlSecurityHops?: number;
+  /** There is no session, and the peer is told why in these words (RFC 9003). */
+  readonly shutdown?: { readonly message?: string };
+  readonly prefixLimit?: PrefixLimit;
+  /** How often our own AS number may be in the path of a route that is used. */
+  readonly allowOwnAs?: number;
+  /** The peer's AS number in the path becomes ours, so that it takes the route. */
+  readonly asOverride?: boolean;
+  /** Private AS numbers are taken out of the path (RFC 6996). */
+  readonly removePrivateAs?: boolean;
+  /** Next hop of passed-on routes: `Auto` is ours to external peers and the received one to internal peers. */
+  readonly nextHopMode?: 'Auto' | 'Self' | 'Keep';
+  /** Routes of other internal peers are reflected to it, and its own to them (RFC 4456). */
+  readonly reflectorClient?: boolean;
   /** {@link defaultGracefulRestart} when absent. */
   readonly gracefulRestart?: GracefulRestartConfig;
+}
+
+/** How many prefixes of a family a peer may announce. */
+export interface PrefixLimit {
+  readonly maximum: number;
+  /** From this part of it on a warning is logged. */
+  readonly warnPercent?: number;
+  /** After the session was ended for it, a new one begins so much later; never when absent. */
+  readonly restartSeconds?: number;
 }
 
 export interface OriginatedRoute {
@@ -117,6 +145,8 @@ export interface SpeakerConfig {
   readonly localAs: number;
   /** The BGP Identifier as a dotted quad. */
   readonly routerId: string;
+  /** The CLUSTER_ID of a route reflector as a dotted quad; the router id when absent. */
+  readonly clusterId?: string;
   readonly listenPort: number;
   /** All local addresses when absent. */
   readonly listenAddresses?: readonly string[];

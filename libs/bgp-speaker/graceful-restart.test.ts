@@ -154,6 +154,20 @@ describe('helping a peer that restarts', () => {
   });
 });
 
+it('between the marks of a refresh, what the peer does not announce again goes (RFC 7313)', () => {
+  const { world, routes, connect } = start();
+  const open = openOf({});
+  const enhanced: Open = { ...open, capabilities: [...open.capabilities, { name: 'enhancedRouteRefresh' }] };
+  const mark = (subtype: number) => bytes({ type: 'routeRefresh', subtype, ...unicast });
+  const { connection } = connect(enhanced, announce(1), announce(2), endOfRib);
+  for (const chunk of [mark(1), announce(1)]) connection.write(chunk);
+  world.advance(0);
+  expect(routes.size).toBe(2);
+  connection.write(mark(2));
+  world.advance(0);
+  expect([...routes.keys()]).toEqual(['10.1.0.0/16']);
+});
+
 describe('after a restart', () => {
   const restarted = (world: FakeWorld, establishedPeers: string[]) =>
     speakerAt(world, '10.0.0.1', { restarted: { establishedPeers } });

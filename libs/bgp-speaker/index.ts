@@ -18,5 +18,6 @@ export type {
   Timer,
   Transport,
 } from './environment.ts';
+export { peerOptions } from './peer-options.ts';
 export { Speaker } from './speaker.ts';
 export type { PeerStatus, RouteView } from './views.ts';

@@ -21,6 +21,8 @@ export interface LocalIdentity {
   readonly asNumber: number;
   /** The BGP Identifier as a number. */
   readonly identifier: number;
+  /** The CLUSTER_ID as a number. */
+  readonly clusterId: number;
 }
 
 /** What the two OPENs of a session agree on. */
@@ -51,6 +53,8 @@ export function localOpen(
   const capabilities: Capability[] = [
     ...peer.families.map((family): Capability => ({ name: 'multiprotocol', ...familyNumbers(family) })),
     { name: 'routeRefresh' },
+    { name: 'enhancedRouteRefresh' },
+    ...(peer.extendedMessages ? [{ name: 'extendedMessage' } as const] : []),
     ...restartCapability(gracefulRestartOf(peer), peer.families, own),
     { name: 'fourOctetAs', asNumber: local.asNumber },
   ];
@@ -90,7 +94,13 @@ export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): N
     families: peer.families.filter((family) => theirs.includes(family)),
     routeRefresh: has('routeRefresh'),
     peerRestart: peerRestartOf(gracefulRestartOf(peer), open.capabilities),
-    context: { fourOctetAs: has('fourOctetAs'), external, addPath: [], extendedMessage: false },
+    context: {
+      fourOctetAs: has('fourOctetAs'),
+      external,
+      addPath: [],
+      extendedMessage: !!peer.extendedMessages && has('extendedMessage'),
+      enhancedRouteRefresh: has('enhancedRouteRefresh'),
+    },
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type SessionReset,
   type Update,
 } from 'bgp-parser';
-import { gracefulRestartOf, type PeerConfig } from './config.ts';
+import { gracefulRestartOf, type PeerConfig, type PrefixLimit } from './config.ts';
 import type { Connection, LocalAddresses, SpeakerEnvironment, Timer } from './environment.ts';
 import { type State, states } from './fsm/table.ts';
 import { keptFamilies, RestartHelper } from './graceful-restart.ts';
@@ -73,6 +73,8 @@ export class Peer {
   #idleTimer: Timer | undefined;
   #failures = 0;
   #establishedAt = 0;
+  /** Families whose prefix limit was near in this session. */
+  readonly #warned = new Set<RouteFamily>();
   #stopped = false;
   #lastErrorKind: 'protocol' | 'transport' = 'transport';
 
@@ -151,6 +153,25 @@ export class Peer {
     this.#idleTimer?.cancel();
     for (const session of this.#sessions) session.abandon();
     this.#sessions = [];
+  }
+
+  /** Ends the session of a peer that announces too much; a new one begins when the limit says so. */
+  exceedLimit(family: RouteFamily, { maximum, restartSeconds }: PrefixLimit): void {
+    const { afi, safi } = familyNumbers(family);
+    const limit = [maximum >>> 24, maximum >>> 16, maximum >>> 8, maximum].map((octet) => octet & 255);
+    // RFC 4486 section 4: which family, and how many.
+    this.stop(ceaseErrors.maximumPrefixes, Uint8Array.of(afi >> 8, afi & 255, safi, ...limit));
+    this.lastError = `announces more than ${maximum} ${family} prefixes`;
+    this.#environment.log('prefix limit exceeded', { peer: this.config.name, family, maximum, restartSeconds });
+    if (restartSeconds === undefined) return;
+    this.#idleTimer = this.#environment.clock.after(restartSeconds * 1000, () => this.start());
+  }
+
+  /** Says once for each session that a limit is near. */
+  warnOfLimit(family: RouteFamily, received: number, { maximum, warnPercent }: PrefixLimit): void {
+    if (warnPercent === undefined || received * 100 < maximum * warnPercent || this.#warned.has(family)) return;
+    this.#warned.add(family);
+    this.#environment.log('prefix limit is near', { peer: this.config.name, family, received, maximum });
   }
 
   /** Takes a connection that comes from the peer's address, or refuses it. */
@@ -291,6 +312,7 @@ export class Peer {
     this.negotiated = session.negotiated;
     this.addresses = this.#environment.localAddresses(session.localAddress);
     this.endOfRib.clear();
+    this.#warned.clear();
     this.#forwardingKept = true;
     this.#establishedAt = this.#environment.clock.monotonic();
     this.helper.onEstablished(session.negotiated?.peerRestart);

@@ -65,7 +65,7 @@ function peerOf(peerAs: number, changes: Partial<PeerConfig> = {}): Peer {
     exportAction: 'Accept',
     ...changes,
   };
-  const local = { asNumber: 65001, identifier: 0x0a000001 };
+  const local = { asNumber: 65001, identifier: 0x0a000001, clusterId: 0x0a000001 };
   const peer = new Peer(config, local, 1, 179, new FakeWorld().environment('10.0.0.1'), silent);
   peer.addresses = { ipv4: address('10.0.0.1') };
   peer.negotiated = {

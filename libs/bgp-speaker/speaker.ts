@@ -2,12 +2,13 @@ import { addressesEqual, compareAddresses, parseAddress } from '@caracal/net';
 import {
   type AttributeFault,
   ceaseErrors,
+  encodeShutdownCommunication,
   type RouteFamily,
   type RouteRefresh,
   routeFamilyOf,
   type Update,
 } from 'bgp-parser';
-import { Advertiser } from './advertiser.ts';
+import { Advertiser, refreshMarks } from './advertiser.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { PeerFacts } from './decision/steps.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
@@ -81,7 +82,11 @@ export class Speaker {
   configure(config: SpeakerConfig): void {
     const before = this.#config;
     this.#config = config;
-    const local: LocalIdentity = { asNumber: config.localAs, identifier: identifierOf(config.routerId) };
+    const local: LocalIdentity = {
+      asNumber: config.localAs,
+      identifier: identifierOf(config.routerId),
+      clusterId: identifierOf(config.clusterId ?? config.routerId),
+    };
     const everyone = !before || sessionKey(before) !== sessionKey(config);
     const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
     // Of peers with one address only the first can be told apart by its connections.
@@ -90,7 +95,11 @@ export class Speaker {
     for (const [name, peer] of [...this.#peers]) {
       const next = wanted.get(name);
       if (!next) this.#removePeer(peer, ceaseErrors.peerDeconfigured);
-      else if (everyone || this.#keys.get(peer) !== peerKey(next, ownerOf(next))) {
+      else if (next.shutdown && !peer.config.shutdown) {
+        const data =
+          next.shutdown.message === undefined ? undefined : encodeShutdownCommunication(next.shutdown.message);
+        this.#removePeer(peer, ceaseErrors.administrativeShutdown, data);
+      } else if (everyone || this.#keys.get(peer) !== peerKey(next, ownerOf(next))) {
         this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
       } else this.#changePolicy(peer, next);
     }
@@ -178,12 +187,13 @@ export class Speaker {
     this.#byNumber[number] = peer;
     this.#peers.set(config.name, peer);
     this.#keys.set(peer, peerKey(config, owner));
-    if (owner === config.name) peer.start();
+    if (config.shutdown) peer.leaveIdle(describeShutdown(config.shutdown));
+    else if (owner === config.name) peer.start();
     else peer.leaveIdle(`peer ${owner} has the address ${config.peerAddress} too`);
   }
 
-  #removePeer(peer: Peer, subcode: number): void {
-    peer.stop(subcode);
+  #removePeer(peer: Peer, subcode: number, data?: Uint8Array): void {
+    peer.stop(subcode, data);
     peer.helper.end();
     this.#peers.delete(peer.config.name);
     this.#keys.delete(peer);
@@ -193,7 +203,8 @@ export class Speaker {
   readonly #listener: PeerListener = {
     onEstablished: (peer) => {
       this.#plainUpdates[peer.number] = new PlainUpdates(this.#ribs, peer);
-      this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, (number) => this.#sourceOf(number)));
+      const sourceOf = (number: number) => this.#sourceOf(number);
+      this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, sourceOf, this.#facts.identifier));
       this.#schedule();
     },
     onDown: (peer, kept) => {
@@ -218,6 +229,7 @@ export class Speaker {
     onPlainUpdate: (peer, bytes, start, end) => {
       if (!this.#plainUpdates[peer.number]?.apply(bytes, start, end)) return false;
       this.#received = true;
+      this.#checkLimit(peer);
       this.#schedule();
       return true;
     },
@@ -237,14 +249,36 @@ export class Speaker {
       peer.endOfRib.add(ended);
       peer.helper.end(ended);
     }
+    this.#checkLimit(peer);
     this.#schedule();
     this.#environment.onChange();
   }
 
-  /** RFC 2918 section 4: the whole Adj-RIB-Out again. Markers of RFC 7313 are not asked for. */
-  #onRouteRefresh(peer: Peer, refresh: RouteRefresh): void {
-    const family = routeFamilyOf(refresh.afi, refresh.safi);
-    if (family && refresh.subtype === 0) this.#advertisers.get(peer)?.refresh(family);
+  /** Warns of a peer that nears its prefix limit, and ends the session of one that exceeds it (RFC 4486 section 4). */
+  #checkLimit(peer: Peer): void {
+    const limit = peer.config.prefixLimit;
+    if (!limit) return;
+    for (const family of families) {
+      const { received } = this.#ribs.families[family].counts(peer.number);
+      if (received > limit.maximum) {
+        peer.exceedLimit(family, limit);
+        return;
+      }
+      peer.warnOfLimit(family, received, limit);
+    }
+  }
+
+  /** RFC 2918 section 4: the whole Adj-RIB-Out again. Between the peer's marks its routes are stale (RFC 7313 section 4). */
+  #onRouteRefresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): void {
+    const family = routeFamilyOf(afi, safi);
+    if (!family || !peer.negotiated?.families.includes(family)) return;
+    const rib = this.#ribs.families[family];
+    if (subtype === refreshMarks.request) this.#advertisers.get(peer)?.refresh(family);
+    else if (peer.negotiated.context.enhancedRouteRefresh) {
+      // One more before the end goes on with the first: what was announced since is not stale.
+      if (subtype === refreshMarks.begin && !rib.hasStale(peer.number)) rib.markStale(peer.number);
+      else if (subtype === refreshMarks.end) rib.removeStale(peer.number);
+    }
     this.#schedule();
   }
 
@@ -266,7 +300,8 @@ export class Speaker {
 
   #sourceOf(peer: number): Source {
     if (peer === localPeer) return 'local';
-    return this.#facts.isExternal(peer) ? 'external' : 'internal';
+    if (this.#facts.isExternal(peer)) return 'external';
+    return this.#byNumber[peer]?.config.reflectorClient ? 'client' : 'internal';
   }
 
   /** The place of the peer's address among all peers' (RFC 4271 section 9.1.2.2 g). */
@@ -335,9 +370,13 @@ export class Speaker {
   }
 }
 
+function describeShutdown({ message }: NonNullable<PeerConfig['shutdown']>): string {
+  return message === undefined ? 'shut down' : `shut down: ${message}`;
+}
+
 /** What all sessions depend on. */
-function sessionKey({ localAs, routerId, listenPort }: SpeakerConfig): string {
-  return JSON.stringify([localAs, routerId, listenPort]);
+function sessionKey({ localAs, routerId, clusterId, listenPort }: SpeakerConfig): string {
+  return JSON.stringify([localAs, routerId, clusterId, listenPort]);
 }
 
 /** What one session depends on: all but the policy; and which peer has its address. */

@@ -1,12 +1,13 @@
 /**
  * Numbers of the kernel's user interface, under the names that its headers give them (linux/netlink.h, rtnetlink.h,
- * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h). test/kernel compares every one with the C headers.
+ * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h). test/kernel compares every one with the C headers.
  */
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
@@ -14,6 +15,14 @@ export const SO_PEERCRED = 17;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
 export const SOL_NETLINK = 270;
+export const IPPROTO_IP = 0;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_IPV6 = 41;
+export const IP_TTL = 2;
+export const IP_MINTTL = 21;
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MINHOPCOUNT = 73;
+export const TCP_MD5SIG = 14;
 export const CLONE_NEWNET = 0x40000000;
 export const NSFS_MAGIC = 0x6e736673;
 export const NS_GET_NSTYPE = 0xb703;

@@ -26,3 +26,4 @@ export {
 } from './routes.ts';
 export type { BatchFailure, Request } from './socket.ts';
 export { readSysctl, writeSysctl } from './sysctl.ts';
+export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';

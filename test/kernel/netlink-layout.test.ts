@@ -22,6 +22,9 @@ const headers = [
   'linux/ip.h',
   'linux/nsfs.h',
   'linux/magic.h',
+  'linux/in.h',
+  'linux/in6.h',
+  'linux/tcp.h',
 ];
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */

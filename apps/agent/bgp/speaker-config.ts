@@ -1,5 +1,12 @@
 import { type ResourceOf, splitPeerIP } from '@caracal/api';
-import { type FilterRule, type PeerConfig, type Policy, policyOfRules, type SpeakerConfig } from '@caracal/bgp-speaker';
+import {
+  type FilterRule,
+  type PeerConfig,
+  type Policy,
+  peerOptions,
+  policyOfRules,
+  type SpeakerConfig,
+} from '@caracal/bgp-speaker';
 import { parsePrefix, prefixCovers } from '@caracal/net';
 import { routeProtocols } from '@caracal/netlink';
 import { selectsLabels } from '@caracal/policy';
@@ -40,6 +47,7 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
   return {
     localAs: asNumberOf(node.name, inputs),
     routerId: address,
+    clusterId: inputs.nodeConfigurations.get(node.name)?.spec.bgp.routeReflectorClusterID,
     listenPort: bgpConfiguration?.spec.listenPort ?? 179,
     originate: [
       ...inputs.blocks
@@ -90,14 +98,14 @@ function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, local
       if (!address) return [];
       const name = `${peer.metadata.name}-${node.metadata.name}`;
       const asNumber = asNumberOf(node.metadata.name, inputs);
-      return [sessionOf(inputs, peer, { name, address, asNumber }, localAddress)];
+      return [sessionOf(inputs, peer, { name, address, asNumber, node: node.metadata.name }, localAddress)];
     });
 }
 
 function sessionOf(
   inputs: SpeakerInputs,
   { spec }: ResourceOf<'BGPPeer'>,
-  target: { name: string; address: string; port?: number; asNumber: number },
+  target: { name: string; address: string; port?: number; asNumber: number; node?: string },
   localAddress: string,
 ): PeerConfig {
   return {
@@ -113,8 +121,20 @@ function sessionOf(
     families: spec.families,
     importAction: policyOf(inputs, spec.filters, 'import'),
     exportAction: policyOf(inputs, spec.filters, 'export'),
-    gracefulRestart: spec.gracefulRestart ?? inputs.bgpConfiguration?.spec.gracefulRestart,
+    ...peerOptions({
+      ...spec,
+      gracefulRestart: spec.gracefulRestart ?? inputs.bgpConfiguration?.spec.gracefulRestart,
+      routeReflectorClient: spec.routeReflectorClient ?? isClient(inputs, target),
+    }),
   };
+}
+
+/** Internal peers of a reflector are its clients, but for the other reflectors of its cluster. */
+function isClient(inputs: SpeakerInputs, target: { node?: string; asNumber: number }): boolean | undefined {
+  const clusterOf = (node: string) => inputs.nodeConfigurations.get(node)?.spec.bgp.routeReflectorClusterID;
+  const own = clusterOf(inputs.node.name);
+  if (own === undefined || target.asNumber !== asNumberOf(inputs.node.name, inputs)) return undefined;
+  return target.node === undefined || clusterOf(target.node) !== own;
 }
 
 function meshPeers(inputs: SpeakerInputs, localAddress: string): PeerConfig[] {

@@ -89,7 +89,6 @@ const specRules: Partial<Record<Kind, readonly Rule[]>> = {
       message: 'is missing: the AS number of the peer',
       fieldPath: '.asNumber',
     },
-    notSupported('keepOriginalNextHop', 'routes are announced with the node as next hop'),
   ],
   GlobalNetworkPolicy: ['doNotTrack', 'preDNAT', 'applyOnForward'].map((field) =>
     notSupported(field, 'policies of host endpoints are not enforced'),

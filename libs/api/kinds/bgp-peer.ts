@@ -1,7 +1,6 @@
 import { parseAddress } from '@caracal/net';
 import * as z from 'zod';
 import { gracefulRestart } from '../fields/graceful-restart.ts';
-import { onlyFalse } from '../fields/not-yet.ts';
 import { asNumber, integer } from '../fields/number.ts';
 import { objectNameField, selector } from '../fields/text.ts';
 
@@ -30,10 +29,74 @@ export const bgpPeerSpec = z
       .enum(['UseNodeIP', 'None'])
       .default('UseNodeIP')
       .meta({ description: "The session's local address: the node's own, or None to leave the choice to the kernel." }),
-    keepOriginalNextHop: onlyFalse(
-      'Whether routes are passed on to the peer with the next hop that they came with.',
-      'routes are announced with the node as next hop',
-    ),
+    keepOriginalNextHop: z.boolean().default(false).meta({
+      description:
+        'Whether routes are passed on to the peer with the next hop that they came with; as nextHopMode Keep.',
+    }),
+    nextHopMode: z
+      .enum(['Auto', 'Self', 'Keep'])
+      .meta({
+        description:
+          'The next hop of routes that are passed on. Auto: the node for external peers, the one that they came with for internal peers. Self: the node. Keep: the one that they came with.',
+      })
+      .optional(),
+    numAllowedLocalASNumbers: integer(
+      0,
+      10,
+      "How often the node's own AS number may be in the path of a route that is used.",
+    ).optional(),
+    ttlSecurity: integer(
+      1,
+      254,
+      'How many hops away the peer is at most: what comes from further away is dropped (RFC 5082).',
+    ).optional(),
+    passwordFile: z
+      .string()
+      .min(1)
+      .max(4096)
+      .meta({
+        description:
+          "A file on the node whose first line is the password of the TCP connection (RFC 2385). Not among Calico's fields.",
+      })
+      .optional(),
+    extendedMessages: z.boolean().default(false).meta({
+      description: "Messages of up to 65535 octets, if the peer agrees (RFC 8654). Not among Calico's fields.",
+    }),
+    asOverride: z.boolean().default(false).meta({
+      description:
+        "Whether the peer's AS number in a path becomes the node's, so that the peer takes the route. Not among Calico's fields.",
+    }),
+    removePrivateAS: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Whether private AS numbers are taken out of paths. Not among Calico's fields." }),
+    routeReflectorClient: z
+      .boolean()
+      .meta({
+        description:
+          "Whether routes of other internal peers are reflected to it (RFC 4456). Not among Calico's fields.",
+      })
+      .optional(),
+    prefixLimit: z
+      .strictObject({
+        maximum: integer(1, 0xffffffff, 'How many prefixes of a family the peer may announce.'),
+        warnPercent: integer(1, 100, 'From this part of the maximum on a warning is logged.').default(75),
+        restartSeconds: integer(
+          1,
+          86_400,
+          'After the session was ended for it, the next one begins so much later; without it, never.',
+        ).optional(),
+      })
+      .meta({
+        description: "The session of a peer that announces more is ended (RFC 4486). Not among Calico's fields.",
+      })
+      .optional(),
+    shutdown: z
+      .strictObject({
+        message: z.string().max(255).meta({ description: 'What the peer is told (RFC 9003).' }).optional(),
+      })
+      .meta({ description: "There: no session is made, a running one is ended. Not among Calico's fields." })
+      .optional(),
     passive: z
       .boolean()
       .default(false)

@@ -1,7 +1,7 @@
 import { parseAddress } from '@caracal/net';
 import * as z from 'zod';
 import { asNumber, integer } from '../fields/number.ts';
-import { canonicalCidr } from '../fields/text.ts';
+import { address, canonicalCidr } from '../fields/text.ts';
 
 /** The address of a node; a length, as on Calico's Node, is accepted and left out. */
 function nodeAddress(family: 4 | 6) {
@@ -28,6 +28,10 @@ export const nodeConfigurationSpec = z.strictObject({
       asNumber: asNumber('The AS number of the node, in place of that of the BGPConfiguration.').optional(),
       ipv4Address: nodeAddress(4).optional(),
       ipv6Address: nodeAddress(6).optional(),
+      routeReflectorClusterID: address(
+        'Makes the node a route reflector of this cluster (RFC 4456): internal peers that are not reflectors of it are clients.',
+        4,
+      ).optional(),
     })
     .prefault({})
     .meta({ description: 'How the node speaks BGP.' }),

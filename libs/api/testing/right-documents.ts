@@ -89,9 +89,13 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
       filters: [],
       sourceAddress: 'UseNodeIP',
       keepOriginalNextHop: false,
+      nextHopMode: 'Self',
       passive: false,
       families: ['ipv4Unicast', 'ipv6Unicast'],
       holdTimeSeconds: 90,
+      extendedMessages: false,
+      asOverride: false,
+      removePrivateAS: false,
     },
   ],
   [

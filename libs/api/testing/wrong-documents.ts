@@ -214,7 +214,7 @@ export const wrongDocuments: readonly WrongDocument[] = [
       asNumber: 64512,
       password: { secretKeyRef: { name: 'a', key: 'b' } },
     }),
-    ['BGPPeer/x: spec.password: is not supported yet: the session would be made without it'],
+    ['BGPPeer/x: spec.password: is not supported yet: use passwordFile: passwords never enter the store'],
   ],
   [
     'a hold time of two seconds, and no family',
@@ -253,8 +253,8 @@ export const wrongDocuments: readonly WrongDocument[] = [
   ],
   [
     'a reflector',
-    document(own, 'NodeConfiguration', { bgp: { routeReflectorClusterID: '192.0.2.1' } }),
-    ['NodeConfiguration/x: spec.bgp.routeReflectorClusterID: is not supported yet: nodes do not reflect routes'],
+    document(own, 'NodeConfiguration', { bgp: { routeReflectorClusterID: 'rack-1' } }),
+    ['NodeConfiguration/x: spec.bgp.routeReflectorClusterID: "rack-1" is no IPv4 address, such as 192.0.2.1'],
   ],
   [
     'a traffic policy in lower case',

@@ -2,7 +2,7 @@ import { attributeCodes, attributeFlags, segmentTypes } from 'bgp-parser';
 import type { Peer } from '../peer.ts';
 import type { AttributeStore } from '../rib/attribute-store.ts';
 import { PlainAttributes, plainBits } from '../rib/plain-attributes.ts';
-import type { Source } from './export.ts';
+import { isReflected, type Source } from './export.ts';
 
 const { optional, transitive } = attributeFlags;
 /** More than any plain list has: seven attributes of at most 255 octets, with headers. */
@@ -21,7 +21,7 @@ export function exportPlain(
   to: Uint8Array,
 ): number {
   const own = peer.addresses.ipv4;
-  if (source === 'local' || !peer.negotiated?.context.fourOctetAs || !own) return -1;
+  if (source === 'local' || isReflected(peer, source) || !peer.negotiated?.context.fourOctetAs || !own) return -1;
   if (!attributes.scan(number, scanned)) return -1;
   const { pathStart, pathEnd, pathLength } = scanned;
   const from = attributes.slab;

@@ -1,9 +1,16 @@
 import type { Address } from '@caracal/net';
-import { attributeFlags, type PathAttributes, prependAs, type RouteFamily, wellKnownCommunities } from 'bgp-parser';
+import {
+  type AsPath,
+  attributeFlags,
+  type PathAttributes,
+  prependAs,
+  type RouteFamily,
+  wellKnownCommunities,
+} from 'bgp-parser';
 import type { Peer } from '../peer.ts';
 
 /** Where the best path of a route comes from. */
-export type Source = 'local' | 'external' | 'internal';
+export type Source = 'local' | 'external' | 'internal' | 'client';
 
 /** What a peer is told of a route: attributes without next hop, and the next hop. */
 export interface Exported {
@@ -11,15 +18,29 @@ export interface Exported {
   readonly nextHop: Address;
 }
 
-/** Internal routes are not passed to internal peers (RFC 4271 section 9.2), nor back to where they came from. */
+/**
+ * Internal routes are not passed to internal peers (RFC 4271 section 9.2) unless one of the two is our client (RFC 4456
+ * section 6), nor back to where they came from.
+ */
 export function mayExport(peer: Peer, source: Source, sourcePeer: number): boolean {
   if (sourcePeer === peer.number) return false;
-  return source !== 'internal' || peer.external;
+  return source !== 'internal' || peer.external || peer.config.reflectorClient === true;
+}
+
+/** Whether a route goes from an internal peer to another, through us as a reflector. */
+export function isReflected(peer: Peer, source: Source): boolean {
+  return !peer.external && (source === 'internal' || source === 'client');
+}
+
+/** Whether all routes go to the peer in the ways of RFC 4271 section 5.1 alone. */
+export function exportsPlainly({ config }: Peer): boolean {
+  return !config.asOverride && !config.removePrivateAs && (config.nextHopMode ?? 'Auto') === 'Auto';
 }
 
 /**
  * The attributes of a route as the peer gets them (RFC 4271 section 5.1), or undefined when it must not get it.
- * `keepMed`: the MULTI_EXIT_DISC is ours, and goes to external peers too.
+ * `keepMed`: the MULTI_EXIT_DISC is ours, and goes to external peers too; `originator`: the BGP Identifier of the peer
+ * that a reflected route comes from.
  */
 export function exportAttributes(
   peer: Peer,
@@ -27,7 +48,7 @@ export function exportAttributes(
   source: Source,
   attributes: PathAttributes,
   receivedNextHop: Address | undefined,
-  keepMed = source === 'local',
+  { keepMed = source === 'local', originator = 0 } = {},
 ): Exported | undefined {
   const communities = attributes.communities ?? [];
   if (communities.includes(wellKnownCommunities.noAdvertise)) return undefined;
@@ -38,7 +59,9 @@ export function exportAttributes(
   }
   const own = family === 'ipv4Unicast' ? peer.addresses.ipv4 : peer.addresses.ipv6;
   // Sections 5.1.3 1 and 2: kept towards internal peers, ours towards external ones.
-  const nextHop = peer.external || source === 'local' ? own : receivedNextHop;
+  const mode = peer.config.nextHopMode ?? 'Auto';
+  const ours = source === 'local' || (mode === 'Auto' ? peer.external : mode === 'Self');
+  const nextHop = ours ? own : receivedNextHop;
   if (!nextHop) return undefined;
   const { nextHop: _, mpReach: __, mpUnreach: ___, localPref, med, originatorId, clusterList, ...rest } = attributes;
   const common: PathAttributes = {
@@ -46,16 +69,41 @@ export function exportAttributes(
     // Section 5: who passes on an attribute that it does not know says so.
     ...(rest.unknown && { unknown: rest.unknown.map((u) => ({ ...u, flags: u.flags | attributeFlags.partial })) }),
   };
+  if (isReflected(peer, source)) {
+    // RFC 4456 section 8; section 10: nothing else is changed.
+    const reflected = {
+      originatorId: originatorId ?? originator,
+      clusterList: [peer.local.clusterId, ...(clusterList ?? [])],
+    };
+    return { attributes: { ...common, med, localPref: localPref ?? 100, ...reflected }, nextHop };
+  }
   if (!peer.external) {
     return { attributes: { ...common, med, localPref: localPref ?? 100, originatorId, clusterList }, nextHop };
   }
   return {
     attributes: {
       ...common,
-      asPath: prependAs(attributes.asPath ?? [], peer.local.asNumber),
+      asPath: prependAs(towards(peer, attributes.asPath ?? []), peer.local.asNumber),
       // Section 5.1.4: what another AS sent is not passed on.
       ...(keepMed && { med }),
     },
     nextHop,
   };
+}
+
+/** RFC 6996 section 5. */
+function isPrivate(asNumber: number): boolean {
+  return (asNumber >= 64512 && asNumber <= 65534) || (asNumber >= 4200000000 && asNumber <= 4294967294);
+}
+
+/** The received path as the peer is to see it, before our own AS number. */
+function towards({ config, local }: Peer, path: AsPath): AsPath {
+  if (!config.asOverride && !config.removePrivateAs) return path;
+  return path
+    .map(({ type, asNumbers }) => {
+      const kept = config.removePrivateAs ? asNumbers.filter((asNumber) => !isPrivate(asNumber)) : asNumbers;
+      const override = (asNumber: number) => (asNumber === config.peerAs ? local.asNumber : asNumber);
+      return { type, asNumbers: config.asOverride ? kept.map(override) : kept };
+    })
+    .filter(({ asNumbers }) => asNumbers.length > 0);
 }

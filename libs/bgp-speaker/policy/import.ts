@@ -13,9 +13,11 @@ import type { Filter } from './filter.ts';
 export function judgeImport(peer: Peer, attributes: PathAttributes): number {
   let bits = 0;
   // RFC 4271 section 9.1.2: our own AS number in the path is a loop.
-  if (countInPath(attributes.asPath ?? [], peer.local.asNumber) > 0) bits |= excluded.asLoop;
+  const allowed = peer.config.allowOwnAs ?? 0;
+  if (countInPath(attributes.asPath ?? [], peer.local.asNumber) > allowed) bits |= excluded.asLoop;
   const own = peer.local.identifier;
-  if (attributes.originatorId === own || attributes.clusterList?.includes(own)) bits |= excluded.reflectionLoop;
+  if (attributes.originatorId === own || attributes.clusterList?.includes(peer.local.clusterId))
+    bits |= excluded.reflectionLoop;
   const nextHop = nextHopOf(attributes);
   if (!nextHop || !usable(nextHop, peer)) bits |= excluded.nextHop;
   return bits;

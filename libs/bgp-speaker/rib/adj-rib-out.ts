@@ -10,6 +10,8 @@ export class AdjRibOut {
   readonly pending = new ChangeQueue();
   /** An End-of-RIB is due when nothing is pending. */
   endOfRibDue = false;
+  /** The mark that ends a refresh is due then (RFC 7313). */
+  refreshEndDue = false;
 
   holds(route: number): boolean {
     return this.advertised.has(route) || this.pending.has(route);

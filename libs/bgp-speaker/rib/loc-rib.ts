@@ -133,11 +133,16 @@ export class LocRib {
   /** The peer's paths are stale from now on, each until it is announced again. Those that were before are removed. */
   markStale(peer: number): void {
     this.removeStale(peer);
+    if (this.counts(peer).received === 0) return;
     const stale = new Bitmap();
     this.forEach((route) => {
       if (this.#find(route, peer) >= 0) stale.add(route);
     });
     this.#stale[peer] = stale;
+  }
+
+  hasStale(peer: number): boolean {
+    return this.#stale[peer] !== undefined;
   }
 
   isStale(peer: number, route: number): boolean {
