@@ -1,6 +1,16 @@
 import { Command } from 'commander';
 import { buildStub } from './build.ts';
 import { installCni } from './install.ts';
+import { findForeign, putBack, setAside } from './take-over.ts';
+import { uninstallCni } from './uninstall.ts';
+
+interface InstallFlags {
+  folder: string;
+  socket: string;
+  spool: string;
+  netD: string;
+  takeOver?: boolean;
+}
 
 const program = new Command('caracal-cni').description('Compiles and installs the CNI executable');
 
@@ -15,9 +25,30 @@ program
   .option('--folder <path>', 'where the container runtime looks for plugins', '/opt/cni/bin')
   .option('--socket <path>', "the agent's socket", '/run/caracal/cni.sock')
   .option('--spool <path>', 'where a DEL without an agent is kept', '/run/caracal/spool')
-  .action(({ folder, socket, spool }: { folder: string; socket: string; spool: string }) => {
+  .option('--net-d <path>', 'where the runtime finds network configurations', '/etc/cni/net.d')
+  .option('--take-over', 'set the configurations of other networks aside that the runtime would use in place of ours')
+  .action(({ folder, socket, spool, netD, takeOver }: InstallFlags) => {
     installCni({ folder, socketPath: socket, spoolDirectory: spool });
     console.log(`installed caracal and caracal-ipam in ${folder}`);
+    const foreign = findForeign(netD);
+    if (takeOver) setAside(netD, foreign);
+    for (const { file, types } of foreign) {
+      const what = `${netD}/${file} (${types.join(', ') || 'unreadable'})`;
+      console.log(
+        takeOver ? `set aside ${what}` : `${what} is used in place of ours, or beside it: --take-over sets it aside`,
+      );
+    }
+  });
+
+program
+  .command('uninstall')
+  .description('remove the plugins, and put back the configurations that were set aside')
+  .option('--folder <path>', 'where the container runtime looks for plugins', '/opt/cni/bin')
+  .option('--net-d <path>', 'where the runtime finds network configurations', '/etc/cni/net.d')
+  .action(({ folder, netD }: { folder: string; netD: string }) => {
+    uninstallCni(folder);
+    console.log(`removed caracal and caracal-ipam from ${folder}`);
+    for (const file of putBack(netD)) console.log(`put back ${netD}/${file}`);
   });
 
 program.parse();
