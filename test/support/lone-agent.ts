@@ -17,7 +17,7 @@ import { createNetns, type Netns } from './netns.ts';
 import { createAuthority, issueCertificate } from './pki.ts';
 
 const main = join(import.meta.dirname, '../../apps/agent/main.ts');
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 120_000;
 
 export interface LoneAgent {
   /** The node's namespace. */
