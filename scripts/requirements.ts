@@ -23,6 +23,11 @@ export const requirements: readonly Requirement[] = [
   { file: 'sysctl', debianPackage: 'procps', reason: 'settings of namespaces in tests' },
   { file: 'ss', debianPackage: 'iproute2', reason: 'finding who speaks BGP in tests' },
   { file: 'stdbuf', debianPackage: 'coreutils', reason: 'the ipset writer' },
+  {
+    file: '/usr/lib/postgresql/15/bin/postgres',
+    debianPackage: 'postgresql-15',
+    reason: 'the oldest Postgres that is supported, with a standby; backups',
+  },
 ];
 
 /** What the Kubernetes cluster of the tests needs besides (and Go, which Debian has too old). */

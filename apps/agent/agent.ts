@@ -23,7 +23,7 @@ import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods, standaloneDirectory } from './pods/pods.ts';
 import { markIncarnation, openNodeJournal } from './pods/rebuild-journal.ts';
-import { createStrays, endpointsOf, holdStrays } from './pods/recover.ts';
+import { createStrays, endpointsOf, holdStrays, releaseGone } from './pods/recover.ts';
 import { createEnforcement } from './policy/enforcement.ts';
 import { endpointReports, nodeStatus } from './report/node-report.ts';
 import { startReporter } from './report/reporter.ts';
@@ -54,12 +54,13 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const prepared = await wiring.prepareHost();
   if (!prepared.ok) throw new Error(prepared.message);
 
+  let justConnected = false;
   // Nobody to tell until there is a reporter; its first report says everything.
   let statusChanged = () => {};
 
   const hubAddresses = kubernetes?.hubAddresses ?? (() => config.hub.addresses ?? []);
   const starting = new AbortController();
-  const { journal, wasLost } = await openNodeJournal(config, {
+  const { journal, wasLost, newBoot } = await openNodeJournal(config, {
     wiring,
     logger,
     recover: () => askAnyHub(config, hubAddresses(), (client) => client.recover({}, { timeoutMs: 5_000 })),
@@ -71,7 +72,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     journal,
     claimBlock(pool, address) {
       const held = ipam.blocks().flatMap((block) => (block.pool === pool ? [block.cidr] : []));
-      const claim = { pool, address, incarnation: ipam.incarnation, held };
+      const claim = { pool, address, incarnation: ipam.incarnation, held, position: feed.position() };
       return claimBlock(hub.client(), claim);
     },
     onBlock: (cidr) => {
@@ -109,6 +110,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.error({ reason: String(error) }, 'the kernel could not be compared with what is wanted');
     }
   }
+  if (newBoot) await releaseGone(ipam, wiring, logger);
   const names = await holdStrays(ipam, wiring, logger);
   const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
   for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
@@ -142,7 +144,11 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       enforcement.apply(change);
       // A pool that was drained or split: its blocks are to be given up, or are another pool's.
       const poolsChanged = change.items.some(({ item }) => item.case === 'resource' && item.value.kind === 'IPPool');
-      if (poolsChanged && hub.connected) ownership.assert();
+      // A snapshot in the middle of a stream: the database is not the one that it was, and may have lost what we own.
+      const otherDatabase = change.snapshot && hub.connected && !justConnected;
+      if ((poolsChanged && hub.connected) || otherDatabase) ownership.assert();
+      if (otherDatabase) void settleAndReport();
+      justConnected = false;
     },
     onSnapshotWanted: () => hub.restart(),
   });
@@ -155,6 +161,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onFrame: feed.receive,
     onConnected(connected) {
       if (!connected) return feed.interrupted();
+      justConnected = true;
       ownership.assert();
       void settleAndReport();
     },

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { openDatastore } from '@caracal/datastore';
+import { type Datastore, openDatastore, type Position } from '@caracal/datastore';
 import { kubeApi, serviceAccount } from '@caracal/kube';
 import { AdminService, NodeService } from '@caracal/protocol';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
@@ -44,7 +44,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
   const draining = new AbortController();
   const stopping = new AbortController();
 
-  const following = datastore.follow(announcing(feed, logger), {
+  const following = datastore.follow(announcing(feed, datastore, logger), {
     signal: stopping.signal,
     coalesceMs: config.feed.coalesceMs,
   });
@@ -114,13 +114,20 @@ function knownSchema(feed: Feed): Interceptor {
 }
 
 /** The feed as observer, with a line in the log when the database goes and comes; the same failure again is not news. */
-function announcing(feed: Feed, logger: Logger) {
+function announcing(feed: Feed, datastore: Datastore, logger: Logger) {
   let told: string | undefined = '';
+  let stoodAt: Position | undefined;
   return {
-    snapshotBegin: () => feed.snapshotBegin(),
+    snapshotBegin: () => {
+      stoodAt ??= feed.head && { revision: feed.head.revision, nonce: feed.head.nonce };
+      feed.snapshotBegin();
+    },
     snapshotItems: (items: Parameters<Feed['snapshotItems']>[0]) => feed.snapshotItems(items),
     snapshotEnd: (...args: Parameters<Feed['snapshotEnd']>) => {
       feed.snapshotEnd(...args);
+      // Either we were away for long, or the database lost what we have seen: it can tell.
+      if (stoodAt) datastore.write({ op: 'notice', seen: stoodAt }).catch(() => {});
+      stoodAt = undefined;
       logger.info({ revision: String(args[0].revision), items: feed.itemCount }, 'snapshot read from the database');
     },
     revisions: (revisions: Parameters<Feed['revisions']>[0]) => feed.revisions(revisions),

@@ -106,7 +106,9 @@ async function ensureRoles(client: pg.Client): Promise<void> {
       PERFORM pg_advisory_xact_lock(${advisoryLock});
       IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'caracal_owner') THEN CREATE ROLE caracal_owner NOLOGIN; END IF;
       IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'caracal_hub') THEN CREATE ROLE caracal_hub LOGIN; END IF;
-      IF NOT pg_has_role(current_user, 'caracal_owner', 'SET') THEN GRANT caracal_owner TO CURRENT_USER; END IF;
+      -- Since Postgres 16 a member need not be one who may become the role.
+      IF NOT pg_has_role(current_user, 'caracal_owner',
+                         CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN GRANT caracal_owner TO CURRENT_USER; END IF;
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET lock_timeout = %L', current_database(), '5s');
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET statement_timeout = %L', current_database(), '15s');
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET idle_in_transaction_session_timeout = %L', current_database(), '10s');

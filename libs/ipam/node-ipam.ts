@@ -76,7 +76,10 @@ export interface NodeIpam {
   withhold(cidrs: readonly string[]): void;
   /** While there is a reason nothing is assigned: the node is not the owner of its blocks any more. */
   suspend(reason: string | undefined): void;
-  /** Takes over what the hub has for this node: other names of pools, and blocks that the journal did not know of. */
+  /**
+   * Takes over what the hub has for this node: other names of pools, and blocks that the journal does not know but that are in use.
+   * Those are not journalled: they go when the hub has them no more.
+   */
   adopt(blocks: readonly { readonly cidr: string; readonly pool: string }[]): Promise<void>;
   /** Binds addresses that somebody has to a handle: what runs although the journal does not know it. Without whoever holds them already. */
   keep(assignment: Assignment): Promise<void>;
@@ -197,7 +200,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
   /** All that is durable. An append that is still under way is no part of it, and follows. */
   function snapshot(): JournalRecord[] {
     const records: JournalRecord[] = [{ type: 'node', node: options.node, incarnation }];
-    for (const { cidr, pool } of blocks.list()) records.push({ type: 'block', cidr, pool });
+    for (const { cidr, pool, unsure } of blocks.list()) if (!unsure) records.push({ type: 'block', cidr, pool });
     for (const address of blocks.resting()) {
       const handle = `resting/${address}`;
       records.push({ type: 'assign', handle, addresses: [address], endpoint: {} });
@@ -277,13 +280,16 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
       suspended = reason;
     },
     async adopt(found) {
-      const known = new Map(blocks.list().map(({ cidr, pool }) => [cidr, pool]));
-      const changed = found.filter(({ cidr, pool }) => known.get(cidr) !== pool);
-      if (changed.length === 0) return;
+      for (const cidr of blocks.unsure()) if (!found.some((block) => block.cidr === cidr)) blocks.remove(cidr);
+      const held = [...assignments.values()].flatMap(({ addresses }) => addresses);
+      for (const { cidr, pool } of found) blocks.putUnsure(cidr, pool, held);
+      const known = new Map(blocks.list().map((block) => [block.cidr, block]));
+      const moved = found.filter(({ cidr, pool }) => !known.get(cidr)?.unsure && known.get(cidr)?.pool !== pool);
+      if (moved.length === 0) return;
       await journal.append(
-        changed.map(({ cidr, pool }) => ({ type: 'block', cidr, pool })),
+        moved.map(({ cidr, pool }) => ({ type: 'block', cidr, pool })),
         () => {
-          for (const { cidr, pool } of changed) blocks.put(cidr, pool);
+          for (const { cidr, pool } of moved) blocks.put(cidr, pool);
         },
       );
     },
@@ -297,7 +303,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     async giveUp(unwanted) {
       const given: string[] = [];
       for (const block of blocks.list()) {
-        if (!unwanted(block) || !blocks.isEmpty(block.cidr)) continue;
+        if (block.unsure || !unwanted(block) || !blocks.isEmpty(block.cidr)) continue;
         blocks.setLeaving(block.cidr, true);
         try {
           await journal.append([{ type: 'unblock', cidr: block.cidr }], () => blocks.remove(block.cidr));

@@ -8,6 +8,8 @@ export interface BlockUse {
   readonly pool: string;
   readonly used: number;
   readonly free: number;
+  /** The hub has it as ours, and in use, and the journal does not know it: nothing is given out of it. */
+  readonly unsure: boolean;
 }
 
 /**
@@ -20,6 +22,7 @@ export class OwnBlocks {
   readonly #resting = new Set<string>();
   readonly #withheld = new Set<string>();
   readonly #leaving = new Set<string>();
+  readonly #unsure = new Set<string>();
 
   constructor(schedule: (callback: () => void, delayMs: number) => void) {
     this.#schedule = schedule;
@@ -29,6 +32,7 @@ export class OwnBlocks {
   put(cidr: string, pool: string): void {
     const prefix = parsePrefix(cidr);
     if (!prefix) throw new JournalError(`${cidr} is no prefix of a block`);
+    this.#unsure.delete(cidr);
     const known = this.#find(cidr);
     if (known) known.pool = pool;
     else this.#blocks.push(createBlock(prefix, pool));
@@ -38,6 +42,22 @@ export class OwnBlocks {
     const index = this.#blocks.findIndex((block) => formatPrefix(block.cidr) === cidr);
     if (index >= 0) this.#blocks.splice(index, 1);
     this.#withheld.delete(cidr);
+    this.#unsure.delete(cidr);
+  }
+
+  /** Adds a block of which only the hub knows that it is ours; `held` are addresses of handles, which may lie in it. */
+  putUnsure(cidr: string, pool: string, held: Iterable<string>): void {
+    if (this.#find(cidr)) return;
+    this.put(cidr, pool);
+    this.#unsure.add(cidr);
+    for (const text of held) {
+      const address = parseAddress(text);
+      if (address) this.take(address);
+    }
+  }
+
+  unsure(): string[] {
+    return [...this.#unsure];
   }
 
   has(cidr: string): boolean {
@@ -56,7 +76,7 @@ export class OwnBlocks {
   }
 
   isWithheld(cidr: string): boolean {
-    return this.#withheld.has(cidr) || this.#leaving.has(cidr);
+    return this.#withheld.has(cidr) || this.#leaving.has(cidr) || this.#unsure.has(cidr);
   }
 
   list(): BlockUse[] {
@@ -65,6 +85,7 @@ export class OwnBlocks {
       pool: block.pool,
       used: block.used - this.#restingIn(block),
       free: freeCount(block),
+      unsure: this.#unsure.has(formatPrefix(block.cidr)),
     }));
   }
 

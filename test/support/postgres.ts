@@ -7,7 +7,20 @@
 // demands the random password that was made at initdb and is kept in the data folder.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, mkdtemp, open, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +31,8 @@ const asRoot = process.getuid?.() === 0;
 const serverUser = { uid: asRoot ? 65534 : process.getuid!(), gid: asRoot ? 65534 : process.getgid!() };
 const database = 'caracal';
 const passwordFileName = 'caracal.password';
+/** Small, as there may be many on one machine. */
+const sizes = { shared_buffers: '32MB', max_connections: '60', max_wal_size: '256MB', min_wal_size: '16MB' };
 const startTimeoutMs = 30_000;
 const stopTimeoutMs = 30_000;
 
@@ -30,6 +45,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Outlive this process. Without it the server ends when this process does, however it ends. */
   readonly detached?: boolean;
+  /** The folder with the `bin` of another installation, such as Debian's; by default the one that npm brings. */
+  readonly installation?: string;
   /** More settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -98,7 +115,7 @@ export async function preparePostgres(options: PostgresOptions = {}): Promise<Po
   const start = async () => {
     knownPid = await runningPid();
     if (knownPid) return;
-    const binaries = await postgresBinaries();
+    const binaries = options.installation ?? (await postgresBinaries());
     await makeFolder(dataDirectory);
     await makeFolder(socketDirectory);
     if (!(await exists(passwordFile))) await initialise(binaries, dataDirectory);
@@ -107,6 +124,7 @@ export async function preparePostgres(options: PostgresOptions = {}): Promise<Po
       port: String(port),
       unix_socket_directories: socketDirectory,
       unix_socket_permissions: '0700',
+      ...sizes,
       ...options.settings,
     };
     const args = [
@@ -195,16 +213,6 @@ async function initialise(binaries: string, dataDirectory: string): Promise<void
     '--auth-host=scram-sha-256',
   ];
   args.push('--encoding=UTF8', '--locale=C', '--wal-segsize=4', '--no-instructions');
-  args.push(
-    '-c',
-    'shared_buffers=32MB',
-    '-c',
-    'max_connections=60',
-    '-c',
-    'max_wal_size=256MB',
-    '-c',
-    'min_wal_size=16MB',
-  );
   const child = spawnAsServer(join(binaries, 'bin', 'initdb'), args, ['ignore', 'pipe', 'pipe'], false);
   let output = '';
   child.stdout!.on('data', (chunk: Buffer) => (output += chunk));
@@ -218,9 +226,30 @@ async function initialise(binaries: string, dataDirectory: string): Promise<void
     'host all all ::1/128 scram-sha-256',
   ];
   await writeFile(join(partial, 'pg_hba.conf'), `${hba.join('\n')}\n`);
-  await writeFile(join(partial, 'pg_ident.conf'), `caracal "${userInfo().username}" all\n`);
+  // `all` is a word since Postgres 16 only.
+  const roles = ['all', 'postgres', 'caracal_hub'];
+  const mapped = roles.map((role) => `caracal "${userInfo().username}" ${role}\n`);
+  await writeFile(join(partial, 'pg_ident.conf'), mapped.join(''));
   await rename(password, join(partial, passwordFileName));
   await rename(partial, dataDirectory);
+}
+
+/** A standby of a running server, in a data folder that is not there yet; start it with `startPostgres`. */
+export async function copyForStandby(installation: string, primary: Postgres, dataDirectory: string): Promise<void> {
+  await makeFolder(dataDirectory);
+  // The standby runs as the server's user, which may not log in otherwise.
+  await appendFile(join(primary.dataDirectory, 'pg_ident.conf'), 'caracal nobody postgres\n');
+  const client = new pg.Client({ connectionString: primary.url });
+  await client.connect();
+  await client.query('SELECT pg_reload_conf()');
+  await client.end();
+  const connection = `host=${primary.socketDirectory} port=5432 user=postgres`;
+  const args = ['-D', dataDirectory, '-R', '-X', 'stream', '-c', 'fast', '-d', connection];
+  const child = spawnAsServer(join(installation, 'bin', 'pg_basebackup'), args, ['ignore', 'pipe', 'pipe'], false);
+  let output = '';
+  child.stderr!.on('data', (chunk: Buffer) => (output += chunk));
+  const code = await new Promise((done, failed) => child.on('close', done).on('error', failed));
+  if (code !== 0) throw new Error(`pg_basebackup failed: ${output.trim()}`);
 }
 
 /** One attempt: the child is ready when its pid file says so, or it has ended and its log says why. */
@@ -242,7 +271,8 @@ async function launch(
   for (const deadline = Date.now() + startTimeoutMs; !ended && Date.now() < deadline; await sleep(15)) {
     // Lines of postmaster.pid: the first is the pid, the eighth the state.
     const lines = (await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-    if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return { ok: true, child };
+    if (Number(lines[0]) === child.pid && ['ready', 'standby'].includes(lines[7]?.trim() ?? ''))
+      return { ok: true, child };
   }
   if (!ended) child.kill('SIGKILL');
   return { ok: false, log: (await readFile(logFile)).subarray(before).toString() || `${binary} did not run` };

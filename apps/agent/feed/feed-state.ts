@@ -6,6 +6,8 @@ export interface FeedChange {
   readonly items: readonly FeedItem[];
   readonly revision: bigint;
   readonly nonce: bigint;
+  /** It comes of a snapshot: the hub did not know where this node stood. */
+  readonly snapshot: boolean;
 }
 
 /** What one frame was. */
@@ -62,7 +64,8 @@ export class FeedState {
 
   #commit(revision: bigint, nonce: bigint): FeedChange {
     const items = this.#pending;
-    if (this.#snapshot) {
+    const snapshot = this.#snapshot;
+    if (snapshot) {
       const named = new Set(items.map(keyOf));
       for (const [key, deletion] of this.#known) if (!named.has(key)) items.push(deletion);
     }
@@ -74,7 +77,7 @@ export class FeedState {
     this.discardPending();
     this.revision = revision;
     this.nonce = nonce;
-    return { items, revision, nonce };
+    return { items, revision, nonce, snapshot };
   }
 }
 

@@ -52,7 +52,7 @@ export async function followFeed({
       return undefined;
     }
     state.discardPending();
-    return state.revision > 0n ? { items, revision: state.revision, nonce: state.nonce } : undefined;
+    return state.revision > 0n ? { items, revision: state.revision, nonce: state.nonce, snapshot: false } : undefined;
   }
 
   return {

@@ -18,7 +18,7 @@ const resource = (name: string, spec: object, uid = name) =>
       },
     },
   });
-const change = (...items: ReturnType<typeof resource>[]) => ({ items, revision: 1n, nonce: 1n });
+const change = (...items: ReturnType<typeof resource>[]) => ({ items, revision: 1n, nonce: 1n, snapshot: false });
 
 test('the pods of this node alone, as they are now', () => {
   const pods = new FeedPods('n1');

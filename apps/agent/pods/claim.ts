@@ -12,14 +12,16 @@ export interface Claim {
   readonly incarnation: string;
   /** The blocks of the pool that the journal has: when an earlier answer was lost, the hub grants that same block again, not one more. */
   readonly held: readonly string[];
+  /** Where the node stands in the feed. */
+  readonly position: { readonly revision: bigint; readonly nonce: bigint };
 }
 
 /** Claims a block of a pool for this node through the hub. */
 export async function claimBlock(client: Client<typeof NodeService>, claim: Claim): Promise<ClaimResult> {
-  const { pool, address = '', incarnation, held } = claim;
+  const { pool, address = '', incarnation, held, position } = claim;
   try {
     const { result } = await client.claimBlock(
-      { pool, address, incarnation, held: { cidrs: [...held] } },
+      { pool, address, incarnation, held: { cidrs: [...held] }, ...position },
       { timeoutMs: claimWithinMs },
     );
     switch (result.case) {

@@ -13,12 +13,19 @@ export interface JournalPlace {
 }
 
 export interface JournalSources {
-  readonly wiring: Wiring;
+  readonly wiring: Pick<Wiring, 'listOwnInterfaces'>;
   readonly logger: Logger;
   /** Asks a hub what it knows of this node; throws when none answers. */
   recover(): Promise<RecoverResponse>;
   newIncarnation(): string;
   readonly signal: AbortSignal;
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  readonly wasLost: boolean;
+  /** The agent has not run since the machine booted. */
+  readonly newBoot: boolean;
 }
 
 const longestPauseMs = 5_000;
@@ -28,10 +35,7 @@ const longestPauseMs = 5_000;
  * is made anew from the hub's rows and the kernel's routes. That waits for a hub as long as it must: to give out addresses that
  * pods have would be worse than to start no pod. What runs goes on meanwhile.
  */
-export async function openNodeJournal(
-  place: JournalPlace,
-  sources: JournalSources,
-): Promise<{ readonly journal: Journal; readonly wasLost: boolean }> {
+export async function openNodeJournal(place: JournalPlace, sources: JournalSources): Promise<OpenedJournal> {
   const { logger } = sources;
   const path = join(place.stateDirectory, 'ipam.journal');
   // In the folder that no boot survives: it tells a journal that was lost from a node that is new.
@@ -42,14 +46,15 @@ export async function openNodeJournal(
     return undefined;
   });
   if (journal?.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
-  if (journal && journal.records.length > 0) return { journal, wasLost: false };
+  const newBoot = !existsSync(mark);
+  if (journal && journal.records.length > 0) return { journal, wasLost: false, newBoot };
   await journal?.close();
 
   const found = await sources.wiring.listOwnInterfaces();
   if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
   if (!journal) renameSync(path, `${path}.damaged`);
-  if (journal && found.interfaces.length === 0 && !existsSync(mark)) {
-    return { journal: await openJournal(path), wasLost: false };
+  if (journal && found.interfaces.length === 0 && newBoot) {
+    return { journal: await openJournal(path), wasLost: false, newBoot };
   }
 
   logger.error(
@@ -68,7 +73,7 @@ export async function openNodeJournal(
   ]);
   await fresh.close();
   logger.warn({ incarnation, blocks: [...blocks.keys()] }, 'the journal is made anew');
-  return { journal: await openJournal(path), wasLost: true };
+  return { journal: await openJournal(path), wasLost: true, newBoot };
 }
 
 /** To be called when the journal is open: from now on its absence means that it was lost. */

@@ -11,7 +11,11 @@ import { isPlainAddress } from './plain-addresses.ts';
  * short, or the journal is an old one or new: until somebody says which, its addresses are held by a handle of its own, so that
  * nobody else gets them. Gives the names of those interfaces.
  */
-export async function holdStrays(ipam: NodeIpam, wiring: Wiring, logger: Logger): Promise<string[]> {
+export async function holdStrays(
+  ipam: NodeIpam,
+  wiring: Pick<Wiring, 'listOwnInterfaces'>,
+  logger: Logger,
+): Promise<string[]> {
   const found = await wiring.listOwnInterfaces();
   if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
   const known = new Set<string | undefined>();
@@ -31,9 +35,26 @@ export async function holdStrays(ipam: NodeIpam, wiring: Wiring, logger: Logger)
   return strays;
 }
 
+/** After a boot no pod of before is left: what has no interface gives its addresses back, whether or not the runtime sends a DEL. */
+export async function releaseGone(
+  ipam: NodeIpam,
+  wiring: Pick<Wiring, 'listOwnInterfaces'>,
+  logger: Logger,
+): Promise<void> {
+  const found = await wiring.listOwnInterfaces();
+  if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
+  const present = new Set(found.interfaces.map(({ name }) => name));
+  for (const assignment of [...ipam.assignments()]) {
+    const name = recordOf(assignment)?.hostInterface ?? assignment.handle.replace(recoveredHandle(''), '');
+    if (present.has(name)) continue;
+    logger.info({ handle: assignment.handle, addresses: assignment.addresses }, 'a pod of before the boot: released');
+    await ipam.release(assignment.handle);
+  }
+}
+
 export interface StrayOptions {
   readonly ipam: NodeIpam;
-  readonly wiring: Wiring;
+  readonly wiring: Pick<Wiring, 'unwire'>;
   readonly logger: Logger;
   readonly names: readonly string[];
   /** The journal was lost: what no hub knows of may be a pod all the same. */

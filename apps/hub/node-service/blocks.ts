@@ -13,11 +13,12 @@ export async function claimBlock(
   request: ClaimBlockRequest,
   signal: AbortSignal,
 ): Promise<MessageInitShape<typeof ClaimBlockResponseSchema>> {
-  const { pool, incarnation, address } = request;
+  const { pool, incarnation, address, revision, nonce } = request;
+  const seen = revision > 0n ? { revision, nonce } : undefined;
   requireIncarnation(incarnation);
   if (address && !parseAddress(address)) throw new ConnectError(`"${address}" is no address`, Code.InvalidArgument);
   const held = request.held?.cidrs.map(readCidr);
-  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held, address }, signal);
+  const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held, address, seen }, signal);
   const log = logger.child({ node, pool });
   if (answer.refused !== undefined) {
     log.warn({ reason: answer.refused }, 'no block granted');

@@ -38,6 +38,10 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
       }
       const leave = connected.enter(node);
       const { revision, nonce } = request;
+      // Either it was away for long, or the database lost what it has seen: the database can tell.
+      if (revision > 0n && !feed.contains({ revision, nonce })) {
+        await datastore.write({ op: 'notice', node, seen: { revision, nonce } }).catch(() => {});
+      }
       logger.info({ node, revision: String(revision), resumes: feed.contains({ revision, nonce }) }, 'node subscribed');
       try {
         yield* subscription(

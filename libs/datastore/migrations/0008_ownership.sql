@@ -142,19 +142,23 @@ CREATE FUNCTION add_address_events(next bigint, what text, e endpoint) RETURNS v
   SELECT next, a, what, e.node, e.container_id, e.interface, e.pod_namespace, e.pod_name, e.pod_uid FROM unnest(e.addresses) a
 $$;
 
--- Notices another history: by the database's identity, or by a reader that has seen a revision that is not in it. The caller holds
--- the revision lock.
-CREATE FUNCTION notice_history(seen_revision bigint DEFAULT 0, seen_nonce bigint DEFAULT 0) RETURNS history LANGUAGE plpgsql AS $$
+-- Notices another history: by the database's identity, or by somebody who has seen a revision that is not in it. `asserted_in` is the
+-- history in which this witness last said what it owns: one from before this history has seen what is known to be lost. Without it
+-- (a hub, a node that the database does not know) it counts unless a loss is being dealt with. The caller holds the revision lock.
+CREATE FUNCTION notice_history(seen jsonb DEFAULT NULL, asserted_in bigint DEFAULT NULL) RETURNS history LANGUAGE plpgsql AS $$
 DECLARE
   h history;
   now_is text := database_identity();
   why text;
+  seen_revision bigint := coalesce((seen ->> 'revision')::bigint, 0);
+  seen_nonce bigint := coalesce((seen ->> 'nonce')::bigint, 0);
 BEGIN
   SELECT * INTO h FROM history;
   IF h.identity <> now_is THEN
     why := format('the database was %s and is %s', h.identity, now_is);
-  ELSIF seen_revision > (SELECT f.revision FROM feed_head f)
-     OR EXISTS (SELECT FROM revision r WHERE r.revision = seen_revision AND r.nonce <> seen_nonce) THEN
+  ELSIF (CASE WHEN asserted_in IS NULL THEN h.ended ELSE asserted_in = h.number END)
+     AND (seen_revision > (SELECT f.revision FROM feed_head f)
+          OR EXISTS (SELECT FROM revision r WHERE r.revision = seen_revision AND r.nonce <> seen_nonce)) THEN
     why := format('a node has seen revision %s (%s), which this database does not have', seen_revision, seen_nonce);
   END IF;
   IF why IS NOT NULL THEN
@@ -199,6 +203,7 @@ CREATE FUNCTION write_assert(next bigint, request jsonb) RETURNS jsonb LANGUAGE 
 DECLARE
   name text := request ->> 'node';
   own text := request ->> 'incarnation';
+  asserted_in bigint;
   known node;
   h history;
   b block;
@@ -206,7 +211,8 @@ DECLARE
   conflicts jsonb := '[]';
 BEGIN
   SELECT * INTO known FROM node n WHERE n.node = name;
-  IF FOUND AND known.incarnation <> own THEN
+  asserted_in := CASE WHEN known.incarnation = own THEN known.asserted END;
+  IF known.node IS NOT NULL AND known.incarnation <> own THEN
     IF EXISTS (SELECT FROM former_incarnation f WHERE (f.node, f.incarnation) = (name, own)) THEN
       RETURN jsonb_build_object('fenced', format('incarnation %s took the place of %s', known.incarnation, own));
     END IF;
@@ -222,13 +228,13 @@ BEGIN
         PERFORM drop_block(next, 'reclaimed', b);
       END LOOP;
     END IF;
-  ELSIF FOUND AND known.fenced THEN
+  ELSIF known.fenced THEN
     RETURN jsonb_build_object('fenced', format('node %s was declared to be off, and its blocks were taken back', name));
-  ELSIF NOT FOUND THEN
+  ELSIF known.node IS NULL THEN
     INSERT INTO node (node, incarnation, machine, epoch, asserted) VALUES (name, own, request ->> 'machine', 1, 0);
   END IF;
 
-  h := notice_history(coalesce((request -> 'seen' ->> 'revision')::bigint, 0), coalesce((request -> 'seen' ->> 'nonce')::bigint, 0));
+  h := notice_history(request -> 'seen', asserted_in);
 
   FOR held IN SELECT * FROM jsonb_to_recordset(request -> 'blocks') AS x(cidr cidr, pool text) LOOP
     SELECT * INTO b FROM block x WHERE x.cidr && held.cidr AND NOT (x.cidr = held.cidr AND (x.node, x.incarnation) = (name, own))
@@ -251,7 +257,9 @@ BEGIN
   LOOP
     PERFORM drop_block(next, 'released', b);
   END LOOP;
-  UPDATE node SET asserted = h.number, machine = request ->> 'machine' WHERE node.node = name;
+  -- A node whose blocks have another owner is not heard yet: the owner may give them up, and then nobody else may get them.
+  UPDATE node SET asserted = CASE WHEN conflicts = '[]' THEN h.number ELSE asserted END, machine = request ->> 'machine'
+  WHERE node.node = name;
   RETURN jsonb_build_object(
     'conflicts', conflicts,
     'stranded', (SELECT coalesce(jsonb_agg(block_body(x)), '[]') FROM block x WHERE x.node = name AND x.incarnation <> own),

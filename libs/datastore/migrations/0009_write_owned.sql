@@ -2,7 +2,7 @@
 -- The write function with what 0008 added: claims by incarnation, of an address, within a limit, not before every node has said what it
 -- owns; reports with quarantine and history; reassertion, reclaim, split, asking back.
 
--- {pool, node, incarnation, held?: [cidr], address?}
+-- {pool, node, incarnation, held?: [cidr], address?, seen?: {revision, nonce}}
 --   -> {block: {…}} | {full: number of blocks} | {unknownPool: true} | {disabledPool: true} | {taken: {cidr, node}} | {limit: number}
 --   |  {refused: reason}
 CREATE OR REPLACE FUNCTION write_claim(next bigint, request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -45,7 +45,7 @@ BEGIN
     RETURN '{"disabledPool": true}';
   END IF;
 
-  h := notice_history();
+  h := notice_history(request -> 'seen', owner.asserted);
   IF NOT h.ended THEN
     SELECT array_agg(n.node ORDER BY n.node) INTO silent FROM node n WHERE n.asserted < h.number AND NOT n.fenced;
     IF silent IS NULL AND clock_timestamp() > h.began_at + h.hold THEN
@@ -334,6 +334,9 @@ BEGIN
         WHEN 'report' THEN answer := write_report(head + 1, request);
         WHEN 'assert' THEN answer := write_assert(head + 1, request);
         WHEN 'reclaim' THEN answer := write_reclaim(head + 1, request);
+        WHEN 'notice' THEN
+          PERFORM notice_history(request -> 'seen', (SELECT n.asserted FROM node n WHERE n.node = request ->> 'node'));
+          answer := '{}';
         WHEN 'endReassertion' THEN answer := write_end_reassertion();
         WHEN 'askBack' THEN answer := write_ask_back(request);
         WHEN 'split' THEN answer := write_split(head + 1, request);

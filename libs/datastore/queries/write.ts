@@ -44,6 +44,16 @@ interface ClaimRequest {
   readonly held?: readonly string[];
   /** The block that it lies in, and no other. */
   readonly address?: string;
+  /** The newest position that the node knows: a database that does not know it has lost something. */
+  readonly seen?: Position;
+}
+
+/** Somebody has seen this position: a database that does not know it has lost something, and takes note. */
+interface NoticeRequest {
+  readonly op: 'notice';
+  readonly seen: Position;
+  /** The node that saw it; absent for a hub. */
+  readonly node?: string;
 }
 
 /** What a node holds, by its journal: the database is brought in line with it, as far as nobody else has it. */
@@ -129,6 +139,7 @@ export type WriteRequest =
   | ReportRequest
   | AssertRequest
   | ReclaimRequest
+  | NoticeRequest
   | EndReassertionRequest
   | AskBackRequest
   | SplitRequest;
@@ -211,6 +222,7 @@ interface Answers {
   readonly report: ReportAnswer;
   readonly assert: AssertAnswer;
   readonly reclaim: ReclaimAnswer;
+  readonly notice: object;
   readonly endReassertion: { readonly nodes: readonly string[] };
   readonly askBack: AskBackAnswer;
   readonly split: SplitAnswer;
