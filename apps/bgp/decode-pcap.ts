@@ -73,33 +73,68 @@ class Flow {
   take(segment: Segment): DecodedItem['content'][] {
     let direction = this.#directions.get(segment.from);
     if (!direction) {
-      direction = new Direction(new StreamDecoder(this.#context, segment.from === this.#first ? 0 : 1));
+      const side = segment.from === this.#first ? 0 : 1;
+      direction = new Direction(() => new StreamDecoder(this.#context, side));
       this.#directions.set(segment.from, direction);
     }
     return direction.take(segment);
   }
 }
 
-/** Puts the segments of one direction in order; what came before the capture is left out. */
+/** Segments that may wait for one that is missing: the capture lost it when more do. */
+const longestWait = 256;
+const marker = Buffer.alloc(16, 0xff);
+
+/**
+ * Puts the segments of one direction in order. Where the capture begins in the middle, or lacks segments, it goes on with
+ * the next marker of a message.
+ */
 class Direction {
   started = false;
-  readonly #decoder: StreamDecoder;
+  readonly #newDecoder: () => StreamDecoder;
+  #decoder: StreamDecoder;
+  #synchronized = false;
   #next: number | undefined;
   readonly #waiting = new Map<number, Uint8Array>();
 
-  constructor(decoder: StreamDecoder) {
-    this.#decoder = decoder;
+  constructor(newDecoder: () => StreamDecoder) {
+    this.#newDecoder = newDecoder;
+    this.#decoder = newDecoder();
   }
 
   take({ sequence, syn, payload }: Segment): DecodedItem['content'][] {
-    if (syn) this.#next = (sequence + 1) >>> 0;
+    if (syn) {
+      this.#next = (sequence + 1) >>> 0;
+      this.#synchronized = true;
+    }
     if (payload.length === 0) return [];
     this.#next ??= sequence;
     this.started = true;
     this.#waiting.set(sequence, payload);
     const contents: DecodedItem['content'][] = [];
-    for (let found = this.#ready(); found; found = this.#ready()) contents.push(...this.#decoder.push(found));
+    if (this.#waiting.size > longestWait) {
+      contents.push({ kind: 'problem', message: 'segments are missing in the capture' });
+      this.#skip();
+    }
+    for (let found = this.#ready(); found; found = this.#ready()) contents.push(...this.#decode(found));
     return contents;
+  }
+
+  #decode(bytes: Uint8Array): DecodedItem['content'][] {
+    if (this.#synchronized) return this.#decoder.push(bytes);
+    const begin = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(marker);
+    if (begin < 0) return [];
+    this.#synchronized = true;
+    return this.#decoder.push(bytes.subarray(begin));
+  }
+
+  /** Goes on with the earliest of the segments that wait. */
+  #skip(): void {
+    const next = this.#next ?? 0;
+    const distance = (sequence: number) => (sequence - next) >>> 0;
+    this.#next = [...this.#waiting.keys()].reduce((a, b) => (distance(b) < distance(a) ? b : a));
+    this.#decoder = this.#newDecoder();
+    this.#synchronized = false;
   }
 
   /** The octets that come next, if they are there; what was sent again is left out. */
@@ -143,7 +178,9 @@ function tcpOf(packet: Buffer, link: { header: number; etherType?: number }): Om
     const header = 4 * (ip[0] & 15);
     const fragmented = (ip.readUInt16BE(6) & 0x3fff) !== 0;
     if (ip[9] !== 6 || fragmented || ip.length < header) return undefined;
-    return segmentOf(ip.subarray(header, ip.readUInt16BE(2)), ip.subarray(12, 16), ip.subarray(16, 20));
+    // Captures of segments that the network card cuts up have no total length.
+    const end = ip.readUInt16BE(2) || ip.length;
+    return segmentOf(ip.subarray(header, end), ip.subarray(12, 16), ip.subarray(16, 20));
   }
   if (version !== 6 || ip.length < 40 || ip[6] !== 6) return undefined;
   return segmentOf(ip.subarray(40, 40 + ip.readUInt16BE(4)), ip.subarray(8, 24), ip.subarray(24, 40));

@@ -122,6 +122,21 @@ describe('a capture', () => {
     expect(printed(file)).toHaveLength(2);
   });
 
+  it('that begins in the middle of a message goes on with the next one', () => {
+    const file = capture(segment('a', 5, bytes.subarray(12)), segment('a', 12, Buffer.concat([bytes, bytes])));
+    expect(printed(file)).toHaveLength(2);
+  });
+
+  it('that lacks a segment goes on behind the gap', () => {
+    const behind = Array.from({ length: 300 }, (_, i) => segment('a', 1000 + 19 * i, bytes));
+    const lines = printed(capture(segment('a', 1, bytes), ...behind));
+    expect(lines.slice(0, 2)).toEqual([
+      '2023-11-14T22:13:20.000Z 10.0.0.1 > 10.0.0.2 KEEPALIVE',
+      '2023-11-14T22:17:37.000Z 10.0.0.1 > 10.0.0.2 segments are missing in the capture',
+    ]);
+    expect(lines).toHaveLength(2 + 300);
+  });
+
   it('that is cut off says so', () => {
     const file = capture(segment('a', 1, bytes), segment('a', 20, bytes));
     expect(printed(file.subarray(0, -5))).toEqual([
