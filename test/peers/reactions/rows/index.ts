@@ -8,6 +8,7 @@ import { header } from './header.ts';
 import { multiprotocol } from './multiprotocol.ts';
 import { nlri } from './nlri.ts';
 import { openMessage } from './open.ts';
+import { enhancedRefresh, extendedMessages, peerOptions } from './options.ts';
 import { optionalAttributes, reflectionAttributes } from './other-attributes.ts';
 import { routeRefreshMessage } from './refresh.ts';
 import { restart } from './restart.ts';
@@ -31,6 +32,9 @@ export const tables: Readonly<Record<string, readonly Row[]>> = {
   'multiprotocol attributes': multiprotocol,
   prefixes: nlri,
   'ROUTE-REFRESH': routeRefreshMessage,
+  'enhanced route refresh': enhancedRefresh,
+  'extended messages': extendedMessages,
+  'what is configured for a peer': peerOptions,
   'graceful restart': restart,
   segmentation,
 };
