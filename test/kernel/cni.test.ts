@@ -261,6 +261,17 @@ test('a spooled DEL that fails stays, is tried before the next ADD, and a damage
   expect(readdirSync(spoolDirectory)).toEqual(['0-damaged.del.damaged']);
 });
 
+test('a spooled DEL that is no valid request is set aside: no later time mends it', async () => {
+  expect(await call('DEL', configuration, { CNI_IFNAME: 'a/b' })).toMatchObject({ code: 0 });
+  expect(await call('DEL', 'no JSON')).toMatchObject({ code: 0 });
+  await start();
+  expect(calls).toEqual([]);
+  expect(readdirSync(spoolDirectory).map((name) => name.replace(/^[^a-z]*/, ''))).toEqual([
+    'del.damaged',
+    'del.damaged',
+  ]);
+});
+
 test('an executable that is killed cancels its ADD, and closing waits until all is taken back', async () => {
   await start();
   const begun = Promise.withResolvers<void>();

@@ -2,17 +2,20 @@ import { readdirSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Invocation, parseFrame, type Reply } from './frame.ts';
+import { cniErrorCodes } from './pod-network.ts';
 
 /** The DELs that the CNI executable left while no agent answered. */
 export interface Spool {
   /**
-   * Carries out what is spooled, oldest first. One that fails stays for the next time; one that cannot be read is set
-   * aside. Cheap when there is nothing. Never rejects.
+   * Carries out what is spooled, oldest first. One that fails stays for the next time; one that cannot be read, or that is no
+   * valid request, is set aside. Cheap when there is nothing. Never rejects.
    */
   drain(): Promise<void>;
 }
 
 const suffix = '.del';
+/** What no later time mends: the request itself is at fault. */
+const hopeless = [cniErrorCodes.incompatibleVersion, cniErrorCodes.invalidEnvironment, cniErrorCodes.decodingFailure];
 
 /** `carryOut` answers an invocation as if the executable had just sent it. */
 export function openSpool(
@@ -37,6 +40,9 @@ export function openSpool(
         if (reply.exitCode === 0) {
           unlinkSync(file);
           logger.info({ container }, 'carried out a spooled DEL');
+        } else if (hopeless.some((code) => reply.stdout.includes(`"code":${code},`))) {
+          logger.error({ file, answer: reply.stdout }, 'a spooled DEL can never be carried out and is set aside');
+          renameSync(file, `${file}.damaged`);
         } else {
           logger.warn({ container, answer: reply.stdout }, 'a spooled DEL failed and stays');
         }
