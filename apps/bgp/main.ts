@@ -64,13 +64,14 @@ for (const [what, about] of [
   const show = program.commands.find((command) => command.name() === 'show') ?? program.command('show');
   show.description('show the state of a running speaker');
   const command = show.command(what).description(about);
+  if (what === 'routes') command.option('--why', 'which step of the decision process chose or dropped each path');
   if (what === 'advertised' || what === 'received') command.argument('<peer>', 'the name of a peer');
   command
     .option('--socket <path>', 'control socket', defaultSocket)
     .addOption(output)
     .action(async () => {
-      const options = command.opts<{ socket: string; output: 'table' | 'json' }>();
-      const reply = await ask(options.socket, { type: 'show', what, peer: command.args[0] });
+      const options = command.opts<{ socket: string; output: 'table' | 'json'; why?: boolean }>();
+      const reply = await ask(options.socket, { type: 'show', what, peer: command.args[0], why: options.why });
       const text =
         options.output === 'json' ? JSON.stringify(reply.rows, undefined, 2) : formatTable(reply, Date.now());
       process.stdout.write(`${text}\n`);

@@ -11,6 +11,8 @@ export const requestSchema = z.discriminatedUnion('type', [
     type: z.literal('show'),
     what: z.enum(['peers', 'routes', 'advertised', 'received']),
     peer: z.string().optional(),
+    /** With routes: which step of the decision chose or dropped each. */
+    why: z.boolean().optional(),
   }),
 ]);
 

@@ -149,9 +149,9 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   };
 }
 
-function show(speaker: Speaker, { what, peer }: Extract<Request, { type: 'show' }>): Reply {
+function show(speaker: Speaker, { what, peer, why }: Extract<Request, { type: 'show' }>): Reply {
   if (what === 'peers') return { type: 'table', what, rows: speaker.status() };
-  if (what === 'routes') return { type: 'table', what, rows: speaker.routes() ?? [] };
+  if (what === 'routes') return { type: 'table', what, rows: speaker.routes(undefined, why) ?? [] };
   if (peer === undefined) return { type: 'error', message: `show ${what} needs the name of a peer` };
   const rows = what === 'received' ? speaker.routes(peer) : speaker.advertised(peer);
   if (rows) return { type: 'table', what, rows };

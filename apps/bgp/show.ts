@@ -74,6 +74,7 @@ function routesTable(routes: readonly RouteView[]): string {
       route.peer,
       route.asPath || '-',
       [
+        route.why,
         route.excluded && `excluded: ${route.excluded}`,
         ...Object.entries(route.attributes).map((pair) => pair.join('=')),
       ]

@@ -165,11 +165,16 @@ export class Speaker {
     return [...this.#peers.values()].filter((peer) => !complete(peer)).map((peer) => peer.config.name);
   }
 
-  /** Every path, or those of one peer's Adj-RIB-In (undefined when there is no such peer). */
-  routes(peerName?: string): RouteView[] | undefined {
+  /** Every path, or those of one peer's Adj-RIB-In (undefined when there is no such peer); `why` it was chosen or not. */
+  routes(peerName?: string, why = false): RouteView[] | undefined {
     const only = peerName === undefined ? undefined : this.#peers.get(peerName)?.number;
     if (peerName !== undefined && only === undefined) return undefined;
-    return pathViews(this.#ribs, (peer) => this.#byNumber[peer]?.config.name ?? 'local', only);
+    return pathViews(
+      this.#ribs,
+      (peer) => this.#byNumber[peer]?.config.name ?? 'local',
+      only,
+      why ? this.#facts : undefined,
+    );
   }
 
   /** What a peer was told; undefined when there is no such peer. */

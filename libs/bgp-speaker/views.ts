@@ -1,6 +1,8 @@
 import { type Address, formatAddress, formatPrefix } from '@caracal/net';
 import { formatAsPath, formatAttributes, type PathAttributes, type RouteFamily } from 'bgp-parser';
 import type { Advertiser } from './advertiser.ts';
+import { explain } from './decision/decide.ts';
+import type { PeerFacts } from './decision/steps.ts';
 import type { State } from './fsm/table.ts';
 import { excluded } from './rib/path-store.ts';
 import type { Ribs } from './update-in.ts';
@@ -36,6 +38,8 @@ export interface RouteView {
   readonly stale: boolean;
   /** Why it takes no part in the decision; empty when it does. */
   readonly excluded: string;
+  /** Which step of the decision chose it, or which it lost; only when that was asked for. */
+  readonly why?: string;
   /** The other attributes as name and text. */
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -64,12 +68,13 @@ function viewAttributes(attributes: PathAttributes, nextHop: Address | undefined
   };
 }
 
-/** Every path, or those of the peer with the number `only`. */
-export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: number): RouteView[] {
+/** Every path, or those of the peer with the number `only`; with `peers`, why each was chosen or not. */
+export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: number, peers?: PeerFacts): RouteView[] {
   const views: RouteView[] = [];
   for (const rib of Object.values(ribs.families)) {
     rib.forEach((route, first) => {
       const prefix = formatPrefix(rib.prefixes.at(route));
+      const reasons = peers && explain(first, { paths: rib.paths, attributes: ribs.attributes, peers });
       for (let path = first; path >= 0; path = rib.paths.next[path]) {
         if (only !== undefined && rib.paths.peer[path] !== only) continue;
         const number = rib.paths.attributes[path];
@@ -81,6 +86,7 @@ export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: n
           best: rib.bestPath(route) === path,
           stale: rib.isStale(rib.paths.peer[path], route),
           excluded: formatExclusion(rib.paths.exclusion[path]),
+          ...(reasons && { why: reasons.get(path) }),
         });
       }
     });

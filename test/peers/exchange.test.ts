@@ -124,6 +124,13 @@ it('passes routes on, shares traffic among equal paths, and follows the policy w
     'transit',
   );
 
+  const why = (await f.speaker.cli('show', 'routes', '--why'))
+    .split('\n')
+    .filter((line) => line.includes('192.0.2.0/24'));
+  expect(why.sort()).toEqual([
+    expect.stringMatching(/bird2 .*lost: lowest BGP Identifier \(9\.1\.2\.2 f\)/),
+    expect.stringMatching(/^\* .*bird1 .*best: lowest BGP Identifier \(9\.1\.2\.2 f\)/),
+  ]);
   const since = (await f.speaker.peers()).map((peer) => peer.sinceMs);
   await f.speaker.configure(config({ importAction: 'Reject', exportAction: 'Reject' }));
   await eventually(async () => {

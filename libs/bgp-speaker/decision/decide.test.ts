@@ -2,7 +2,7 @@ import type { PathAttributes } from 'bgp-parser';
 import { expect, it } from 'vitest';
 import { AttributeStore } from '../rib/attribute-store.ts';
 import { localPeer, PathStore } from '../rib/path-store.ts';
-import { decide } from './decide.ts';
+import { decide, explain } from './decide.ts';
 import type { PeerFacts } from './steps.ts';
 
 /** Peers 1 to 9 are external, 11 to 19 internal; identifiers fall and addresses rise with the number. */
@@ -29,8 +29,10 @@ function run(candidates: Candidate[]) {
   for (const candidate of candidates.toReversed()) {
     first = paths.allocate(candidate.peer, attributes.intern(candidate.attributes), candidate.excluded ? 1 : 0, first);
   }
-  const decision = decide(first, { paths, attributes, peers: facts });
+  const input = { paths, attributes, peers: facts };
+  const decision = decide(first, input);
   return {
+    reasons: Object.fromEntries([...explain(first, input)].map(([one, reason]) => [paths.peer[one], reason])),
     best: decision.best < 0 ? undefined : paths.peer[decision.best],
     equal: decision.equal.map((one) => paths.peer[one]),
     decidedBy: decision.decidedBy,
@@ -144,7 +146,31 @@ const rows: { name: string; candidates: Candidate[]; best?: number; equal: numbe
 ];
 
 it.each(rows)('prefers $name', ({ candidates, best, equal, decidedBy }) => {
-  expect(run(candidates)).toEqual({ best, equal, decidedBy });
+  expect(run(candidates)).toMatchObject({ best, equal, decidedBy });
   // The order in which the paths came must not matter.
   expect(run(candidates.toReversed())).toMatchObject({ best, decidedBy });
+});
+
+it.each(rows)('says why it prefers $name', ({ candidates, best, decidedBy }) => {
+  const { reasons } = run(candidates);
+  for (const { peer, excluded } of candidates) {
+    const lost = excluded ? 'takes no part' : expect.stringMatching(/^lost: ./);
+    const won = decidedBy === '' ? 'the only one' : `best: ${decidedBy}`;
+    expect(reasons[peer]).toEqual(peer === best ? won : lost);
+  }
+});
+
+it('names the step at which each path lost', () => {
+  const { reasons } = run([
+    { peer: 1, attributes: path(1, 2) },
+    { peer: 2, attributes: path(3) },
+    { peer: 3, attributes: { ...path(4), origin: 2 } },
+    { peer: 11, attributes: path(5) },
+  ]);
+  expect(reasons).toEqual({
+    1: 'lost: shortest AS_PATH (9.1.2.2 a)',
+    2: 'best: external before internal (9.1.2.2 d)',
+    3: 'lost: lowest ORIGIN (9.1.2.2 b)',
+    11: 'lost: external before internal (9.1.2.2 d)',
+  });
 });

@@ -32,6 +32,26 @@ export function decide(first: number, input: DecisionInput): Decision {
   return { best: remaining[0], equal, decidedBy };
 }
 
+/** Why each path of a prefix is the best one, or at which step it lost (RFC 4271 section 9.1.2.2); in words, by path. */
+export function explain(first: number, input: DecisionInput): Map<number, string> {
+  const reasons = new Map<number, string>();
+  let remaining: number[] = [];
+  for (let path = first; path >= 0; path = input.paths.next[path]) {
+    if (input.paths.exclusion[path] === 0) remaining.push(path);
+    else reasons.set(path, 'takes no part');
+  }
+  let decidedBy = 'the only one';
+  for (const step of [...preferenceSteps, ...tieBreakingSteps]) {
+    if (remaining.length < 2) break;
+    const kept = keepBest(remaining, step, input);
+    for (const path of remaining) if (!kept.includes(path)) reasons.set(path, `lost: ${step.name}`);
+    if (kept.length < remaining.length) decidedBy = `best: ${step.name}`;
+    remaining = kept;
+  }
+  for (const path of remaining) reasons.set(path, decidedBy);
+  return reasons;
+}
+
 function keepBest(paths: number[], { value, within }: DecisionStep, input: DecisionInput): number[] {
   // Among all paths, or for each of the groups that may be compared.
   const lowest = new Map<number, number>();
