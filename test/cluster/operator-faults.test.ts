@@ -2,7 +2,6 @@
 // the way nothing was deleted: the history in Postgres says so.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '@caracal/api';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OperatorProcess } from './operator-process.ts';
 import { type OperatorWorld, ownObject, startOperatorWorld } from './operator-world.ts';
@@ -40,19 +39,8 @@ async function expectTheEnd(): Promise<void> {
   });
 }
 
-/** Names of all resources that were ever deleted, as the history tells. */
-async function deletedNames(): Promise<string[]> {
-  const client = new pg.Client({ connectionString: world.postgres.url });
-  await client.connect();
-  try {
-    const { rows } = await client.query(
-      "SELECT key[3] AS name FROM caracal.change WHERE item = 'resource' AND body IS NULL ORDER BY revision",
-    );
-    return rows.map(({ name }) => name);
-  } finally {
-    await client.end();
-  }
-}
+/** Names of all resources that were ever deleted. */
+const deletedNames = async () => (await world.deletions()).map(({ name }) => name);
 
 test('the operator killed again and again in the middle of its work', async () => {
   const all = expecting(sets('killed', 150));
@@ -78,6 +66,7 @@ test('what is deleted while no operator runs is deleted when one does, and nothi
 });
 
 test('the API server and etcd killed in the middle, and away while the operator starts', async () => {
+  await expectTheEnd();
   const before = await deletedNames();
   const applying = world.apply(expecting(sets('cut', 60))).catch(() => {});
   await world.eventually(async () => expect(await world.storedNames(kind)).toContain('cut-5'));
@@ -95,6 +84,7 @@ test('the API server and etcd killed in the middle, and away while the operator 
 });
 
 test('Postgres killed, and away while the operator starts: it is said, nothing is lost', async () => {
+  await expectTheEnd();
   const before = await deletedNames();
   const databaseAway = () =>
     world.eventually(async () => {

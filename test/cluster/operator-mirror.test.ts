@@ -105,6 +105,30 @@ test('of services and their slices only those are stored that decide where an ad
   ]);
 });
 
+test('a namespace with 50 pods goes: what is stored of it too, in few revisions, and nothing else', async () => {
+  const names = Array.from({ length: 50 }, (_, i) => `crowd-${i}`);
+  await world.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'crowd' } }]);
+  await world.apply([account('crowd')]);
+  await world.apply(names.map((name) => pod(name, 'crowd')));
+  await world.eventually(async () => expect(await world.storedNames('Pod')).toHaveLength(51));
+  const before = (await world.deletions()).length;
+  // What the namespace controller does.
+  await world.kubectl(['delete', 'namespace', 'crowd', '--wait=false']);
+  await world.kubectl(['delete', '--raw', '/api/v1/namespaces/crowd/pods?gracePeriodSeconds=0']);
+  await world.kubectl(['delete', '--raw', '/api/v1/namespaces/crowd/serviceaccounts']);
+  const gone = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'crowd' }, spec: { finalizers: [] } };
+  await world.kubectl(['replace', '--raw', '/api/v1/namespaces/crowd/finalize', '-f', '-'], JSON.stringify(gone));
+  await world.eventually(async () => {
+    expect(await world.storedNames('Pod')).toEqual(['web']);
+    expect(await world.storedNames('Namespace')).not.toContain('crowd');
+  });
+  const deletions = (await world.deletions()).slice(before);
+  expect(deletions.filter(({ kind }) => kind === 'Pod').map(({ name }) => name)).toHaveLength(50);
+  expect(deletions.filter(({ name }) => !/^(crowd.*|default)$/.test(name))).toEqual([]);
+  const revisions = new Set(deletions.filter(({ kind }) => kind === 'Pod').map(({ revision }) => revision));
+  expect(revisions.size).toBeLessThan(40);
+});
+
 test('a pool that is deleted stays while a node holds a block of it', async () => {
   await world.apply([ownObject('IPPool', 'second', { cidr: '10.245.0.0/16' })]);
   await isReady('IPPool', 'second');

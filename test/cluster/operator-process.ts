@@ -5,6 +5,8 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface OperatorSettings {
+  /** URL of the API server, when it is not that of the control plane. */
+  readonly server?: string;
   /** In the Lease, and of its log. */
   readonly identity?: string;
   /** More fields of its configuration. */

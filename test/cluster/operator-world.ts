@@ -6,6 +6,7 @@ import { factsOf, type Kind } from '@caracal/api';
 import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
 import { type KubeApi, type KubeObject, kubeApi } from '@caracal/kube';
 import { execa } from 'execa';
+import pg from 'pg';
 import { parseAllDocuments } from 'yaml';
 import { kubeServer } from '../../operator/kube-server.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
@@ -56,6 +57,8 @@ export interface OperatorWorld {
   condition(kind: OwnKind, name: string, type?: string): Promise<Partial<Condition> & { generation?: number }>;
   /** Names of the resources of a kind in Postgres. */
   storedNames(kind: string): Promise<string[]>;
+  /** All resources that were ever deleted, as the history in Postgres tells, in order. */
+  deletions(): Promise<{ kind: string; name: string; revision: bigint }[]>;
   /** Tries until it holds; the last failure is told, with the ends of the operators' logs. */
   eventually(check: () => Promise<void>, timeoutMs?: number): Promise<void>;
   /** An operator that runs with the chart's service account and no more; it is not started yet, and ended with the world. */
@@ -109,8 +112,20 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       const { resources } = await datastore.listResources({ kinds: [kind] });
       return resources.map(({ name }) => name);
     },
+    async deletions() {
+      const client = new pg.Client({ connectionString: postgres.url });
+      await client.connect();
+      try {
+        const { rows } = await client.query(
+          "SELECT key[1] AS kind, key[3] AS name, revision FROM caracal.change WHERE item = 'resource' AND body IS NULL ORDER BY revision",
+        );
+        return rows.map((row) => ({ ...row, revision: BigInt(row.revision) }));
+      } finally {
+        await client.end();
+      }
+    },
     async operator(settings = {}) {
-      const kubeconfig = await operatorKubeconfig(plane);
+      const kubeconfig = await operatorKubeconfig(plane, settings.server ?? plane.url);
       const made = operatorProcess(plane.folder, kubeconfig, postgres.urlFor('caracal_hub'), settings);
       processes.push(made);
       return made;
@@ -134,12 +149,12 @@ async function operatorRights(): Promise<string> {
 }
 
 /** The path of a kubeconfig with a token of the operator's service account. */
-async function operatorKubeconfig(plane: ControlPlane): Promise<string> {
+async function operatorKubeconfig(plane: ControlPlane, server: string): Promise<string> {
   const path = join(plane.folder, 'operator.kubeconfig');
   const token = await plane.kubectl(['create', 'token', 'caracal-operator', '-n', namespace, '--duration=2h']);
   const ca = await readFile(certificate(plane.folder, 'admin').ca, 'base64');
   const config = {
-    clusters: [{ name: 'c', cluster: { server: plane.url, 'certificate-authority-data': ca } }],
+    clusters: [{ name: 'c', cluster: { server, 'certificate-authority-data': ca } }],
     users: [{ name: 'u', user: { token } }],
     contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
     'current-context': 'x',
