@@ -66,6 +66,8 @@ export function connectionOptions(url: string): pg.ClientConfig {
 export function openPool(url: string, size: number, onError: (error: Error) => void): pg.Pool {
   const pool = new pg.Pool({ ...connectionOptions(url), max: size, idleTimeoutMillis: 30_000 });
   pool.on('error', onError); // an idle connection was lost: the next query makes a new one
+  // One that is in use fails its query; without a listener of its own it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
