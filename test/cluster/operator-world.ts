@@ -81,7 +81,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   const api = kubeApi(kubeServer({ kubeconfig: plane.kubeconfig }), 'test');
   const get = async (kind: OwnKind, name: string) =>
     (await api.request({ method: 'GET', path: `${pathOf(kind)}/${name}` })) as KubeObject; // as the API has it
-  const eventually = async (check: () => Promise<void>, timeoutMs = 90_000) => {
+  const eventually = async (check: () => Promise<void>, timeoutMs = 150_000) => {
     for (const deadline = Date.now() + timeoutMs; ; await sleep(250)) {
       try {
         return await check();

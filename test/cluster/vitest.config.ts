@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/cluster/**/*.test.ts'],
     fileParallelism: false,
     pool: 'forks',
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     // A cold build happens inside the first hook.
     hookTimeout: 45 * 60_000,
   },
