@@ -8,12 +8,10 @@ import type { PeerStatus, RouteView } from '../../../libs/bgp-speaker/index.ts';
 /** A real caracal-bgp on the loopback addresses of this machine: it needs no namespace, and changes nothing. */
 export interface Process {
   readonly port: number;
-  readonly pid: number;
   /** What it has logged. */
   readonly output: string;
   received(peer: string): Promise<RouteView[]>;
   peers(): Promise<PeerStatus[]>;
-  /** Megabytes of memory that it has. */
   stop(): Promise<void>;
 }
 
@@ -56,7 +54,6 @@ export async function startProcess(port: number, resources: string): Promise<Pro
   }
   return {
     port,
-    pid: child.pid ?? 0,
     get output() {
       return output;
     },

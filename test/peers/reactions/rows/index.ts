@@ -8,6 +8,7 @@ import { header } from './header.ts';
 import { multiprotocol } from './multiprotocol.ts';
 import { nlri } from './nlri.ts';
 import { openMessage } from './open.ts';
+import { openCapabilities } from './open-capabilities.ts';
 import { enhancedRefresh, extendedMessages, peerOptions } from './options.ts';
 import { optionalAttributes, reflectionAttributes } from './other-attributes.ts';
 import { routeRefreshMessage } from './refresh.ts';
@@ -19,6 +20,7 @@ import { asPathAttribute, nextHopAttribute, originAttribute } from './well-known
 export const tables: Readonly<Record<string, readonly Row[]>> = {
   'the message header': header,
   'the OPEN': openMessage,
+  'the capabilities of an OPEN': openCapabilities,
   'the state machine': stateMachine,
   collision,
   ORIGIN: originAttribute,
