@@ -52,7 +52,7 @@ export async function addPod(topology: Topology, options: PodOptions): Promise<P
     const answer = await callCni(topology, pod, 'ADD');
     if (!answer.ok) throw new Error(`CNI ADD of pod ${namespace}/${name} on ${node.name} failed: ${answer.message}`);
     const { ips } = cniResult.parse(JSON.parse(answer.stdout));
-    const added = { ...pod, ips: ips.map(({ address }) => address.replace(/\/\d+$/, '')) };
+    const added = { ...pod, ips: ips.map(({ address }) => address.replace(/\/\d+$/, '')), result: answer.stdout };
     await writePod(topology.name, added);
     return added;
   } catch (error) {
@@ -90,7 +90,12 @@ export async function callCni(
   };
   const labels = Object.entries(pod.labels).map(([key, value]) => ({ key, value }));
   const result = await run(...inNetns(node.netns, join(node.cniBin, 'caracal'), []), {
-    input: JSON.stringify({ ...JSON.parse(cniConfiguration()), args: { cni: { labels } } }),
+    // A runtime keeps what ADD answered, and hands it on with CHECK and DEL (section 4).
+    input: JSON.stringify({
+      ...JSON.parse(cniConfiguration()),
+      args: { cni: { labels } },
+      ...(command !== 'ADD' && pod.result !== undefined && { prevResult: JSON.parse(pod.result) }),
+    }),
     env: {
       CNI_COMMAND: command,
       CNI_CONTAINERID: pod.containerId,

@@ -21,6 +21,8 @@ const podRecord = z.object({
   labels: z.record(z.string(), z.string()),
   /** Without prefix length; empty until ADD has answered. */
   ips: z.array(z.string()),
+  /** What ADD printed. */
+  result: z.string().optional(),
 });
 export type PodRecord = z.infer<typeof podRecord>;
 
