@@ -27,7 +27,7 @@ function renderConformance(results: readonly SpecResult[], sctp: Sctp): string {
     '# Conformance with Kubernetes NetworkPolicy',
     '',
     `Upstream's own suite, \`e2e.test --ginkgo.focus=Netpol\` of Kubernetes ${kubernetesVersion}, on the cluster of docs/cluster.md (two nodes,`,
-    `kube-proxy with iptables, Linux ${release()}): ${passed.length} of ${results.length} specs pass. Written by`,
+    `kube-proxy with iptables, Linux ${release().split('.').slice(0, 2).join('.')}): ${passed.length} of ${results.length} specs pass. Written by`,
     '`npm run test:cluster -- --all`; `npm run test:cluster` runs ten of them.',
     '',
     ...(sctp.supported ? [] : sctpNote(sctp)),
