@@ -234,6 +234,13 @@ describe('the journal', () => {
     await expect(node({ name: 'n2' })).rejects.toThrow('belongs to node n1, not to n2');
   });
 
+  it('takes an append in the very turn in which the one before was acknowledged', async () => {
+    const journal = await openJournal(path());
+    for (const third of [0, 1, 2]) await journal.append([{ type: 'block', cidr: `10.0.${third}.0/26`, pool: 'a' }]);
+    await journal.close();
+    expect((await openJournal(path())).records).toHaveLength(3);
+  });
+
   it('loses no append that arrives during a compaction', async () => {
     const journal = await openJournal(path());
     await journal.append([{ type: 'node', node: 'n1', incarnation }]);

@@ -71,12 +71,11 @@ export async function openJournal(path: string): Promise<Journal> {
   let folderUnsynced = false;
 
   function kick(): void {
-    if (compacting) return;
-    running ??= flush().finally(() => {
-      running = undefined;
-    });
+    if (compacting || running || queue.length === 0) return;
+    running = flush();
   }
 
+  /** To be started with something in the queue. Who is acknowledged may append in the same turn: when that happens it has ended. */
   async function flush(): Promise<void> {
     while (queue.length > 0 && !compacting) {
       const batch = queue;
@@ -101,6 +100,7 @@ export async function openJournal(path: string): Promise<Journal> {
         for (const waiting of batch) waiting.reject(refusedByDisk(path, error));
       }
     }
+    running = undefined;
   }
 
   async function cutBack(): Promise<void> {
