@@ -129,6 +129,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     client: () => hub.client(),
     position: () => feed.position(),
     isPoolUsable: view.isPoolUsable,
+    onAsserted: () => ipam.prepare(view.pools().slice(0, 1)),
     onBlocks() {
       view.changed();
       statusChanged();

@@ -7,6 +7,8 @@ const everyMs = 60_000;
 
 export interface OwnershipOptions extends AssertParts {
   readonly logger: Logger;
+  /** The hub knows this node as the owner of its blocks: what it refused to grant before, it may grant now. After each time. */
+  onAsserted(): void;
   /** Blocks have come or gone. */
   onBlocks(): void;
 }
@@ -48,6 +50,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       once(reason, () => logger.error({ incarnation: ipam.incarnation, reason }, 'this node gives out no address'));
       return kind === 'fenced' ? everyMs : retryMs;
     }
+    options.onAsserted();
     const { answer, came, went } = outcome;
     const { conflicts, stranded } = answer;
     if (went.length > 0) logger.info({ blocks: went }, 'blocks given up');
