@@ -23,7 +23,7 @@ import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods, standaloneDirectory } from './pods/pods.ts';
 import { markIncarnation, openNodeJournal } from './pods/rebuild-journal.ts';
-import { createStrays, endpointsOf, holdStrays, releaseGone } from './pods/recover.ts';
+import { createStrays, endpointsOf, meetKernel } from './pods/recover.ts';
 import { createEnforcement } from './policy/enforcement.ts';
 import { endpointReports, nodeStatus } from './report/node-report.ts';
 import { startReporter } from './report/reporter.ts';
@@ -110,8 +110,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.error({ reason: String(error) }, 'the kernel could not be compared with what is wanted');
     }
   }
-  if (newBoot) await releaseGone(ipam, wiring, logger);
-  const names = await holdStrays(ipam, wiring, logger);
+  const names = await meetKernel(ipam, wiring, logger, newBoot);
   const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
   for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
 
@@ -129,7 +128,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     client: () => hub.client(),
     position: () => feed.position(),
     isPoolUsable: view.isPoolUsable,
-    onAsserted: () => ipam.prepare(view.pools().slice(0, 1)),
+    onAsserted: view.prepareBlock,
     onBlocks() {
       view.changed();
       statusChanged();

@@ -9,7 +9,7 @@ import type { AgentConfig, KubernetesConfig } from './config.ts';
 import { removeConflist } from './kubernetes/conflist.ts';
 import { undeclare } from './kubernetes/node-condition.ts';
 import { giveBack } from './pods/give-back.ts';
-import { createWiring } from './wiring/index.ts';
+import { createWiring, ownInterfaces } from './wiring/index.ts';
 
 /**
  * Makes the node as if Caracal had never been there, for when it leaves for good: no configuration for the runtime (first, so that no pod
@@ -26,16 +26,15 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
   }
   const wiring = createWiring();
   try {
-    const found = await wiring.listOwnInterfaces();
-    if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
-    for (const { name } of found.interfaces) {
+    const { interfaces } = await ownInterfaces(wiring);
+    for (const { name } of interfaces) {
       const removed = await wiring.unwire(name);
       if (!removed.ok) throw new Error(`interface ${name} could not be removed: ${removed.message}`);
     }
     const blocks = await wiring.setBlocks([]);
     if (!blocks.ok) throw new Error(`the routes of blocks could not be removed: ${blocks.message}`);
     removeLearnedRoutes();
-    logger.info({ interfaces: found.interfaces.length }, 'interfaces and routes removed');
+    logger.info({ interfaces: interfaces.length }, 'interfaces and routes removed');
   } finally {
     await wiring.close();
   }

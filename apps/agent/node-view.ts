@@ -33,6 +33,8 @@ export interface NodeView {
   apply(change: FeedChange): void;
   /** Something that is derived from has changed beside the feed: a block was claimed. */
   changed(): void;
+  /** Claims a block of the pool that pods draw from first, when there is none of it yet. */
+  prepareBlock(): void;
   /** The pools that pods of this node draw from without asking, in order; of namespaces that each selects. */
   pools(): readonly string[];
   /** What a request for addresses comes to, for a pod of a namespace. */
@@ -114,6 +116,10 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
     dataplane.setPools(translated).catch(complain('address translation'));
     const ranges = serviceRanges(configuration.get('BGPConfiguration', 'default'));
     dataplane.setServiceRanges(ranges).catch(complain('the refusal of addresses that no service has'));
+    prepareBlock();
+  }
+
+  function prepareBlock(): void {
     ipam.prepare(pools().slice(0, 1));
   }
 
@@ -136,6 +142,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
       if (relevant) derive();
     },
     changed: derive,
+    prepareBlock,
     pools,
     wishes,
     isPoolUsable(name) {

@@ -112,11 +112,15 @@ function listenOn(
     attempt.on('error', (error) => {
       if (error.message !== complained) log('cannot listen', { address, port, error: error.message });
       complained = error.message;
-      if (!stopped) timer = setTimeout(start, 1000);
+      startAgain();
     });
     applied = new Map();
     attempt.once('listening', () => protect(wanted));
     attempt.listen({ host: address, port, ipv6Only: address.includes(':') });
+  };
+  /** An address that is not there yet, or a port that is taken, may be otherwise a second later. */
+  const startAgain = () => {
+    if (!stopped) timer = setTimeout(start, 1000);
   };
   const protect = (next: Protections) => {
     wanted = next;
@@ -127,7 +131,7 @@ function listenOn(
     } catch (error) {
       log('cannot protect the listening socket', { address, port, error: String(error) });
       server.close();
-      if (!stopped) timer = setTimeout(start, 1000);
+      startAgain();
     }
   };
   start();

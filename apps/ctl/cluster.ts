@@ -2,6 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { connect } from 'node:tls';
+import { formatHostPort } from '@caracal/net';
 import { hubServerName } from '@caracal/protocol';
 import { CommandError, exitCodes, usageError } from './io.ts';
 
@@ -77,7 +78,7 @@ export async function findClusterHub(options: ClusterOptions): Promise<ClusterHu
   }
   const answers = await Promise.all(hubs.map(({ host, port }) => reachable(host, port, ca)));
   const direct = hubs.find((_, index) => answers[index]);
-  if (direct) return { address: addressText(direct.host, direct.port), ca, cert, key, close: () => {} };
+  if (direct) return { address: formatHostPort(direct.host, direct.port), ca, cert, key, close: () => {} };
   const hub = hubs.find(({ pod }) => pod);
   if (!hub?.pod) throw new CommandError(`no hub can be reached at ${hubs.map(({ host }) => host).join(', ')}`);
   const { pod, port } = hub;
@@ -126,10 +127,6 @@ function reachable(host: string, port: number, ca: Buffer): Promise<boolean> {
     socket.once('secureConnect', () => done(true));
     socket.once('error', () => done(false));
   });
-}
-
-function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function explain(error: unknown, what: string, server: string): CommandError {

@@ -213,7 +213,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
   }
 
   function compactWhenLong(): void {
-    if (journal.length < 1000 + 4 * (assignments.size + blocks.list().length)) return;
+    if (journal.length < 1000 + 4 * (assignments.size + blocks.count)) return;
     journal.compact(snapshot).catch(() => {
       // The old file stands and is whole; the next release tries again.
     });

@@ -94,6 +94,10 @@ export class OwnBlocks {
     return this.#find(cidr)?.used === 0;
   }
 
+  get count(): number {
+    return this.#blocks.length;
+  }
+
   countOf(pool: string): number {
     return this.#blocks.filter((block) => block.pool === pool).length;
   }

@@ -84,3 +84,8 @@ export function offsetFrom(base: Address, address: Address): number | undefined 
   for (let i = 0; i < base.bytes.length; i++) distance = distance * 256n + BigInt(address.bytes[i] - base.bytes[i]);
   return distance < 0n || distance > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(distance);
 }
+
+/** `host:port` as URLs have it: an IPv6 address goes into brackets (RFC 3986 section 3.2.2). */
+export function formatHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type KubeObject, keyOf, type ReflectorObserver } from '@caracal/kube';
+import { formatHostPort } from '@caracal/net';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 
@@ -28,8 +29,7 @@ export function addressesOf(slices: Iterable<KubeObject>): string[] {
     const port = parsed.data?.ports?.[0]?.port;
     for (const { addresses, conditions } of parsed.data?.endpoints ?? []) {
       const [address] = addresses;
-      if (port && conditions?.ready !== false)
-        found.add(address!.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
+      if (port && conditions?.ready !== false) found.add(formatHostPort(address!, port));
     }
   }
   return [...found].sort();

@@ -10,8 +10,8 @@ import {
   type PlainAddress,
   type WantedAddresses,
 } from '../cni/pod-network.ts';
+import { noAddress } from './no-address.ts';
 
-const addressesExhausted = 100;
 /** How far into a block we look for an address that can be its gateway. */
 const gatewayCandidates = 16;
 
@@ -45,8 +45,8 @@ export function createPlainAddresses({ ipam, wishes, status }: PlainAddressOptio
     const endpoint = { kind: 'addresses', network, containerId, ifname };
     const assigned = wished.ok
       ? await ipam.assign(handleOf(request), wished.wishes, () => endpoint)
-      : { ...wished, reason: 'noPool' };
-    if (!assigned.ok) return refuse(assigned.reason, assigned.message);
+      : { ...wished, reason: 'noPool' as const };
+    if (!assigned.ok) return noAddress(assigned);
     const addresses: PlainAddress[] = [];
     try {
       await assigned.durable;
@@ -113,9 +113,4 @@ export function createPlainAddresses({ ipam, wishes, status }: PlainAddressOptio
 
 function handleOf({ network, containerId, ifname }: Attachment): string {
   return `addresses/${network}/${containerId}/${ifname}`;
-}
-
-function refuse(reason: string, details: string): CniFailure {
-  const code = reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
-  return { ok: false, code, message: 'no address can be assigned', details };
 }

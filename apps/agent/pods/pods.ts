@@ -23,9 +23,9 @@ import {
   recoveredHandle,
   reportOf,
 } from './endpoint-record.ts';
+import { noAddress } from './no-address.ts';
 
-/** Our own error codes; the specification leaves 100 and above to plugins. */
-const addressesExhausted = 100;
+/** Our own error code; the specification leaves 100 and above to plugins. */
 const wiringFailed = 101;
 
 const noPolicyYet = 'the node knows no policy yet: no hub has been reached since it started';
@@ -106,9 +106,8 @@ export function createPods(options: PodsOptions): PodNetwork {
     const described = describe(request, found.pod);
     const assigned = await assign(handle, request, asked.wanted ?? {}, described);
     if (!assigned.ok) {
-      const code = assigned.reason === 'unavailable' ? cniErrorCodes.tryAgainLater : addressesExhausted;
       log.warn({ reason: assigned.message }, 'no address for the pod');
-      return failure(code, 'no address can be assigned', assigned.message);
+      return noAddress(assigned);
     }
     const { assignment } = assigned;
     // Of a retried ADD the journal has the record already, unless a crash cut the first one short.

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Journal, JournalError, openJournal } from '@caracal/ipam';
 import type { RecoverResponse } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import type { Wiring } from '../wiring/index.ts';
+import { ownInterfaces, type Wiring } from '../wiring/index.ts';
 
 export interface JournalPlace {
   readonly nodeName: string;
@@ -50,8 +50,7 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   if (journal && journal.records.length > 0) return { journal, wasLost: false, newBoot };
   await journal?.close();
 
-  const found = await sources.wiring.listOwnInterfaces();
-  if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
+  const found = await ownInterfaces(sources.wiring);
   if (!journal) renameSync(path, `${path}.damaged`);
   if (journal && found.interfaces.length === 0 && newBoot) {
     return { journal: await openJournal(path), wasLost: false, newBoot };

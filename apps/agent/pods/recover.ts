@@ -2,22 +2,24 @@ import type { Assignment, NodeIpam } from '@caracal/ipam';
 import type { LocalEndpoint } from '@caracal/policy';
 import type { RecoverResponse } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import { hostInterfaceName, type Wiring } from '../wiring/index.ts';
+import { hostInterfaceName, ownInterfaces, type Wiring } from '../wiring/index.ts';
 import { localEndpointOf, recordOf, recoveredHandle, recoveredRecord } from './endpoint-record.ts';
 import { isPlainAddress } from './plain-addresses.ts';
 
 /**
- * Brings journal and kernel together after a start. An interface that the journal does not know is half of an ADD that a crash cut
- * short, or the journal is an old one or new: until somebody says which, its addresses are held by a handle of its own, so that
- * nobody else gets them. Gives the names of those interfaces.
+ * Brings journal and kernel together after a start. After a boot no pod of before is left: what has no interface gives its addresses
+ * back, whether or not the runtime sends a DEL. An interface that the journal does not know is half of an ADD that a crash cut short,
+ * or the journal is an old one or new: until somebody says which, its addresses are held by a handle of its own, so that nobody
+ * else gets them. Gives the names of those interfaces.
  */
-export async function holdStrays(
+export async function meetKernel(
   ipam: NodeIpam,
   wiring: Pick<Wiring, 'listOwnInterfaces'>,
   logger: Logger,
+  newBoot: boolean,
 ): Promise<string[]> {
-  const found = await wiring.listOwnInterfaces();
-  if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
+  const { interfaces } = await ownInterfaces(wiring);
+  if (newBoot) await releaseGone(ipam, new Set(interfaces.map(({ name }) => name)), logger);
   const known = new Set<string | undefined>();
   const strays: string[] = [];
   for (const assignment of ipam.assignments()) {
@@ -26,7 +28,7 @@ export async function holdStrays(
     else if (!isPlainAddress(assignment))
       logger.error({ handle: assignment.handle }, 'the journal holds an address whose pod is not known');
   }
-  for (const { name, addresses } of found.interfaces) {
+  for (const { name, addresses } of interfaces) {
     if (known.has(name)) continue;
     logger.warn({ interface: name, addresses }, 'an interface that the journal does not know: its addresses are held');
     await ipam.keep({ handle: recoveredHandle(name), addresses, endpoint: {} });
@@ -35,15 +37,7 @@ export async function holdStrays(
   return strays;
 }
 
-/** After a boot no pod of before is left: what has no interface gives its addresses back, whether or not the runtime sends a DEL. */
-export async function releaseGone(
-  ipam: NodeIpam,
-  wiring: Pick<Wiring, 'listOwnInterfaces'>,
-  logger: Logger,
-): Promise<void> {
-  const found = await wiring.listOwnInterfaces();
-  if (!found.ok) throw new Error(`the interfaces of pods cannot be listed: ${found.message}`);
-  const present = new Set(found.interfaces.map(({ name }) => name));
+async function releaseGone(ipam: NodeIpam, present: ReadonlySet<string>, logger: Logger): Promise<void> {
   for (const assignment of [...ipam.assignments()]) {
     const name = recordOf(assignment)?.hostInterface ?? assignment.handle.replace(recoveredHandle(''), '');
     if (present.has(name)) continue;

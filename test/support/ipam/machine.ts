@@ -16,7 +16,7 @@ import {
   type OpenedJournal,
   openNodeJournal,
 } from '../../../apps/agent/pods/rebuild-journal.ts';
-import { createStrays, holdStrays, releaseGone } from '../../../apps/agent/pods/recover.ts';
+import { createStrays, meetKernel } from '../../../apps/agent/pods/recover.ts';
 import { hostInterfaceName } from '../../../apps/agent/wiring/index.ts';
 
 const logger = pino({ level: process.env.IPAM_LOG ?? 'silent' });
@@ -125,8 +125,7 @@ export class Machine {
         return { ok: true as const };
       },
     };
-    if (opened.newBoot) await releaseGone(ipam, wiring, logger);
-    const names = await holdStrays(ipam, wiring, logger);
+    const names = await meetKernel(ipam, wiring, logger, opened.newBoot);
     const strays = createStrays({ ipam, wiring, logger, names, journalLost: opened.wasLost });
     this.#setRoutes(ipam);
     return { ipam, journal: opened.journal, strays, timers };
