@@ -1,4 +1,5 @@
 /** What a page about a kind says of its fields, as Markdown tables made from its CustomResourceDefinition. */
+import { markdownTable } from './markdown-table.ts';
 
 /** OpenAPI as in a definition. */
 interface Schema {
@@ -57,15 +58,9 @@ function withoutDepth({ properties = {} }: Schema): Schema {
   return { properties: Object.fromEntries(flat) };
 }
 
-/** Aligned, as the formatter wants it. */
 function table(title: string, schema: Schema): string {
-  const rows = [[`\`${title}\``, 'type', 'default', 'meaning'], ...fieldRows('', schema, new Map())].map((row) =>
-    row.map(cell),
-  );
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) => `| ${cells.map((text, i) => text.padEnd(widths[i]!)).join(' | ')} |`;
-  const [head, ...rest] = rows;
-  return [line(head!), line(widths.map((width) => '-'.repeat(width))), ...rest.map(line)].join('\n');
+  const rows = [[`\`${title}\``, 'type', 'default', 'meaning'], ...fieldRows('', schema, new Map())];
+  return markdownTable(rows.map((row) => row.map(cell))).join('\n');
 }
 
 /** `seen`: by what the fields below a path are, the first path that had them; they are told once. */

@@ -3,11 +3,12 @@
 // There is no release download here: everything comes as Go source by package name, so the only needs are Go and the module
 // proxy. k8s.io/kubernetes names its staging modules by relative `replace` lines that hold only inside its own repository;
 // the workspace written here maps each of them to the published module of the same release (v1.37.2 → v0.37.2).
-import { access, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { exists } from './files.ts';
 import { go } from './go.ts';
 
 export const kubernetesVersion = '1.37.2';
@@ -160,13 +161,6 @@ async function goWorkspace(): Promise<string> {
 async function filterMissing(names: readonly BinaryName[]): Promise<BinaryName[]> {
   const present = await Promise.all(names.map((name) => exists(binaryPath(name))));
   return names.filter((_, index) => !present[index]);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** One build at a time on this machine: an abstract unix socket is the lock, which the kernel releases with its holder. */

@@ -1,10 +1,11 @@
 // The cluster as a whole: up, down, and what a power cut does to it.
-import { access, mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BinaryName, ensureBinaries } from './build.ts';
 import { kubectl } from './commands.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startControllers, startRelays } from './control-plane-parts.ts';
+import { exists } from './files.ts';
 import { ensureImage } from './image.ts';
 import { makeControlPlaneNamespace, makeNodeNamespace, removeNamespace } from './network.ts';
 import { endContainers, forgetRuntime, startNode } from './node.ts';
@@ -141,10 +142,3 @@ async function endEverything(nodes: readonly string[], signal: 'SIGTERM' | 'SIGK
 }
 
 const nodeNames = () => readdir(join(stateFolder, 'nodes')).catch(() => []);
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}

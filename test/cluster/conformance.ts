@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { markdownTable } from '../../scripts/markdown-table.ts';
 import { kubernetesVersion } from './build.ts';
 import type { SpecResult } from './netpol.ts';
 
@@ -31,7 +32,7 @@ function renderConformance(results: readonly SpecResult[], sctp: Sctp): string {
     '`npm run test:cluster -- --all`; `npm run test:cluster` runs ten of them.',
     '',
     ...(sctp.supported ? [] : sctpNote(sctp)),
-    ...table(['protocol', 'spec', 'result', 'time'], rows),
+    ...markdownTable([['protocol', 'spec', 'result', 'time'], ...rows]),
     '',
   ].join('\n');
 }
@@ -48,11 +49,3 @@ const sctpNote = ({ witness }: Sctp) => [
   'That SCTP packets are judged as the policy says is tested with packets that need no such socket (`test/kernel`).',
   '',
 ];
-
-/** A Markdown table with columns of one width, as the formatter leaves it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
-}

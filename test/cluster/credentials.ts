@@ -1,8 +1,9 @@
 // Certificates and kubeconfigs of a cluster: one authority, and a client for each part with no more rights than its name gives.
 import { generateKeyPairSync } from 'node:crypto';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
+import { exists } from './files.ts';
 
 export interface Subject {
   /** The file's name, such as `kubelet-n1`. */
@@ -65,11 +66,4 @@ export async function writeKubeconfig(folder: string, server: string, subject: S
   };
   await writeFile(path, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
   return path;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -2,11 +2,12 @@
 //
 // No image registry is needed: the base image that the Dockerfile names is made by debootstrap from Debian's packages, once.
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { cacheFolder } from './build.ts';
+import { exists } from './files.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const baseName = 'docker.io/library/debian:bookworm-slim';
@@ -115,13 +116,6 @@ async function sourceDigest(): Promise<string> {
     if (content) hash.update(`${file}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex').slice(0, 16);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 // The cluster's network namespaces: the control plane's, with the bridge that all are on, and one for each node.
-import { access } from 'node:fs/promises';
 import { execa } from 'execa';
+import { exists } from './files.ts';
 import { controlPlaneAddress, controlPlaneNamespace, namespacePath, node } from './topology.ts';
 
 const ip = (...args: string[]) => execa('ip', args);
@@ -40,11 +40,4 @@ export async function attachToBridge(namespace: string, port: string, address: s
 /** With all that a kernel keeps for it: interfaces, routes, rules, sets, connections. */
 export async function removeNamespace(namespace: string): Promise<void> {
   if (await exists(namespacePath(namespace))) await ip('netns', 'del', namespace);
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

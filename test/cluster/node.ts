@@ -1,9 +1,10 @@
 // One node of the cluster: a network namespace and a mount namespace of its own, with containerd, kubelet and kube-proxy in them.
-import { access, chmod, copyFile, mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { binaryPath } from './build.ts';
 import { certificate, issue, writeKubeconfig } from './credentials.ts';
+import { exists } from './files.ts';
 import { livePid, startProcess, waitUntilReady } from './processes.ts';
 import { apiServer, type Node, namespacePath, pauseImage, podCidr } from './topology.ts';
 
@@ -230,11 +231,4 @@ function kubeletConfig(folder: string, node: Node): object {
     // Before any pod network, and until the agent says that a pod could start.
     registerWithTaints: [{ key: 'node.caracal.network/not-ready', effect: 'NoSchedule' }],
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -25,6 +25,13 @@ export const upgradeRelease = (...more: string[]): Promise<string> =>
 
 export const uninstallRelease = (): Promise<string> => helm('uninstall', 'caracal', '--namespace', releaseNamespace);
 
+/** Replaces every agent and speaker, node by node; resolves when all are ready. */
+export async function rollOutAgents(): Promise<void> {
+  const rollout = ['-n', releaseNamespace, 'rollout'];
+  await kubectl([...rollout, 'restart', 'daemonset/caracal-node']);
+  await kubectl([...rollout, 'status', 'daemonset/caracal-node', '--timeout=180s']);
+}
+
 /** A pod on every node that answers with its name, and a Service in front of them; resolves when all are ready. */
 export async function startGreeters(): Promise<void> {
   const labels = { app: 'greeter' };

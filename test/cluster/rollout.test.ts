@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { startServer, startStream } from '../support/probes.ts';
 import { apply, kubectl } from './commands.ts';
 import { clusterPlaces } from './places.ts';
-import { releaseNamespace } from './release.ts';
+import { rollOutAgents } from './release.ts';
 import { addressOf, deletePods, denyAll, pod, startPods, useCluster } from './shared.ts';
 
 beforeAll(useCluster);
@@ -23,8 +23,7 @@ it('a roll-out of the agents loses no packet, breaks no connection and opens not
     newFlowEveryMs: 100,
     denied: { address: closed, port: 8080 },
   });
-  await kubectl(['-n', releaseNamespace, 'rollout', 'restart', 'daemonset/caracal-node']);
-  await kubectl(['-n', releaseNamespace, 'rollout', 'status', 'daemonset/caracal-node', '--timeout=180s']);
+  await rollOutAgents();
   const result = await stream.stop();
   console.log(`roll-out under 100 packets a second: ${JSON.stringify(result)}`);
   await Promise.all(servers.map((server) => server.stop()));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startServer, startStream } from '../support/probes.ts';
 import { apply, kubectl } from './commands.ts';
 import { clusterPlaces } from './places.ts';
-import { releaseNamespace } from './release.ts';
+import { rollOutAgents } from './release.ts';
 import {
   birdc,
   client,
@@ -150,8 +150,7 @@ it('keeps its routes while every agent and speaker is replaced: the client loses
     intervalMs: 10,
     newFlowEveryMs: 100,
   });
-  await kubectl(['-n', releaseNamespace, 'rollout', 'restart', 'daemonset/caracal-node']);
-  await kubectl(['-n', releaseNamespace, 'rollout', 'status', 'daemonset/caracal-node', '--timeout=180s']);
+  await rollOutAgents();
   const result = await stream.stop();
   console.log(`roll-out under 100 packets a second from behind the router: ${JSON.stringify(result)}`);
   await server.stop();

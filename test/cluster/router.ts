@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { establishedIn, topOfRackConfiguration } from '../support/top-of-rack.ts';
 import { apply, kubectl } from './commands.ts';
+import { exists } from './files.ts';
 import { ctl } from './footprint.ts';
-import { attachToBridge, exists, removeNamespace } from './network.ts';
+import { attachToBridge, removeNamespace } from './network.ts';
 import { endProcess, startProcess, waitUntilReady } from './processes.ts';
 import { controlPlaneAddress, namespacePath, node, stateFolder } from './topology.ts';
 

@@ -1,11 +1,12 @@
 // agnhost, built from Kubernetes' own source, and the pause image, a program of a few lines, as one archive.
 import { createHash } from 'node:crypto';
-import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { binaryPath } from './build.ts';
+import { exists } from './files.ts';
 import { pauseImage, supportArchive } from './topology.ts';
 
 /** The name under which upstream's tests ask for agnhost. */
@@ -13,11 +14,7 @@ export const agnhostImage = 'registry.k8s.io/e2e-test-images/agnhost:2.66.1';
 
 /** Packs the archive unless it is there (docker save's format: a manifest, a configuration for each image, one layer). */
 export async function ensureSupportImages(): Promise<string> {
-  const present = await access(supportArchive).then(
-    () => true,
-    () => false,
-  );
-  if (present) return supportArchive;
+  if (await exists(supportArchive)) return supportArchive;
   await mkdir(dirname(supportArchive), { recursive: true, mode: 0o755 });
   const folder = await mkdtemp(join(tmpdir(), 'caracal-agnhost-'));
   try {

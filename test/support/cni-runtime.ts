@@ -1,9 +1,9 @@
 // A container runtime for tests, as libcni does it (specification 1.1.0, section 3): a list of plugins is executed in order for ADD,
 // each with the result of the one before, and in reverse for DEL, each with the last result.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
+import { runPlugin } from './run-plugin.ts';
 
 export type PluginConfiguration = Readonly<Record<string, unknown>> & { readonly type: string };
 
@@ -53,40 +53,27 @@ class CniError extends Error {
 
 /** A runtime in the namespace of a node, which looks for plugins in these folders. */
 export function createCniRuntime(node: Netns, folders: readonly string[]): CniRuntime {
-  function execute(command: string, type: string, configuration: object, container?: Container): Promise<unknown> {
+  async function execute(
+    command: string,
+    type: string,
+    configuration: object,
+    container?: Container,
+  ): Promise<unknown> {
     const folder = folders.find((each) => existsSync(join(each, type)));
-    if (!folder) return Promise.reject(new Error(`no plugin ${type} in ${folders}`));
+    if (!folder) throw new Error(`no plugin ${type} in ${folders}`);
     const attachment = container && {
       CNI_CONTAINERID: container.id,
       CNI_NETNS: container.netns,
       CNI_IFNAME: container.ifname ?? 'eth0',
       CNI_ARGS: container.args ?? 'IgnoreUnknown=1',
     };
-    return new Promise((resolve, reject) => {
-      const child = spawn('nsenter', [`--net=${node.path}`, '--', join(folder, type)], {
-        env: {
-          PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-          CNI_COMMAND: command,
-          CNI_PATH: folders.join(':'),
-          ...attachment,
-        },
-      });
-      let stdout = '';
-      let stderr = '';
-      child.stdout.on('data', (chunk) => {
-        stdout += chunk;
-      });
-      child.stderr.on('data', (chunk) => {
-        stderr += chunk;
-      });
-      child.once('error', reject);
-      child.once('close', (code) => {
-        if (code === 0) resolve(stdout.trim() === '' ? undefined : JSON.parse(stdout));
-        else reject(new CniError(type, command, stdout, stderr));
-      });
-      child.stdin.on('error', () => {});
-      child.stdin.end(JSON.stringify(configuration));
-    });
+    const { exitCode, stdout, stderr } = await runPlugin(
+      ['nsenter', `--net=${node.path}`, '--', join(folder, type)],
+      { CNI_COMMAND: command, CNI_PATH: folders.join(':'), ...attachment },
+      JSON.stringify(configuration),
+    );
+    if (exitCode !== 0) throw new CniError(type, command, stdout, stderr);
+    return stdout.trim() === '' ? undefined : JSON.parse(stdout);
   }
 
   /** Section 3, "Deriving request configuration from plugin configuration". */

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { formatAddress, formatPrefix } from '@caracal/net';
 import { type Link, openNetns, openRouteSocket, type RouteSocket } from '@caracal/netlink';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { type PluginRun, runPlugin } from '../../support/run-plugin.ts';
 
 /** A plugin under test: an executable, the namespace that it works in, and a configuration that it should accept. */
 export interface Subject {
@@ -21,10 +21,7 @@ export interface Subject {
   readonly configuration: Readonly<Record<string, unknown>>;
 }
 
-export interface Answer {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+export interface Answer extends PluginRun {
   /** Standard output as JSON; undefined when it is something else. */
   readonly json: unknown;
 }
@@ -53,28 +50,10 @@ export interface CniError {
   readonly details?: unknown;
 }
 
-/** Runs a plugin as a runtime does (section 2). */
-function invoke(subject: Subject, env: Readonly<Record<string, string>>, stdin: string): Promise<Answer> {
-  const inNode = ['nsenter', `--net=${subject.node.path}`, '--', subject.program];
-  const [command, ...args] = subject.startedInNode ? inNode : [subject.program];
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.once('error', reject);
-    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr, json: parse(stdout) }));
-    // A plugin may end without having read it.
-    child.stdin.on('error', () => {});
-    child.stdin.end(stdin);
-  });
+async function invoke(subject: Subject, env: Readonly<Record<string, string>>, stdin: string): Promise<Answer> {
+  const inNode: [string, ...string[]] = ['nsenter', `--net=${subject.node.path}`, '--', subject.program];
+  const run = await runPlugin(subject.startedInNode ? inNode : [subject.program], env, stdin);
+  return { ...run, json: parse(run.stdout) };
 }
 
 function parse(text: string): unknown {

@@ -3,6 +3,7 @@
 import type { Datastore } from '@caracal/datastore';
 import pg from 'pg';
 import { Cluster } from './cluster.ts';
+import { pool } from './pool.ts';
 import { bringBackDatabase, saveDatabase } from './saved-database.ts';
 
 interface FaultDatabase {
@@ -144,12 +145,3 @@ async function connect(url: string): Promise<pg.Client> {
   await client.connect();
   return client;
 }
-
-const pool = (name: string, cidr: string) => ({
-  apiVersion: 'caracal.network/v1',
-  kind: 'IPPool',
-  namespace: '',
-  name,
-  labels: {},
-  spec: { cidr, blockSize: 30, disabled: false },
-});

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { Cluster } from './cluster.ts';
 import { commands } from './model.ts';
+import { pool } from './pool.ts';
 import { bringBackDatabase, saveDatabase } from './saved-database.ts';
 
 /** Runs random sequences of what may happen to a cluster; throws with the shortest one that breaks it. Gives how often each thing happened. */
@@ -60,12 +61,3 @@ export async function runIpamModel(
   await running.finally(() => client.end());
   return counts;
 }
-
-const pool = (name: string, cidr: string) => ({
-  apiVersion: 'caracal.network/v1',
-  kind: 'IPPool',
-  namespace: '',
-  name,
-  labels: {},
-  spec: { cidr, blockSize: 30, disabled: false },
-});
