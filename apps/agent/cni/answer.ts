@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { answerDelegating } from './answer-delegating.ts';
-import type { CniResult, NetworkConfiguration } from './configuration-schema.ts';
+import { type CniResult, type NetworkConfiguration, validAttachments } from './configuration-schema.ts';
 import { delegate } from './delegate.ts';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
 import type { Invocation, Reply } from './frame.ts';
@@ -120,9 +120,8 @@ async function carryOut(
       return status.ok ? emptyReply : refuse(log, version, status);
     }
     case 'GC': {
-      const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
-      if (!valid) return refuse(log, version, missing('cni.dev/valid-attachments', 'what must not be removed'));
-      const attachments = valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+      const attachments = validAttachments(configuration);
+      if (!attachments) return refuse(log, version, missing('cni.dev/valid-attachments', 'what must not be removed'));
       const collected = await pods.collectGarbage(configuration.name, attachments);
       return collected.ok ? emptyReply : refuse(log, version, collected);
     }

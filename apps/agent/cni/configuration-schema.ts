@@ -187,6 +187,14 @@ export const resultSchema = z.looseObject({
 export type NetworkConfiguration = z.infer<typeof configurationSchema>;
 export type CniResult = z.infer<typeof resultSchema>;
 
+/** What GC must not remove (section 4, under either of the keys that runtimes use); undefined when it is not said. */
+export function validAttachments(
+  configuration: NetworkConfiguration,
+): { readonly containerId: string; readonly ifname: string }[] | undefined {
+  const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
+  return valid?.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+}
+
 /** Fields of the top level that are no business of ours but belong in a configuration: of the specification, the runtime, or Calico. */
 export const passiveFields: readonly string[] = [
   'cniVersions',

@@ -1,4 +1,4 @@
-import type { NetworkConfiguration } from './configuration-schema.ts';
+import { type NetworkConfiguration, validAttachments } from './configuration-schema.ts';
 import type { CniEnvironment } from './environment.ts';
 import type { Reply } from './frame.ts';
 import {
@@ -8,8 +8,7 @@ import {
   cniErrorCodes,
   type PlainAddress,
 } from './pod-network.ts';
-import { emptyReply } from './result.ts';
-import { isAtLeast } from './versions.ts';
+import { emptyReply, formatAddress } from './result.ts';
 import { wishesOf } from './wishes.ts';
 
 /**
@@ -37,12 +36,11 @@ export async function answerAsIpam(
     case 'STATUS':
       return silently(addresses.status());
     case 'GC': {
-      const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
-      if (!valid) {
+      const attachments = validAttachments(configuration);
+      if (!attachments) {
         const message = 'network configuration: cni.dev/valid-attachments: is missing';
         return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message };
       }
-      const attachments = valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
       return silently(await addresses.collectGarbage(configuration.name, attachments));
     }
   }
@@ -52,9 +50,8 @@ const silently = (outcome: { readonly ok: true } | CniFailure): Reply | CniFailu
   outcome.ok ? emptyReply : outcome;
 
 function print({ cniVersion, ipam, dns }: NetworkConfiguration, addresses: readonly PlainAddress[]): Reply {
-  const ips = addresses.map(({ address, prefixLength, gateway }) => ({
-    ...(isAtLeast(cniVersion, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
-    address: `${address}/${prefixLength}`,
+  const ips = addresses.map(({ gateway, ...each }) => ({
+    ...formatAddress(cniVersion, each),
     ...(gateway && { gateway }),
   }));
   // Which destinations go by this interface the configuration may say, as with host-local; everything, when it does not.

@@ -27,10 +27,8 @@ export function formatResult(context: ResultContext, request: AddRequest, succes
     ],
     ips: [
       ...(before?.ips ?? []),
-      ...success.addresses.map(({ address, prefixLength }) => ({
-        // The family was said in a field of its own before 1.0.0.
-        ...(isAtLeast(version, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' }),
-        address: `${address}/${prefixLength}`,
+      ...success.addresses.map((each) => ({
+        ...formatAddress(version, each),
         gateway: success.gateway,
         interface: interfaces.length + 1,
       })),
@@ -39,6 +37,15 @@ export function formatResult(context: ResultContext, request: AddRequest, succes
     dns: { ...before?.dns, ...context.dns },
   };
   return { exitCode: 0, stdout: `${JSON.stringify(result)}\n` };
+}
+
+/** What `ips` says of an address itself; the family was said in a field of its own before 1.0.0. */
+export function formatAddress(
+  version: CniVersion,
+  { address, prefixLength }: { readonly address: string; readonly prefixLength: number },
+): object {
+  const family = isAtLeast(version, '1.0.0') ? {} : { version: address.includes(':') ? '6' : '4' };
+  return { ...family, address: `${address}/${prefixLength}` };
 }
 
 /** The reply of a failure (section 5, "Error"). */

@@ -22,7 +22,6 @@ export interface Ownership {
 
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { ipam, logger } = options;
-  let enabled = false;
   let stopped = false;
   let due: NodeJS.Timeout | undefined;
   let told = '';
@@ -34,7 +33,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   async function round(): Promise<void> {
-    if (!enabled || stopped) return;
+    if (stopped) return;
     try {
       assertIn(take(await assertBlocks(options)));
     } catch (error) {
@@ -73,10 +72,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   return {
-    assert() {
-      enabled = true;
-      assertIn(0);
-    },
+    assert: () => assertIn(0),
     stop() {
       stopped = true;
       clearTimeout(due);
