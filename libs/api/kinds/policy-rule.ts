@@ -12,14 +12,14 @@ const entityRule = z.strictObject({
   namespaceSelector: selector(
     'Where selector and serviceAccounts look: the namespaces that this selects. Absent: the namespace of a NetworkPolicy, everything for a GlobalNetworkPolicy. global(): outside namespaces.',
   ).optional(),
-  ports: z
-    .array(port(''))
-    .optional()
-    .meta({ description: 'The port is one of these; needs protocol TCP, UDP or SCTP.' }),
-  notPorts: z
-    .array(port(''))
-    .optional()
-    .meta({ description: 'The port is none of these; needs protocol TCP, UDP or SCTP.' }),
+  ports: z.array(port('')).optional().meta({
+    description:
+      'The port is one of these; needs protocol TCP, UDP or SCTP. A name is a port of the pods that this side of the rule selects.',
+  }),
+  notPorts: z.array(port('')).optional().meta({
+    description:
+      'The port is none of these; needs protocol TCP, UDP or SCTP. A name is a port of the pods that this side of the rule selects.',
+  }),
   serviceAccounts: z
     .strictObject({
       names: z

@@ -1,7 +1,7 @@
 /** Conditions of rules that do not concern labels: each gives no words when it holds, else why it does not. */
 import { type Protocol, protocolNumber } from '@caracal/api';
 import type { IcmpMatch } from '../model.ts';
-import type { End } from './ends.ts';
+import type { End, Holder } from './ends.ts';
 import { isIn } from './ends.ts';
 
 /** What the conditions look at. */
@@ -15,6 +15,8 @@ export interface Packet {
 }
 
 export type Side = 'source' | 'destination';
+
+type Ports = readonly (number | string)[] | undefined;
 
 export function protocolMisses(packet: Packet, wanted: Protocol | undefined): string[] {
   if (wanted === undefined || protocolNumber(wanted) === packet.protocol) return [];
@@ -36,19 +38,19 @@ export function notNetsMisses(side: Side, end: End, nets: readonly string[] | un
   return within === undefined ? [] : [`${side}: ${end.address} is in ${within}, which the rule excludes`];
 }
 
-/** `ports` as rules have them: numbers, `first:last`, names. */
-export function portMisses(side: Side, packet: Packet, ports: readonly (number | string)[] | undefined): string[] {
-  if (!ports || ports.length === 0 || ports.some((port) => isPort(side, packet, port))) return [];
-  const number = side === 'source' ? packet.sourcePort : packet.port;
+/** `ports` as rules have them: numbers, `first:last`, names, which are looked up on the carriers. */
+export function portMisses(side: Side, packet: Packet, ports: Ports, carriers: readonly Holder[]): string[] {
+  if (!ports || ports.length === 0 || ports.some((port) => isPort(side, packet, port, carriers))) return [];
+  const number = portOf(side, packet);
   const fact = number === undefined ? 'no port is given' : `port is ${number}`;
   const named = ports.filter((port) => typeof port === 'string' && !/^\d/.test(port));
-  const resolved =
-    named.length > 0 ? ` (${named.map((name) => nameWords(packet[side], String(name))).join('; ')})` : '';
-  return [`${side}: ${fact}, the rule wants ${ports.map(portWords).join(' or ')}${resolved}`];
+  const { address } = packet[side];
+  const resolved = named.map((name) => nameWords(address, String(name), carriers)).join('; ');
+  return [`${side}: ${fact}, the rule wants ${ports.map(portWords).join(' or ')}${resolved && ` (${resolved})`}`];
 }
 
-export function notPortMisses(side: Side, packet: Packet, ports: readonly (number | string)[] | undefined): string[] {
-  const excluded = ports?.find((port) => isPort(side, packet, port));
+export function notPortMisses(side: Side, packet: Packet, ports: Ports, carriers: readonly Holder[]): string[] {
+  const excluded = ports?.find((port) => isPort(side, packet, port, carriers));
   return excluded === undefined ? [] : [`${side}: port is ${portWords(excluded)}, which the rule excludes`];
 }
 
@@ -67,21 +69,25 @@ function isIcmp({ icmp }: Packet, wanted: Partial<IcmpMatch>): boolean {
   return icmp?.type === wanted.type && (wanted.code === undefined || icmp?.code === wanted.code);
 }
 
-function isPort(side: Side, packet: Packet, port: number | string): boolean {
-  const number = side === 'source' ? packet.sourcePort : packet.port;
+function portOf(side: Side, packet: Packet): number | undefined {
+  return side === 'source' ? packet.sourcePort : packet.port;
+}
+
+function isPort(side: Side, packet: Packet, port: number | string, carriers: readonly Holder[]): boolean {
+  const number = portOf(side, packet);
   if (number === undefined) return false;
   const range = /^(\d+)(?::(\d+))?$/.exec(String(port));
   if (range) return number >= Number(range[1]) && number <= Number(range[2] ?? range[1]);
-  return packet[side].holders.some((holder) =>
-    holder.ports.some(
+  return carriers.some(({ ports }) =>
+    ports.some(
       (each) => each.name === port && each.port === number && protocolNumber(each.protocol) === packet.protocol,
     ),
   );
 }
 
-function nameWords(end: End, name: string): string {
-  const numbers = end.holders.flatMap((holder) => holder.ports.filter((port) => port.name === name));
-  if (numbers.length === 0) return `nothing at ${end.address} names a port ${name}`;
+function nameWords(address: string, name: string, carriers: readonly Holder[]): string {
+  const numbers = carriers.flatMap(({ ports }) => ports.filter((port) => port.name === name));
+  if (numbers.length === 0) return `nothing at ${address} that the rule selects names a port ${name}`;
   return `${name} is ${numbers.map((port) => `${port.port}/${port.protocol}`).join(', ')} here`;
 }
 

@@ -205,7 +205,7 @@ describe('why a rule missed', () => {
       'a name that no port has',
       allow({ protocol: 'TCP', destination: { ports: ['web'] } }),
       {},
-      ['destination: port is 5432, the rule wants web (nothing at 10.0.0.2 names a port web)'],
+      ['destination: port is 5432, the rule wants web (nothing at 10.0.0.2 that the rule selects names a port web)'],
     ],
     [
       'notPorts',
@@ -283,6 +283,22 @@ describe('why a rule missed', () => {
       'source: namespace is "bank", the rule looks in "shop" only',
     ]);
   });
+});
+
+test('a named port is one of the pods that the rule selects: an address that a network set brings in has none', () => {
+  const rule = (label: string) => ({
+    action: 'Allow',
+    protocol: 'TCP',
+    destination: { selector: `has(${label})`, ports: ['sql', 81] },
+  });
+  const nets = own('GlobalNetworkSet', { name: 'a', labels: { known: '' } }, { nets: ['10.0.0.0/30'] });
+  const world = (label: string) =>
+    worldOf(nets, global('web', { types: ['Egress'], selector: 'app == "web"', egress: [rule(label)] }));
+  expect(verdictOf(world('tier')).allowed).toBe(true);
+  expect(verdictOf(world('known'), { port: 81 }).allowed).toBe(true);
+  expect(verdictOf(world('known')).egress.nearest?.missed).toEqual([
+    'destination: port is 5432, the rule wants sql or 81 (nothing at 10.0.0.2 that the rule selects names a port sql)',
+  ]);
 });
 
 describe('the nearest rule', () => {

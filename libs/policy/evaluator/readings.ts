@@ -90,32 +90,44 @@ function ownMisses(rule: PolicyRule, packet: Packet, namespace: string): Miss[] 
   ];
 }
 
+/** Named ports are those of pods that the conditions on labels select: an address that a network set alone brings in has none. */
 function entityMisses(side: Side, packet: Packet, entity: EntityRule, namespace: string): Miss[] {
   const end = packet[side];
+  const peer = readPeer(entity, namespace);
+  const carriers = peer
+    ? end.holders.filter((holder) => peer.misses(holder).every(({ length }) => length === 0))
+    : end.holders;
   return [
     ...conditions.netsMisses(side, end, entity.nets),
     ...conditions.notNetsMisses(side, end, entity.notNets),
-    ...peerMisses(side, end, entity, namespace),
+    ...(peer ? nearestHolder(side, end, end.holders, peer.wanted, peer.misses) : []),
     ...notSelectorMisses(side, end, entity.notSelector),
-    ...conditions.portMisses(side, packet, entity.ports),
-    ...conditions.notPortMisses(side, packet, entity.notPorts),
+    ...conditions.portMisses(side, packet, entity.ports, carriers),
+    ...conditions.notPortMisses(side, packet, entity.notPorts, carriers),
   ];
 }
 
-/** Conditions on labels must all hold for one and the same holder of the address: the one that comes nearest counts. */
-function peerMisses(side: Side, end: End, entity: EntityRule, namespace: string): Miss[] {
+/** What a rule wants of the labels of one end. */
+interface PeerReading {
+  /** For messages. */
+  readonly wanted: string;
+  /** A list for each condition, empty where it holds; all must hold for one and the same holder of the address. */
+  readonly misses: (holder: Holder) => readonly (readonly string[])[];
+}
+
+/** The conditions on labels, or undefined when there are none. */
+function readPeer(entity: EntityRule, namespace: string): PeerReading | undefined {
   const { selector = '', notSelector = '', namespaceSelector = '', serviceAccounts } = entity;
   const names = serviceAccounts?.names ?? [];
   const looks = selector !== '' || names.length > 0 || Boolean(serviceAccounts?.selector);
-  if (!looks && notSelector === '' && namespaceSelector === '') return [];
   const confined = namespace !== '' && namespaceSelector === '' && (looks || notSelector !== '');
-  if (!confined && !looks && namespaceSelector === '') return [];
+  if (!confined && !looks && namespaceSelector === '') return undefined;
   const wanted = [
     ...(confined ? [`namespace ${namespace}`] : []),
     ...[selector, namespaceSelector && `namespaces ${namespaceSelector}`].filter((text) => text !== ''),
     ...(serviceAccounts ? [`service accounts ${[...names, serviceAccounts.selector ?? ''].join(' ').trim()}`] : []),
   ];
-  return nearestHolder(side, end, end.holders, wanted.join(', '), (holder) => [
+  const misses = (holder: Holder): readonly (readonly string[])[] => [
     ...(confined && holder.namespace !== namespace
       ? [[`namespace is ${quote(holder.namespace)}, the rule looks in ${quote(namespace)} only`]]
       : []),
@@ -125,7 +137,8 @@ function peerMisses(side: Side, end: End, entity: EntityRule, namespace: string)
       ? [`service account is ${quote(holder.serviceAccount)}, the rule wants ${names.join(' or ')}`]
       : [],
     parentMisses(serviceAccounts?.selector, holder.ofServiceAccount),
-  ]);
+  ];
+  return { wanted: wanted.join(', '), misses };
 }
 
 function notSelectorMisses(side: Side, end: End, text: string | undefined): Miss[] {
@@ -192,7 +205,9 @@ function kubernetesPortsMisses(packet: Packet, ports: readonly KubernetesPort[])
       const numbered = wanted.flatMap((port) => port ?? []);
       return [
         ...conditions.protocolMisses(packet, protocol),
-        ...(numbered.length === wanted.length ? conditions.portMisses('destination', packet, numbered) : []),
+        ...(numbered.length === wanted.length
+          ? conditions.portMisses('destination', packet, numbered, packet.destination.holders)
+          : []),
       ];
     }),
   );
