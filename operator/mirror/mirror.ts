@@ -5,6 +5,7 @@
  * any order, and after any interruption. One request to Postgres holds a batch; what Postgres refuses of it is taken out and answered by
  * a condition, and the others go on.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyResource, Kind } from '@caracal/api';
 import { type Datastore, type Refusal, type ResourceName, unavailableReason } from '@caracal/datastore';
 import { type KubeObject, keyOf } from '@caracal/kube';
@@ -20,6 +21,11 @@ import { refusalText } from './refusal.ts';
 import { type ItemKey, itemKey, splitItemKey, World } from './world.ts';
 
 const batchSize = 200;
+/**
+ * Between the beginnings of two requests to Postgres at the least: a lone change goes at once, and of a stream of them (a namespace
+ * that is deleted) twenty batches a second, as often as hubs tell nodes.
+ */
+const gatherMs = 50;
 /** How often an object that is to go is asked whether it is still used. */
 const drainPollMs = 5000;
 
@@ -113,7 +119,10 @@ export class Mirror {
         continue;
       }
       const items = this.queue.take(batchSize);
-      if (items.length > 0) await this.#work(items);
+      if (items.length === 0) continue;
+      const began = performance.now();
+      await this.#work(items);
+      await sleep(Math.max(0, gatherMs - (performance.now() - began)), undefined, { signal }).catch(() => {});
     }
   }
 
