@@ -9,6 +9,7 @@ import {
 } from 'bgp-parser';
 import { hasRoom, MessageSlab } from './message-slab.ts';
 import type { Peer } from './peer.ts';
+import type { PeerSet } from './peer-set.ts';
 import {
   type Exported,
   exportAttributes,
@@ -50,7 +51,7 @@ const plainAttributes = new Uint8Array(plainExportLength);
 export class Advertiser {
   readonly peer: Peer;
   readonly #ribs: Ribs;
-  readonly #sourceOf: (peer: number) => Source;
+  readonly #peers: PeerSet;
   readonly #out = new Map<RouteFamily, AdjRibOut>();
   readonly #messages: MessageSlab;
   /** Families that the peer has asked for while their routes were being told. */
@@ -59,14 +60,10 @@ export class Advertiser {
   /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
   #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
 
-  readonly #identifierOf: (peer: number) => number;
-
-  /** `sourceOf` and `identifierOf` a peer's number. */
-  constructor(peer: Peer, ribs: Ribs, sourceOf: (peer: number) => Source, identifierOf: (peer: number) => number) {
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet) {
     this.peer = peer;
-    this.#identifierOf = identifierOf;
     this.#ribs = ribs;
-    this.#sourceOf = sourceOf;
+    this.#peers = peers;
     this.#messages = new MessageSlab((bytes) => {
       if (!peer.write(bytes)) this.#blocked = true;
     });
@@ -197,7 +194,7 @@ export class Advertiser {
       const route = out.pending.shift();
       if (route < 0) break;
       if (rib.bestPath(route) >= 0) {
-        const source = this.#sourceOf(rib.bestPeer(route));
+        const source = this.#peers.sourceOf(rib.bestPeer(route));
         const rule = this.#ruleFor(family, rib, route, source);
         if (rule >= 0) {
           const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
@@ -290,13 +287,13 @@ export class Advertiser {
   }
 
   #export(family: RouteFamily, rib: LocRib, route: number): Exported | undefined {
-    const source = this.#sourceOf(rib.bestPeer(route));
+    const source = this.#peers.sourceOf(rib.bestPeer(route));
     const rule = this.#ruleFor(family, rib, route, source);
     if (rule < 0) return undefined;
     const number = rib.bestAttributes(route);
     const { attributes } = this.#ribs;
     const nextHop = attributes.nextHop(number);
-    const originator = this.#identifierOf(rib.bestPeer(route));
+    const originator = this.#peers.facts.identifier(rib.bestPeer(route));
     if (rule < 2) return exportAttributes(this.peer, family, source, attributes.at(number), nextHop, { originator });
     // A rule's number is that of a filter.
     const filter = judgeOf(this.peer.config.exportAction, family) as Filter;

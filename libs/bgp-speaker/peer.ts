@@ -1,6 +1,5 @@
 import { type Address, parseAddress } from '@caracal/net';
 import {
-  type AttributeFault,
   ceaseErrors,
   encodeMessage,
   errorCodes,
@@ -8,37 +7,18 @@ import {
   initialContext,
   type Open,
   type RouteFamily,
-  type RouteRefresh,
   type SessionReset,
-  type Update,
 } from 'bgp-parser';
-import { gracefulRestartOf, type PeerConfig, type PrefixLimit } from './config.ts';
-import type { Connection, LocalAddresses, SpeakerEnvironment, Timer } from './environment.ts';
+import { gracefulRestartOf, type PeerConfig } from './config.ts';
+import type { Connection, LocalAddresses, SpeakerEnvironment } from './environment.ts';
 import { type State, states } from './fsm/table.ts';
 import { keptFamilies, RestartHelper } from './graceful-restart.ts';
+import { IdleHold, jitter } from './idle-hold.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
+import type { PeerListener } from './peer-listener.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
 
-/** What a peer tells the speaker. */
-export interface PeerListener {
-  onEstablished(peer: Peer): void;
-  /** The established session is over; the routes of these families stay while the peer restarts. */
-  onDown(peer: Peer, kept: readonly RouteFamily[]): void;
-  /** The peer's routes of the family that are still stale are to go. */
-  onStaleEnd(peer: Peer, family: RouteFamily): void;
-  /** Whether this process has restarted and is not done yet. */
-  restarting(): boolean;
-  /** As `SessionOwner.onPlainUpdate`. */
-  onPlainUpdate(peer: Peer, bytes: Uint8Array, start: number, end: number): boolean;
-  onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void;
-  onRouteRefresh(peer: Peer, refresh: RouteRefresh): void;
-  onDrain(peer: Peer): void;
-  onChange(): void;
-}
-
-/** The first wait after a session ended; doubled with every failure, up to the connect retry time. */
-const firstIdleHoldMs = 500;
 /** Two connections that collide come closer together than this; one that comes later is of a peer that has restarted. */
 const collisionMs = 5000;
 
@@ -70,11 +50,8 @@ export class Peer {
   readonly #environment: SpeakerEnvironment;
   readonly #port: number;
   #sessions: Session[] = [];
-  #idleTimer: Timer | undefined;
-  #failures = 0;
+  readonly #idleHold: IdleHold;
   #establishedAt = 0;
-  /** Families whose prefix limit was near in this session. */
-  readonly #warned = new Set<RouteFamily>();
   #stopped = false;
   #lastErrorKind: 'protocol' | 'transport' = 'transport';
 
@@ -95,6 +72,7 @@ export class Peer {
     this.#port = port;
     this.#environment = environment;
     this.#listener = listener;
+    this.#idleHold = new IdleHold(environment);
     this.since = environment.clock.now();
     this.#forwardingKept = environment.restarted !== undefined;
     this.helper = new RestartHelper(environment.clock, (family) => listener.onStaleEnd(this, family));
@@ -131,7 +109,7 @@ export class Peer {
   /** Ends the peer's sessions with a Cease and starts none. */
   stop(subcode: number, data?: Uint8Array): void {
     this.#stopped = true;
-    this.#idleTimer?.cancel();
+    this.#idleHold.cancel();
     // RFC 8538 section 3: only a hard reset says that the routes are to go.
     const hard = this.negotiated?.peerRestart?.notification && subcode !== ceaseErrors.otherConfigurationChange;
     const inner = Uint8Array.of(errorCodes.cease, subcode, ...(data ?? []));
@@ -150,28 +128,17 @@ export class Peer {
       return;
     }
     this.#stopped = true;
-    this.#idleTimer?.cancel();
+    this.#idleHold.cancel();
     for (const session of this.#sessions) session.abandon();
     this.#sessions = [];
   }
 
-  /** Ends the session of a peer that announces too much; a new one begins when the limit says so. */
-  exceedLimit(family: RouteFamily, { maximum, restartSeconds }: PrefixLimit): void {
-    const { afi, safi } = familyNumbers(family);
-    const limit = [maximum >>> 24, maximum >>> 16, maximum >>> 8, maximum].map((octet) => octet & 255);
-    // RFC 4486 section 4: which family, and how many.
-    this.stop(ceaseErrors.maximumPrefixes, Uint8Array.of(afi >> 8, afi & 255, safi, ...limit));
-    this.lastError = `announces more than ${maximum} ${family} prefixes`;
-    this.#environment.log('prefix limit exceeded', { peer: this.config.name, family, maximum, restartSeconds });
+  /** Ends the session of a peer that announces too much; a new one begins after a time, if one is given. */
+  exceedLimit(reason: string, data: Uint8Array, restartSeconds?: number): void {
+    this.stop(ceaseErrors.maximumPrefixes, data);
+    this.lastError = reason;
     if (restartSeconds === undefined) return;
-    this.#idleTimer = this.#environment.clock.after(restartSeconds * 1000, () => this.start());
-  }
-
-  /** Says once for each session that a limit is near. */
-  warnOfLimit(family: RouteFamily, received: number, { maximum, warnPercent }: PrefixLimit): void {
-    if (warnPercent === undefined || received * 100 < maximum * warnPercent || this.#warned.has(family)) return;
-    this.#warned.add(family);
-    this.#environment.log('prefix limit is near', { peer: this.config.name, family, received, maximum });
+    this.#idleHold.beginFor(restartSeconds * 1000, () => this.start());
   }
 
   /** Takes a connection that comes from the peer's address, or refuses it. */
@@ -187,7 +154,7 @@ export class Peer {
     }
     // Between two attempts a connection of the peer ends the wait: two speakers that both refuse in Idle (RFC 4271
     // section 8.2.2) and wait equally long would never meet.
-    this.#idleTimer?.cancel();
+    this.#idleHold.cancel();
     // A third connection takes the place of an earlier incoming one, whose other end has probably gone.
     const earlier = this.#sessions.find((session) => !session.outgoing && session.state === 'OpenSent');
     earlier?.dumpForCollision();
@@ -241,7 +208,7 @@ export class Peer {
     return {
       holdTimeSeconds: () => this.config.holdTimeSeconds,
       passive: () => this.config.passive,
-      connectRetryMs: () => this.#jitter(this.config.connectRetrySeconds * 1000),
+      connectRetryMs: () => jitter(this.config.connectRetrySeconds * 1000, this.#environment.random),
       connect: () => {
         const { peerAddress: address, peerPort: port = this.#port, localAddress } = this.config;
         return this.#environment.transport.connect({ address, port, localAddress });
@@ -305,32 +272,21 @@ export class Peer {
 
   #onEstablished(session: Session): void {
     for (const other of this.#sessions) if (other !== session) other.dumpForCollision();
-    this.#failures = 0;
+    this.#idleHold.succeeded();
     this.lastError = '';
     this.#lastErrorKind = 'transport';
     this.established = session;
     this.negotiated = session.negotiated;
     this.addresses = this.#environment.localAddresses(session.localAddress);
     this.endOfRib.clear();
-    this.#warned.clear();
     this.#forwardingKept = true;
     this.#establishedAt = this.#environment.clock.monotonic();
     this.helper.onEstablished(session.negotiated?.peerRestart);
     this.#listener.onEstablished(this);
   }
 
-  /** The idle hold time of RFC 4271 section 8.1.1 (DampPeerOscillations): short at first, then longer. */
   #startLater(): void {
-    if (this.#stopped) return;
-    const longest = this.config.connectRetrySeconds * 1000;
-    const wait = Math.min(longest, firstIdleHoldMs * 2 ** Math.min(this.#failures++, 10));
-    this.#idleTimer?.cancel();
-    this.#idleTimer = this.#environment.clock.after(this.#jitter(wait), () => this.start());
-  }
-
-  /** RFC 4271 section 10: between 0.75 and 1 of the configured time. */
-  #jitter(ms: number): number {
-    return ms * (0.75 + 0.25 * this.#environment.random());
+    if (!this.#stopped) this.#idleHold.begin(this.config.connectRetrySeconds * 1000, () => this.start());
   }
 
   /** An error of the protocol stays to be seen while attempts to connect fail for lesser reasons. */

@@ -15,30 +15,19 @@ import {
   type Notification,
   type Open,
   openErrors,
-  type RouteRefresh,
-  type SessionReset,
-  type Update,
 } from 'bgp-parser';
-import type { Connection, SpeakerEnvironment, Timer } from './environment.ts';
-import { type Action, type EventName, type State, transitions } from './fsm/table.ts';
+import type { Connection, SpeakerEnvironment } from './environment.ts';
+import { type Action, type State, transitions } from './fsm/table.ts';
 import type { Ending } from './graceful-restart.ts';
 import type { Negotiated } from './negotiation.ts';
+import { describe, type Event, errorEvent, errorKind } from './session-event.ts';
 import type { Reason, SessionOwner } from './session-owner.ts';
+import { SessionTimers } from './session-timers.ts';
 
 /** Section 8.2.2: "a hold timer value of 4 minutes is suggested". */
 const largeHoldTimeMs = 240_000;
-/** How long a hold timer that ran out waits for what may lie unread in the socket of a busy process. */
-const holdGraceMs = 50;
 
 const collision: Reason = { code: errorCodes.cease, subcode: ceaseErrors.connectionCollision };
-
-/** An event with what it brings; `messageType` when it is a message. */
-type Event = { readonly messageType?: number } & (
-  | { readonly name: EventName; readonly reason?: Reason }
-  | { readonly name: 'BgpOpen'; readonly negotiated: Negotiated }
-  | { readonly name: 'UpdateMsg'; readonly update: Update; readonly faults: readonly AttributeFault[] }
-  | { readonly name: 'RouteRefreshMsg'; readonly refresh: RouteRefresh }
-);
 
 /**
  * One connection with its state machine: reads messages, turns them into events, carries out the actions of
@@ -53,18 +42,17 @@ export class Session {
   /** How it ended, or would if nothing more was said. */
   ending: Ending = { by: 'transport' };
   readonly #owner: SessionOwner;
-  readonly #environment: SpeakerEnvironment;
   #context: DecodeContext = initialContext;
   #connection: Connection | undefined;
   #framer: Framer = createFramer();
-  #connectRetryTimer: Timer | undefined;
-  #holdTimer: Timer | undefined;
-  #keepaliveTimer: Timer | undefined;
-  #lastHeard = 0;
+  readonly #timers: SessionTimers;
 
   constructor(owner: SessionOwner, environment: SpeakerEnvironment) {
     this.#owner = owner;
-    this.#environment = environment;
+    this.#timers = new SessionTimers(environment, (name) => {
+      const reason = name === 'HoldTimerExpires' ? { code: errorCodes.holdTimer, subcode: 0 } : undefined;
+      this.#handle({ name, reason });
+    });
   }
 
   start(passive: boolean): void {
@@ -116,15 +104,12 @@ export class Session {
   #act(action: Action, event: Event, state: State): void {
     switch (action) {
       case 'startConnectRetryTimer':
-        this.#connectRetryTimer?.cancel();
         // Section 8.1.1, PassiveTcpEstablishment.
-        if (this.#owner.passive()) return;
-        this.#connectRetryTimer = this.#environment.clock.after(this.#owner.connectRetryMs(), () =>
-          this.#handle({ name: 'ConnectRetryTimerExpires' }),
-        );
+        if (this.#owner.passive()) this.#timers.stopConnectRetry();
+        else this.#timers.startConnectRetry(this.#owner.connectRetryMs());
         return;
       case 'stopConnectRetryTimer':
-        this.#connectRetryTimer?.cancel();
+        this.#timers.stopConnectRetry();
         return;
       case 'connect':
         this.#attach(this.#owner.connect());
@@ -139,25 +124,24 @@ export class Session {
         this.#send(this.#owner.open());
         return;
       case 'startLargeHoldTimer':
-        this.#lastHeard = this.#environment.clock.monotonic();
-        this.#armHoldTimer(largeHoldTimeMs, largeHoldTimeMs);
+        this.#timers.heard();
+        this.#timers.startHold(largeHoldTimeMs);
         return;
       case 'negotiate':
         if ('negotiated' in event) {
           this.negotiated = event.negotiated;
           this.#context = event.negotiated.context;
-          const holdMs = event.negotiated.holdTimeSeconds * 1000;
-          this.#armHoldTimer(holdMs, holdMs);
+          this.#timers.startHold(event.negotiated.holdTimeSeconds * 1000);
         }
         return;
       case 'sendKeepalive':
         this.#send({ type: 'keepalive' });
         return;
       case 'startKeepaliveTimer':
-        this.#startKeepaliveTimer();
+        this.#timers.startKeepalive(this.negotiated?.holdTimeSeconds ?? this.#owner.holdTimeSeconds());
         return;
       case 'restartHoldTimer':
-        this.#lastHeard = this.#environment.clock.monotonic();
+        this.#timers.heard();
         return;
       case 'notify':
         if ('reason' in event && event.reason) this.#notify(event.reason);
@@ -170,9 +154,7 @@ export class Session {
         return;
       }
       case 'stopTimers':
-        this.#connectRetryTimer?.cancel();
-        this.#holdTimer?.cancel();
-        this.#keepaliveTimer?.cancel();
+        this.#timers.stop();
         return;
       case 'deliverUpdate':
         if ('update' in event) this.#owner.onUpdate(event.update, event.faults);
@@ -230,7 +212,7 @@ export class Session {
       // As UpdateMsg in Established: the state stays, the hold timer starts again (RFC 4271 section 8.2.2).
       const update = bytes[start + 18] === messageTypes.update;
       if (update && this.state === 'Established' && this.#owner.onPlainUpdate(bytes, start, start + length)) {
-        this.#lastHeard = this.#environment.clock.monotonic();
+        this.#timers.heard();
         continue;
       }
       const messageType = bytes[start + 18];
@@ -280,46 +262,4 @@ export class Session {
   #send(message: Message): void {
     this.#connection?.write(encodeMessage(message, this.#context));
   }
-
-  /** RFC 4271 section 10: a third of the hold time, with a jitter of 0.75 to 1. */
-  #startKeepaliveTimer(): void {
-    const holdTimeSeconds = this.negotiated?.holdTimeSeconds ?? this.#owner.holdTimeSeconds();
-    this.#keepaliveTimer?.cancel();
-    if (holdTimeSeconds === 0) return;
-    const ms = (holdTimeSeconds * 1000) / 3;
-    const jitter = 0.75 + 0.25 * this.#environment.random();
-    this.#keepaliveTimer = this.#environment.clock.after(ms * jitter, () =>
-      this.#handle({ name: 'KeepaliveTimerExpires' }),
-    );
-  }
-
-  /** One timer that re-arms itself for the rest, so that a message costs no timer. */
-  #armHoldTimer(holdMs: number, waitMs: number, grace = false): void {
-    this.#holdTimer?.cancel();
-    if (holdMs === 0) return;
-    this.#holdTimer = this.#environment.clock.after(waitMs, () => {
-      const left = this.#lastHeard + holdMs - this.#environment.clock.monotonic();
-      if (left > 0) this.#armHoldTimer(holdMs, left);
-      else if (!grace) this.#armHoldTimer(holdMs, holdGraceMs, true);
-      else this.#handle({ name: 'HoldTimerExpires', reason: { code: errorCodes.holdTimer, subcode: 0 } });
-    });
-  }
-}
-
-function errorEvent({ code }: SessionReset): EventName {
-  if (code === errorCodes.open) return 'BgpOpenMsgErr';
-  // A bad ROUTE-REFRESH ends the session as a bad UPDATE does.
-  return code === errorCodes.update || code === errorCodes.routeRefresh ? 'UpdateMsgErr' : 'BgpHeaderErr';
-}
-
-/** A lost collision and a refused connection say nothing about the peer's configuration or ours. */
-function errorKind({ code, subcode }: Pick<Notification, 'code' | 'subcode'>): 'protocol' | 'transport' {
-  const passing: readonly number[] = [ceaseErrors.connectionCollision, ceaseErrors.connectionRejected];
-  return code === errorCodes.cease && passing.includes(subcode) ? 'transport' : 'protocol';
-}
-
-/** The NOTIFICATION's name in front of the details, unless they begin with it. */
-function describe(reason: Reason, text: string): string {
-  const name = formatNotification({ code: reason.code, subcode: reason.subcode, data: new Uint8Array(0) });
-  return text.startsWith(name) ? text : `${name}: ${text}`;
 }

@@ -1,0 +1,124 @@
+import type { RouteFamily } from 'bgp-parser';
+import { Advertiser } from './advertiser.ts';
+import type { SpeakerEnvironment } from './environment.ts';
+import type { Peer } from './peer.ts';
+import type { PeerSet } from './peer-set.ts';
+import type { LocRib } from './rib/loc-rib.ts';
+import { localPeer } from './rib/path-store.ts';
+import type { Ribs } from './update-in.ts';
+
+/** How long decisions and packing may take before input, timers and keepalives have their turn. */
+const sliceMs = 2;
+
+export const families: readonly RouteFamily[] = ['ipv4Unicast', 'ipv6Unicast'];
+
+/**
+ * What changed routes lead to, worked off in slices: the decision process takes the changed routes, the sink and the
+ * advertisers of the established peers are told.
+ */
+export class Propagation {
+  readonly #environment: SpeakerEnvironment;
+  readonly #ribs: Ribs;
+  readonly #peers: PeerSet;
+  /** Whether decisions have to wait. */
+  readonly #held: () => boolean;
+  readonly #advertisers = new Map<Peer, Advertiser>();
+  #scheduled = false;
+  /** Routes came in since the last slice: the counters have changed. */
+  #received = false;
+
+  constructor(environment: SpeakerEnvironment, ribs: Ribs, peers: PeerSet, held: () => boolean) {
+    this.#environment = environment;
+    this.#ribs = ribs;
+    this.#peers = peers;
+    this.#held = held;
+  }
+
+  /** Whether every change that came in has been decided on. */
+  get settled(): boolean {
+    return families.every((family) => this.#ribs.families[family].changed.length === 0);
+  }
+
+  /** Who tells the peer of changes, while its session is established. */
+  advertiserOf(peer: Peer): Advertiser | undefined {
+    return this.#advertisers.get(peer);
+  }
+
+  begin(peer: Peer): void {
+    this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, this.#peers));
+    this.schedule();
+  }
+
+  /** The peer's session is over. */
+  end(peer: Peer): void {
+    if (!this.#advertisers.delete(peer)) return;
+    // What only this peer still held can go.
+    for (const family of families) {
+      const { end } = this.#ribs.families[family].prefixes;
+      for (let route = 0; route < end; route++) this.#release(family, route);
+    }
+    this.schedule();
+  }
+
+  /** Routes came in on the short way. */
+  noteReceived(): void {
+    this.#received = true;
+    this.schedule();
+  }
+
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#environment.clock.soon(() => {
+      this.#scheduled = false;
+      if (this.#work()) this.schedule();
+    });
+  }
+
+  /** One slice of decisions and messages; true when more waits. */
+  #work(): boolean {
+    const end = this.#environment.clock.monotonic() + sliceMs;
+    let more = false;
+    if (this.#received) this.#environment.onChange();
+    this.#received = false;
+    if (this.#held()) return false;
+    for (const family of families) {
+      const rib = this.#ribs.families[family];
+      for (let count = 1; rib.changed.length > 0; count++) {
+        this.#decide(family, rib);
+        // The clock costs as much as a few decisions.
+        if ((count & 63) === 0 && this.#environment.clock.monotonic() > end) break;
+      }
+      if (rib.changed.length > 0) more = true;
+    }
+    for (const advertiser of this.#advertisers.values()) {
+      const before = advertiser.advertisedCount;
+      if (advertiser.flush((family, route) => this.#release(family, route), !more)) more = true;
+      if (advertiser.advertisedCount !== before) this.#environment.onChange();
+    }
+    return more;
+  }
+
+  #decide(family: RouteFamily, rib: LocRib): void {
+    const decided = rib.decideNext(this.#peers.facts);
+    if (!decided) return;
+    const { route, bestChanged, equal } = decided;
+    if (bestChanged) for (const advertiser of this.#advertisers.values()) advertiser.enqueue(family, route);
+    const sink = this.#environment.routes;
+    if (sink) {
+      const nextHops = equal
+        .filter((path) => rib.paths.peer[path] !== localPeer)
+        .map((path) => this.#ribs.attributes.nextHop(rib.paths.attributes[path]))
+        .filter((nextHop) => nextHop !== undefined);
+      sink.setRoute(rib.prefixes.at(route), nextHops);
+    }
+    if (equal.length === 0) this.#release(family, route);
+  }
+
+  #release(family: RouteFamily, route: number): void {
+    const rib = this.#ribs.families[family];
+    if (rib.firstPath(route) >= 0 || rib.bestPath(route) >= 0) return;
+    for (const advertiser of this.#advertisers.values()) if (advertiser.holds(family, route)) return;
+    rib.removeRoute(route);
+  }
+}
