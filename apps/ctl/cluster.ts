@@ -27,6 +27,8 @@ export interface ClusterHub {
 const adminSecret = 'caracal-admin';
 const hubService = 'caracal-hub';
 const directTimeoutMs = 1000;
+/** Through the API server and a kubelet. */
+const tunnelTimeoutMs = 5000;
 
 /**
  * The administrators' certificate from the Secret `caracal-admin`, and a hub from the EndpointSlices of the Service `caracal-hub`: directly
@@ -76,18 +78,27 @@ export async function findClusterHub(options: ClusterOptions): Promise<ClusterHu
     const why = `Service ${namespace}/${hubService} has no ready endpoint. kubectl -n ${namespace} get pods says more`;
     throw new CommandError(`no hub is ready: ${why}`, exitCodes.unreachable);
   }
-  const answers = await Promise.all(hubs.map(({ host, port }) => reachable(host, port, ca)));
+  const answers = await Promise.all(hubs.map(({ host, port }) => reachable(host, port, ca, directTimeoutMs)));
   const direct = hubs.find((_, index) => answers[index]);
   if (direct) return { address: formatHostPort(direct.host, direct.port), ca, cert, key, close: () => {} };
-  const hub = hubs.find(({ pod }) => pod);
-  if (!hub?.pod) throw new CommandError(`no hub can be reached at ${hubs.map(({ host }) => host).join(', ')}`);
-  const { pod, port } = hub;
   const forward = new PortForward(config, true);
-  const tunnel = await openTunnel(async (input, output) => {
-    const socket = await forward.portForward(namespace, pod, [port], output, new PassThrough().resume(), input);
-    return () => (typeof socket === 'function' ? socket()?.close() : socket.close());
-  });
-  return { address: `127.0.0.1:${tunnel.port}`, ca, cert, key, close: tunnel.close };
+  // In turn: the node of a hub that the EndpointSlice still lists may be gone.
+  for (const { pod, port } of hubs) {
+    if (!pod) continue;
+    const tunnel = await openTunnel(async (input, output) => {
+      const socket = await forward.portForward(namespace, pod, [port], output, new PassThrough().resume(), input);
+      return () => (typeof socket === 'function' ? socket()?.close() : socket.close());
+    });
+    if (await reachable('127.0.0.1', tunnel.port, ca, tunnelTimeoutMs)) {
+      return { address: `127.0.0.1:${tunnel.port}`, ca, cert, key, close: tunnel.close };
+    }
+    tunnel.close();
+  }
+  const tried = hubs.map(({ host, pod }) => (pod ? `${pod} (${host})` : host)).join(', ');
+  throw new CommandError(
+    `no hub can be reached, neither directly nor through the API server: ${tried}. kubectl -n ${namespace} get pods -o wide says where they run`,
+    exitCodes.unreachable,
+  );
 }
 
 /** A listener on the loopback address whose connections go through `carry`: bytes in, bytes out, and how to end it. */
@@ -116,14 +127,14 @@ async function openTunnel(
 }
 
 /** Whether a hub of this authority answers there: on some networks somebody answers for every address. */
-function reachable(host: string, port: number, ca: Buffer): Promise<boolean> {
+function reachable(host: string, port: number, ca: Buffer, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ca, servername: hubServerName, ALPNProtocols: ['h2'] });
     const done = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(directTimeoutMs, () => done(false));
+    socket.setTimeout(timeoutMs, () => done(false));
     socket.once('secureConnect', () => done(true));
     socket.once('error', () => done(false));
   });
