@@ -1,6 +1,7 @@
-import { migrate } from '@caracal/datastore';
-import { Command } from 'commander';
-import { pino } from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type MigrationReport, migrate, unavailableReason } from '@caracal/datastore';
+import { Command, InvalidArgumentError } from 'commander';
+import { type Logger, pino } from 'pino';
 import { databaseUrl, migrationDatabaseUrl, readHubConfig } from './config.ts';
 import { startHub } from './hub.ts';
 
@@ -30,12 +31,36 @@ program
   .command('migrate')
   .description("bring the database's schema to the newest version")
   .option('--config <file>', 'YAML or JSON; without one the environment names the database')
-  .action(async ({ config: file }: { config?: string }) => {
+  .option('--wait <seconds>', 'for a database that does not answer yet', seconds, 0)
+  .action(async ({ config: file, wait }: { config?: string; wait: number }) => {
     const config = file === undefined ? undefined : readHubConfig(file);
-    const { from, to, applied } = await migrate(migrationDatabaseUrl(config ?? {}, process.env));
     const logger = pino({ name: 'hub', level: config?.logLevel ?? 'info' });
+    const { from, to, applied } = await migrateWithin(wait, migrationDatabaseUrl(config ?? {}, process.env), logger);
     logger.info({ from, to, applied }, applied.length > 0 ? 'schema migrated' : 'the schema is the newest already');
   });
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('give whole seconds.');
+  return value;
+}
+
+/** A database that is starting, or whose name is not known yet, is asked once a second. */
+async function migrateWithin(waitSeconds: number, url: string, logger: Logger): Promise<MigrationReport> {
+  const until = performance.now() + waitSeconds * 1000;
+  let told: string | undefined;
+  for (;;) {
+    try {
+      return await migrate(url);
+    } catch (error) {
+      const reason = unavailableReason(error);
+      if (reason === undefined || performance.now() >= until) throw error;
+      if (reason !== told) logger.info({ reason }, 'waiting for the database');
+      told = reason;
+      await sleep(1000);
+    }
+  }
+}
 
 try {
   await program.parseAsync();

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { type MigrationReport, migrate, openDatastore, schemaRange } from '@caracal/datastore';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { pool, runQuery } from './support.ts';
@@ -136,4 +138,27 @@ test('the role of the hub reads, and writes through the functions alone', async 
     current_setting('idle_in_transaction_session_timeout') AS idle`,
   );
   expect(settings).toEqual([{ lock: '5s', statement: '15s', idle: '10s' }]);
+});
+
+test('the command waits for a database that is starting, as long as it is told to', async () => {
+  const url = await database('late');
+  const command = (...options: string[]) =>
+    execa(
+      process.execPath,
+      [fileURLToPath(new URL('../../apps/hub/main.ts', import.meta.url)), 'migrate', ...options],
+      {
+        env: { CARACAL_DATABASE_URL: url('postgres'), NODE_NO_WARNINGS: '1' },
+        all: true,
+        reject: false,
+      },
+    );
+  await postgres.stop();
+  expect(await command()).toMatchObject({ exitCode: 1, all: expect.stringMatching(/ENOENT|ECONNREFUSED/) });
+  const waiting = command('--wait', '60');
+  await new Promise<void>((resolve) => {
+    waiting.all?.on('data', (chunk) => String(chunk).includes('waiting for the database') && resolve());
+    void waiting.finally(resolve);
+  });
+  await postgres.start();
+  expect(await waiting).toMatchObject({ exitCode: 0, all: expect.stringContaining('schema migrated') });
 });
