@@ -19,6 +19,7 @@ import { startOperations } from './ops/operations.ts';
 import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
 import { createFlowReaper } from './pods/conntrack.ts';
+import { journalledHostPorts } from './pods/host-ports.ts';
 import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods, standaloneDirectory } from './pods/pods.ts';
@@ -67,6 +68,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     newIncarnation: randomUUID,
     signal: starting.signal,
   });
+  const flows = createFlowReaper(config.runDirectory, logger);
   const ipam = await openNodeIpam({
     node: config.nodeName,
     journal,
@@ -81,7 +83,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       statusChanged();
     },
     isReserved: (address) => view.isReserved(address),
-    onReleased: createFlowReaper(config.runDirectory, logger),
+    onReleased: flows.forgetAddresses,
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
     newIncarnation: randomUUID,
@@ -113,6 +115,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const names = await meetKernel(ipam, wiring, logger, newBoot);
   const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
   for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
+  for (const [endpoint, ports] of journalledHostPorts(ipam)) dataplane.setHostPorts(endpoint, ports).catch(() => {}); // rejects when stopped
 
   const speaker = linkToSpeaker({
     socketPath: config.bgpSocket ?? join(config.runDirectory, 'bgp.sock'),
@@ -195,6 +198,11 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     ipam,
     wiring,
     enforcement,
+    async setHostPorts(endpoint, ports) {
+      const problem = await dataplane.setHostPorts(endpoint, ports);
+      flows.forgetHostPorts(ports);
+      return problem;
+    },
     reporter,
     logger,
     mtu: config.mtu,

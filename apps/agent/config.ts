@@ -49,9 +49,7 @@ const schema = z.strictObject({
       /** Where the runtime finds plugins, and the installer puts ours. */
       pluginFolder: absolutePath.default('/opt/cni/bin'),
       /** What is chained behind our plugin. */
-      chained: z
-        .array(z.looseObject({ type: z.string().min(1) }))
-        .default([{ type: 'portmap', capabilities: { portMappings: true } }]),
+      chained: z.array(z.looseObject({ type: z.string().min(1) })).default([]),
       /** An ADD waits so long for the API server to tell of its pod. */
       podWaitSeconds: z.number().min(0).max(30).default(3),
     })

@@ -51,6 +51,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   /** Labels of every namespace. */
   const namespaces = new Map<string, Readonly<Record<string, string>>>();
   let reserved: Prefix[] = [];
+  let derived = false;
 
   const labels = () =>
     configuration.get('Node', config.nodeName)?.metadata.labels ?? { 'kubernetes.io/hostname': config.nodeName };
@@ -101,6 +102,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   }
 
   function derive(): void {
+    derived = true;
     reserved = configuration
       .all('IPReservation')
       .flatMap(({ spec }) => spec.reservedCIDRs.flatMap((cidr) => parsePrefix(cidr) ?? []));
@@ -125,7 +127,8 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
 
   return {
     apply({ items }) {
-      let relevant = false;
+      // Also of a network without any configuration something follows.
+      let relevant = !derived;
       for (const { item } of items) {
         if (item.case === 'resource' && isConfigurationKind(item.value.kind)) {
           configuration.put(item.value);

@@ -5,8 +5,10 @@ import { closeIpv6 } from './apply/ipv6.ts';
 import { SetApplier } from './apply/set-applier.ts';
 import type { Logger } from './logger.ts';
 import { ipv4Net } from './render/conditions.ts';
+import type { HostPort } from './render/host-ports.ts';
 import { marksOf } from './render/marks.ts';
 import { poolSets, temporaryPoolSets } from './render/names.ts';
+import { DesiredNat } from './state/desired-nat.ts';
 import { DesiredState } from './state/desired-state.ts';
 import type { DataplaneProblem } from './state/problems.ts';
 
@@ -43,6 +45,11 @@ export interface Dataplane {
   /** The ranges of services' addresses that this node announces; what comes for them and is for no service is refused. */
   setServiceRanges(cidrs: readonly string[]): Promise<void>;
   /**
+   * The node's ports that lead to an endpoint, in place of those of before; none takes them away. Resolves when the kernel holds them, to the
+   * reason when it refuses; rejects when stopped. In the kernel once pools are known. Of two endpoints that want one port the later has it.
+   */
+  setHostPorts(endpoint: string, ports: readonly HostPort[]): Promise<string | undefined>;
+  /**
    * Reads the kernel, compares, repairs; also gives what was refused another chance. Resolves to the names of the
    * chains, sets and jumps that somebody had changed.
    */
@@ -59,10 +66,11 @@ export interface Dataplane {
 export function createDataplane(options: DataplaneOptions): Dataplane {
   const { logger, processes = systemProcesses(), markMask = 0xffff0000, writerTimeoutMs = 10_000 } = options;
   const state = new DesiredState(marksOf(markMask));
+  const nat = new DesiredNat(state.sets);
   const rules = createRestoreWriter({ family: 4, processes, timeoutMs: writerTimeoutMs });
   const ipset = createIpsetWriter({ processes, timeoutMs: writerTimeoutMs });
   const sets = new SetApplier(ipset, state.sets);
-  const engine = new Engine({ state, sets, rules, ipset, processes, logger });
+  const engine = new Engine({ state, nat, sets, rules, ipset, processes, logger });
 
   return {
     async start() {
@@ -93,6 +101,15 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
       const nets = cidrs.map((cidr) => ipv4Net(cidr));
       state.setServiceRanges(nets.flatMap((net) => (net === undefined || net === 'other' ? [] : [net])));
       if (state.hasChangedChains) await engine.changed('service ranges');
+    },
+    async setHostPorts(endpoint, ports) {
+      if (!nat.setHostPorts(endpoint, ports)) return undefined;
+      for (const { protocol, hostPort, podAddress } of nat.rivals(endpoint)) {
+        const port = `${protocol} ${hostPort}`;
+        logger.warn({ endpoint, port, other: podAddress }, 'two pods want one port of the node: the later has it');
+      }
+      await engine.changed('host ports');
+      return nat.problemOf(endpoint);
     },
     async resync() {
       const [ipv6, ipv4] = await Promise.all([closeIpv6(processes, writerTimeoutMs), engine.resync()]);

@@ -1,5 +1,5 @@
 /** The types of sets in use here. */
-export type IpsetType = 'hash:net' | 'hash:ip,port';
+export type IpsetType = 'hash:net' | 'hash:ip,port' | 'hash:ip,port,ip';
 
 /** A set as `ipset save` shows it. `type` is any of ipset's types, also those that we never make. */
 export interface SavedSet {

@@ -81,6 +81,7 @@ export const IFLA_INET_CONF = 1;
 export const IPV4_DEVCONF_FORWARDING = 1;
 export const IPV4_DEVCONF_PROXY_ARP = 3;
 export const IPV4_DEVCONF_RP_FILTER = 8;
+export const IPV4_DEVCONF_ROUTE_LOCALNET = 26;
 
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;

@@ -44,6 +44,8 @@ export interface Ipv4Settings {
   readonly proxyArp?: boolean;
   /** 0 off, 1 strict (RFC 3704), 2 loose. */
   readonly reversePathFilter?: 0 | 1 | 2;
+  /** Whether packets of 127.0.0.0/8 may leave and come in by it. */
+  readonly routeLocalnet?: boolean;
 }
 
 export interface LinkChange {
@@ -114,6 +116,9 @@ function encodeIpv4Settings(writer: MessageWriter, settings: Ipv4Settings): void
   if (settings.proxyArp !== undefined) writer.attributeUint32(k.IPV4_DEVCONF_PROXY_ARP, settings.proxyArp ? 1 : 0);
   if (settings.reversePathFilter !== undefined) {
     writer.attributeUint32(k.IPV4_DEVCONF_RP_FILTER, settings.reversePathFilter);
+  }
+  if (settings.routeLocalnet !== undefined) {
+    writer.attributeUint32(k.IPV4_DEVCONF_ROUTE_LOCALNET, settings.routeLocalnet ? 1 : 0);
   }
   writer.endNested(conf);
   writer.endNested(ipv4);

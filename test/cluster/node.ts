@@ -130,11 +130,9 @@ export async function insideNode(folder: string, name: string): Promise<string[]
   return ['--target', String(hold), '--net', '--mount', '--'];
 }
 
-/** What the chart's installer does not bring: the plugins that every runtime expects, and portmap, which is chained. */
+/** What the chart's installer does not bring: the plugin that every runtime expects. */
 async function installPlugins(folder: string): Promise<void> {
-  for (const plugin of ['loopback', 'portmap']) {
-    await copyFile(join('/usr/lib/cni', plugin), join(folder, plugin));
-  }
+  await copyFile('/usr/lib/cni/loopback', join(folder, 'loopback'));
 }
 
 /** A cgroup of its own in every v1 hierarchy, or kubelets of two nodes fight over the same pods' cgroups. */

@@ -379,7 +379,8 @@ test('large sets: more than the default room, more changes than are made in plac
   expect(await setMembers('cara4-n-big')).toBe(70_000);
   await dataplane.update({ ...nothing, sets: [{ ...set('big', ['10.65.0.9']), removed: members.slice(0, 5000) }] });
   expect(await setMembers('cara4-n-big')).toBe(65_001);
-  expect(await setNames()).toEqual(['cara4-n-big']);
+  // Nothing of the set that was built beside it is left.
+  expect((await setNames()).filter((name) => name.endsWith('-big'))).toEqual(['cara4-n-big']);
   await Promise.all([
     dataplane.update({ ...nothing, removedPolicies: ['gnp/uses'], removedSets: ['big'] }),
     dataplane.update({ ...nothing, sets: [set('big', ['10.65.0.1'])], policies: [uses] }),

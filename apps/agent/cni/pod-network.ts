@@ -37,10 +37,21 @@ export interface AddRequest extends Attachment {
   readonly mac?: string;
   /** The container may forward packets between its interfaces. */
   readonly forwarding: boolean;
+  /** Ports of the node that lead to the container. */
+  readonly hostPorts?: readonly PortMapping[];
   /** Addresses that a delegated IPAM plugin has given; ours gives none then. */
   readonly given?: readonly string[];
   /** Which addresses the pod wants; one IPv4 address when absent. */
   readonly wanted?: WantedAddresses;
+}
+
+/** As the capability `portMappings` has them (CONVENTIONS.md). */
+export interface PortMapping {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** Only on this address of the node. */
+  readonly hostIP?: string;
 }
 
 /** What configuration, capability arguments, CNI_ARGS and annotations ask for. */

@@ -9,7 +9,7 @@ import type { AddRequest, WantedAddresses } from './pod-network.ts';
 export function wishesOf(
   { ipam, runtimeConfig, args }: NetworkConfiguration,
   environment: CniEnvironment,
-): Pick<AddRequest, 'wanted' | 'mac'> {
+): Pick<AddRequest, 'wanted' | 'mac' | 'hostPorts'> {
   const ip = environment.args.get('IP')?.split('/')[0];
   const [addresses] = [runtimeConfig?.ips, args?.cni?.ips, ip ? [ip] : undefined].filter((list) => list?.length);
   const pools = [...(ipam?.ipv4_pools ?? []), ...(ipam?.ipv6_pools ?? [])];
@@ -23,5 +23,11 @@ export function wishesOf(
     ...(chosen && { families }),
   };
   const mac = runtimeConfig?.mac ?? environment.args.get('MAC')?.toLowerCase();
-  return { ...(Object.keys(wanted).length > 0 && { wanted }), ...(mac && { mac }) };
+  // Runtimes pass ports that a container only declares with 0.
+  const hostPorts = runtimeConfig?.portMappings?.filter(({ hostPort }) => hostPort > 0) ?? [];
+  return {
+    ...(Object.keys(wanted).length > 0 && { wanted }),
+    ...(mac && { mac }),
+    ...(hostPorts.length > 0 && { hostPorts }),
+  };
 }

@@ -6,7 +6,7 @@ type Wanted = Pick<KubernetesConfig, 'conflist' | 'chained'>;
 
 /** The network configuration for the runtime (CNI specification 1.0, section 1). */
 function conflistText({ chained }: Wanted): string {
-  const plugins = [{ type: 'caracal' }, ...chained];
+  const plugins = [{ type: 'caracal', capabilities: { portMappings: true } }, ...chained];
   return `${JSON.stringify({ cniVersion: '1.0.0', name: 'caracal', plugins }, undefined, 2)}\n`;
 }
 

@@ -34,7 +34,7 @@ function setup(answer: (request: KubeRequest) => unknown = () => ({})) {
   const stop = new AbortController();
   let reasons = ['no hub'];
   const conflist = join(folder, '10-caracal.conflist');
-  const config = { conflist, chained: [{ type: 'portmap' }], pluginFolder: folder, podWaitSeconds: 0 };
+  const config = { conflist, chained: [{ type: 'sbr' }], pluginFolder: folder, podWaitSeconds: 0 };
   const readiness = createReadiness({ api, config, logger: pino({ level: 'silent' }), reasons: () => reasons });
   const running = readiness.run(stop.signal);
   return {
@@ -62,7 +62,7 @@ test('nothing is said before a pod could start; then the file, the condition, an
   expect(JSON.parse(readFileSync(conflist, 'utf8'))).toEqual({
     cniVersion: '1.0.0',
     name: 'caracal',
-    plugins: [{ type: 'caracal' }, { type: 'portmap' }],
+    plugins: [{ type: 'caracal', capabilities: { portMappings: true } }, { type: 'sbr' }],
   });
   expect(readdirSync(folder)).toEqual(['10-caracal.conflist']);
   expect(requests[0]).toMatchObject({

@@ -12,6 +12,17 @@ const schema = z.object({
   network: z.string(),
   netns: z.string(),
   hostInterface: z.string(),
+  /** As the runtime said them. */
+  hostPorts: z
+    .array(
+      z.object({
+        protocol: z.enum(['tcp', 'udp', 'sctp']),
+        hostPort: z.number(),
+        containerPort: z.number(),
+        hostIP: z.string().optional(),
+      }),
+    )
+    .optional(),
   pod: z.object({
     namespace: z.string(),
     name: z.string(),

@@ -1,3 +1,4 @@
+import type { HostPort } from '@caracal/dataplane';
 import type { Assignment, NodeIpam, WishesResult } from '@caracal/ipam';
 import type { Logger } from 'pino';
 import {
@@ -23,6 +24,7 @@ import {
   recoveredHandle,
   reportOf,
 } from './endpoint-record.ts';
+import { hostPortsOf, needsLoopback } from './host-ports.ts';
 import { noAddress } from './no-address.ts';
 
 /** Our own error code; the specification leaves 100 and above to plugins. */
@@ -34,6 +36,8 @@ export interface PodsOptions {
   readonly ipam: NodeIpam;
   readonly wiring: Wiring;
   readonly enforcement: Enforcement;
+  /** The node's ports that lead to an endpoint, in place of those of before; resolves to why they do not. */
+  setHostPorts(endpoint: string, ports: readonly HostPort[]): Promise<string | undefined>;
   readonly reporter: Reporter;
   readonly logger: Logger;
   readonly mtu: number;
@@ -113,16 +117,17 @@ export function createPods(options: PodsOptions): PodNetwork {
     // Of a retried ADD the journal has the record already, unless a crash cut the first one short.
     const record = recordOf(assignment) ?? described;
     if (!request.given && !recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
-    const [journalled, wired, enforced] = await Promise.allSettled([
+    const [journalled, wired, enforced, translated] = await Promise.allSettled([
       assigned.durable,
       wire({ ...request, mac: asked.mac }, record, assignment),
       enforcement.addEndpoint(localEndpointOf(record, assignment.addresses)),
+      options.setHostPorts(endpointId(record), hostPortsOf(record.hostPorts ?? [], assignment.addresses)),
     ]);
     if (former && wired.status === 'fulfilled' && !wired.value.ok && wired.value.reason === 'podInterfaceExists') {
       // A second ADD without a DEL between ("ADD": "MUST return with an error"). What the first made stands.
       return failure(wiringFailed, wired.value.message, 'a container is added to a network once for each CNI_IFNAME');
     }
-    const refusal = firstRefusal(journalled, wired, enforced, signal);
+    const refusal = firstRefusal(journalled, wired, enforced, translated, signal);
     if (refusal || wired.status === 'rejected' || !wired.value.ok) {
       await takeBack(request, record);
       log.warn({ reason: refusal?.message }, 'ADD failed: everything of it was taken back');
@@ -165,6 +170,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       addresses,
       mtu: request.mtu ?? options.mtu,
       mac: request.mac,
+      loopback: needsLoopback(record.hostPorts ?? []),
       forwarding: request.forwarding,
     };
     const first = await wiring.wire(wanted);
@@ -179,6 +185,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       wiring.unwire(record.hostInterface),
       ipam.release(heldHandle(attachment)),
       enforcement.removeEndpoint(endpointId(record)),
+      options.setHostPorts(endpointId(record), []),
     ]);
     for (const result of results) {
       if (result.status === 'rejected') logger.error({ reason: String(result.reason) }, 'taking back an ADD failed');
@@ -191,7 +198,11 @@ export function createPods(options: PodsOptions): PodNetwork {
     const unwired = await wiring.unwire(hostInterface);
     if (!unwired.ok) return failure(wiringFailed, `interface ${hostInterface} could not be removed`, unwired.message);
     // Only what no packet can reach any more gives its address and its rules back.
-    await Promise.all([enforcement.removeEndpoint(endpointId(request)), ipam.release(heldHandle(request))]);
+    await Promise.all([
+      enforcement.removeEndpoint(endpointId(request)),
+      ipam.release(heldHandle(request)),
+      options.setHostPorts(endpointId(request), []),
+    ]);
     if (known) {
       reporter.removed(endpointId(request), request.containerId, request.ifname);
       logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
@@ -263,13 +274,17 @@ function handleOf({ network, containerId, ifname }: Attachment): string {
   return `${network}/${containerId}/${ifname}`;
 }
 
-function describe({ containerId, ifname, network, netns }: AddRequest, pod: EndpointRecord['pod']): EndpointRecord {
+function describe(
+  { containerId, ifname, network, netns, hostPorts }: AddRequest,
+  pod: EndpointRecord['pod'],
+): EndpointRecord {
   return {
     containerId,
     ifname,
     network,
     netns,
     hostInterface: hostInterfaceName(containerId, ifname),
+    ...(hostPorts && { hostPorts: [...hostPorts] }),
     pod,
   };
 }
@@ -278,6 +293,7 @@ function firstRefusal(
   journalled: PromiseSettledResult<unknown>,
   wired: PromiseSettledResult<Wired | WiringFailure>,
   enforced: PromiseSettledResult<unknown>,
+  translated: PromiseSettledResult<string | undefined>,
   signal: AbortSignal,
 ): CniFailure | undefined {
   if (journalled.status === 'rejected') {
@@ -289,6 +305,8 @@ function firstRefusal(
   if (enforced.status === 'rejected') {
     return failure(cniErrorCodes.tryAgainLater, 'the policy of the pod is not in the kernel', String(enforced.reason));
   }
+  const problem = translated.status === 'rejected' ? String(translated.reason) : translated.value;
+  if (problem) return failure(wiringFailed, 'runtimeConfig.portMappings: the kernel does not take them', problem);
   if (signal.aborted) return failure(cniErrorCodes.tryAgainLater, 'the caller hung up');
   return undefined;
 }

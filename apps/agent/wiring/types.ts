@@ -16,6 +16,8 @@ export interface WireRequest {
   readonly mac?: string;
   /** Whether the pod may forward packets between its interfaces. */
   readonly forwarding: boolean;
+  /** Whether processes of the host may reach the pod by a port of the host's loopback address. */
+  readonly loopback?: boolean;
 }
 
 export type WiringFailureReason =

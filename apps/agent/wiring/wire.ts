@@ -70,7 +70,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     switchOffIpv6(hostInterface);
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
     writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
-    const outside = sockets.host.batch(hostRequests(link.value.index, addresses));
+    const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
@@ -146,10 +146,10 @@ function podRequests(index: number, addresses: readonly Address[]): Request[] {
   ];
 }
 
-function hostRequests(index: number, addresses: readonly Address[]): Request[] {
+function hostRequests(index: number, addresses: readonly Address[], routeLocalnet: boolean): Request[] {
   return [
     // Strict reverse-path filtering keeps the pod from sending under other pods' addresses even before policy does.
-    setLink(index, { up: true, ipv4: { forwarding: true, proxyArp: true, reversePathFilter: 1 } }),
+    setLink(index, { up: true, ipv4: { forwarding: true, proxyArp: true, reversePathFilter: 1, routeLocalnet } }),
     ...addresses.map((address) =>
       addRoute({ prefix: hostPrefix(address), nextHops: [{ interfaceIndex: index }], protocol: routeProtocols.pod }),
     ),

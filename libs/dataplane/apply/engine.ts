@@ -9,7 +9,8 @@ import {
 } from 'iptables-wrapper';
 import type { Logger } from '../logger.ts';
 import { poolSets } from '../render/names.ts';
-import { filterJumps, natChains, natJumps } from '../render/static-chains.ts';
+import { filterJumps, natJumps } from '../render/static-chains.ts';
+import type { DesiredNat } from '../state/desired-nat.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import { formatProblem } from '../state/problems.ts';
 import { delay } from './delay.ts';
@@ -37,6 +38,7 @@ type Outcome =
 
 export interface EngineParts {
   readonly state: DesiredState;
+  readonly nat: DesiredNat;
   readonly sets: SetApplier;
   readonly rules: RestoreWriter;
   readonly ipset: IpsetWriter;
@@ -70,7 +72,7 @@ export class Engine {
   }
 
   /** The desired state has changed; resolves when the kernel holds it. Rejects when stopped before. */
-  changed(part: 'rules' | 'pools' | 'service ranges'): Promise<unknown> {
+  changed(part: 'rules' | 'pools' | 'service ranges' | 'host ports'): Promise<unknown> {
     if (this.#parts.state.takeMended()) this.#mustRead = true;
     // Service ranges are in a chain that is written with the first rules, whenever these come.
     if (part === 'rules' && !this.#rulesKnown) this.#mustRead = this.#rulesKnown = true;
@@ -110,6 +112,8 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
+    // What changes in the same turn goes together.
+    await undefined;
     let failures = 0;
     while ((this.#due || this.#sweepDue) && !this.#stopping.signal.aborted) {
       if (!this.#due) {
@@ -138,22 +142,24 @@ export class Engine {
   }
 
   async #attempt(): Promise<Outcome> {
-    const { state, sets, rules } = this.#parts;
+    const { state, nat, sets, rules } = this.#parts;
     const mustRead = this.#mustRead;
     // Before reading: who asks for it meanwhile may know of something that this reading has missed.
     this.#mustRead = false;
     const kernel = mustRead ? await readKernel(this.#parts.processes) : undefined;
     // From here to the first await everything belongs to one moment of the desired state.
     const changed = new Set(state.takeChangedChains());
+    const changedNat = nat.takeChangedChains();
     const repaired: string[] = [];
     if (kernel) {
       const pending = new Set(state.sets.changedNames());
       repaired.push(...sets.observe(kernel.sets, (name) => state.isBroken(name)).filter((name) => !pending.has(name)));
     }
     const filter = this.#filterEdit(changed, kernel);
-    const edits = [filter];
-    if (this.#poolsKnown && kernel) edits.push(this.#nat.observe(kernel.nat, { chains: natChains, jumps: natJumps }));
-    repaired.push(...edits.flatMap((edit) => namesIn(edit)).filter((name) => !changed.has(name)));
+    const translation = this.#natEdit(changedNat, kernel);
+    const edits = translation ? [filter, translation] : [filter];
+    const names = edits.flatMap((edit) => namesIn(edit));
+    repaired.push(...names.filter((name) => !changed.has(name) && !changedNat.has(name)));
     const written = await sets.apply(this.#careful);
     if (!written.ok) return this.#setsRefused(written);
     this.#careful = false;
@@ -161,6 +167,7 @@ export class Engine {
     const result = await rules.apply(transaction);
     if (!result.ok) return this.#rulesRefused(filter, result, transaction.lines);
     this.#filter.wrote(filter);
+    if (translation) this.#nat.wrote(translation);
     if (sets.hasUndesired) this.#sweepLater();
     return { ok: true, repaired };
   }
@@ -170,6 +177,17 @@ export class Engine {
     if (!this.#rulesKnown) return this.#filter.editOf([], chains);
     if (kernel) return this.#filter.observe(kernel.filter, { chains, jumps: filterJumps });
     return this.#filter.editOf(changed, chains);
+  }
+
+  /** Nothing before the pools are known: until then what was before us stands. */
+  #natEdit(
+    changed: Iterable<string>,
+    kernel: Awaited<ReturnType<typeof readKernel>> | undefined,
+  ): TableEdit | undefined {
+    const { chains } = this.#parts.nat;
+    if (!this.#poolsKnown) return undefined;
+    if (kernel) return this.#nat.observe(kernel.nat, { chains, jumps: natJumps });
+    return this.#nat.editOf(changed, chains);
   }
 
   #setsRefused(result: { refused: readonly { set: string; message: string }[]; message: string }): Outcome {
@@ -183,8 +201,12 @@ export class Engine {
   }
 
   async #rulesRefused(filter: TableEdit, failure: RestoreFailure, lines: readonly string[]): Promise<Outcome> {
-    const { state, rules } = this.#parts;
+    const { state, nat, rules } = this.#parts;
     const message = failureMessage(failure, lines);
+    if (failure.reason === 'rejected' && failure.chain !== undefined && nat.refuse(failure.chain, message)) {
+      this.#parts.logger.error({ chain: failure.chain }, `dataplane: the kernel refuses ports of the node: ${message}`);
+      return { ok: false, again: 'at once' };
+    }
     if (failure.reason === 'rejected' && failure.chain !== undefined && state.canClose(failure.chain)) {
       this.#report(state.close(failure.chain, message));
       return { ok: false, again: 'at once' };

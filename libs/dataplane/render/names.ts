@@ -16,6 +16,7 @@ export const chains = {
   forward: 'cara-FORWARD',
   input: 'cara-INPUT',
   postrouting: 'cara-POSTROUTING',
+  hostPorts: 'cara-hostports',
   conntrack: 'cara-conntrack',
   accept: 'cara-accept',
   pass: 'cara-pass',
@@ -67,5 +68,9 @@ export function temporarySetName(definition: SetDefinition): string {
 
 /** All pools, and those of them whose pods leave with the node's address. */
 export const poolSets = { all: `${setPrefix}pools-all`, masquerade: `${setPrefix}pools-masq` } as const;
+
+/** Pods that reach themselves by a port of their node: their answer must come back by the node. */
+export const hairpinSet = `${setPrefix}hairpin`;
+export const temporaryHairpinSet = `${setPrefix}t-hairpin`;
 
 export const temporaryPoolSets = { all: `${setPrefix}t-pools-all`, masquerade: `${setPrefix}t-pools-masq` } as const;

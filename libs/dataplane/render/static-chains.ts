@@ -1,5 +1,6 @@
+import { hostPortJumps } from './host-ports.ts';
 import { hex, type Marks } from './marks.ts';
-import { chains, dispatchChain, podInterfaces, poolSets } from './names.ts';
+import { chains, dispatchChain, hairpinSet, podInterfaces, poolSets } from './names.ts';
 
 /*
  * The way of a packet. FORWARD and INPUT lead here first. A packet from a pod's interface goes through the tree to the
@@ -19,8 +20,14 @@ export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly s
   const clear = (bit: number) => [`-j MARK --set-xmark 0x0/${hex(bit)}`];
   return new Map<string, readonly string[]>([
     [chains.forward, forwardRules([])],
-    // What the pod's egress allows to the host goes on to the host's own rules.
-    [chains.input, [`-i ${podInterfaces} -j ${dispatchChain('egress', '')}`]],
+    // What the pod's egress allows to the host goes on to the host's own rules. The way back of the loopback address's ports is open to answers alone.
+    [
+      chains.input,
+      [
+        `-d 127.0.0.0/8 -i ${podInterfaces} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`,
+        `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
+      ],
+    ],
     [
       chains.conntrack,
       [
@@ -61,15 +68,22 @@ export const filterJumps: ReadonlyMap<string, string> = new Map([
   ['INPUT', `-j ${chains.input}`],
 ]);
 
-/** The nat table: pods of masquerading pools leave for what is outside all pools with the node's address. */
-export const natChains: ReadonlyMap<string, readonly string[]> = new Map([
-  [
-    chains.postrouting,
-    [`-m set --match-set ${poolSets.masquerade} src -m set ! --match-set ${poolSets.all} dst -j MASQUERADE`],
-  ],
-]);
+/**
+ * What leaves with the node's address: what pods of masquerading pools send to what is outside all pools, what a pod sends to itself by a
+ * port of the node, and what processes of the node send to a pod by a port of the loopback address.
+ */
+export function postroutingRules(): string[] {
+  return [
+    `-m set --match-set ${poolSets.masquerade} src -m set ! --match-set ${poolSets.all} dst -j MASQUERADE`,
+    `-m set --match-set ${hairpinSet} dst,dst,src -j MASQUERADE`,
+    `-s 127.0.0.0/8 -o ${podInterfaces} -j MASQUERADE`,
+  ];
+}
 
-export const natJumps: ReadonlyMap<string, string> = new Map([['POSTROUTING', `-j ${chains.postrouting}`]]);
+export const natJumps: ReadonlyMap<string, string> = new Map([
+  ['POSTROUTING', `-j ${chains.postrouting}`],
+  ...hostPortJumps,
+]);
 
 /** IPv6: pods have none, so nothing of it passes their interfaces. */
 export const ipv6FilterChains: ReadonlyMap<string, readonly string[]> = new Map([

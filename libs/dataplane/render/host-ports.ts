@@ -1,0 +1,53 @@
+import { chainPrefix, chains } from './names.ts';
+
+/** A port of the node that leads to a pod; addresses of one family. */
+export interface HostPort {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly hostPort: number;
+  /** Only this address of the node; any when absent. */
+  readonly hostAddress?: string;
+  readonly podAddress: string;
+  readonly podPort: number;
+}
+
+/** So many ports share a chain: a port that comes or goes rewrites what is in its range, however many the node has. */
+const rangeSize = 64;
+
+/** The chain of the range in which a port of the node lies. */
+export function hostPortChain({ protocol, hostPort }: HostPort): string {
+  return `${chainPrefix}hp-${protocol}-${hostPort - (hostPort % rangeSize)}`;
+}
+
+/** The rule that leads from the root to such a chain. */
+function rangeRule(chain: string): string {
+  const [protocol, start] = chain.slice(`${chainPrefix}hp-`.length).split('-');
+  const ports = `${start}:${Number(start) + rangeSize - 1}`;
+  return `-p ${protocol} -m ${protocol} --dport ${ports} -j ${chain}`;
+}
+
+/** The rules of the root, which leads to the ranges that hold anything. */
+export function hostPortRoot(ranges: Iterable<string>): string[] {
+  return [...ranges].sort().map(rangeRule);
+}
+
+/** The rules of a range. Of two that want the same port the later one has it; one address goes before any. */
+export function hostPortRules(ports: readonly HostPort[], hostLength: 32 | 128): string[] {
+  const [some, any] = [ports.filter((port) => port.hostAddress), ports.filter((port) => !port.hostAddress)];
+  return [...some.reverse(), ...any.reverse()].map((port) => {
+    const { protocol, hostPort, hostAddress, podAddress, podPort } = port;
+    const address = hostAddress ? `-d ${hostAddress}/${hostLength} ` : '';
+    const target = podAddress.includes(':') ? `[${podAddress}]:${podPort}` : `${podAddress}:${podPort}`;
+    return `${address}-p ${protocol} -m ${protocol} --dport ${hostPort} -j DNAT --to-destination ${target}`;
+  });
+}
+
+/** The member of the set of those pods that reach themselves by a port of the node: destination, its port, source. */
+export function hairpinMember({ protocol, podAddress, podPort }: HostPort): string {
+  return `${podAddress},${protocol}:${podPort},${podAddress}`;
+}
+
+/** What is addressed to the node itself, from elsewhere and from its own processes. */
+export const hostPortJumps: ReadonlyMap<string, string> = new Map([
+  ['PREROUTING', `-m addrtype --dst-type LOCAL -j ${chains.hostPorts}`],
+  ['OUTPUT', `-m addrtype --dst-type LOCAL -j ${chains.hostPorts}`],
+]);
