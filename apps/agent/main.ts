@@ -6,6 +6,7 @@ import { startAgent } from './agent.ts';
 import { cleanNode } from './clean.ts';
 import { readAgentConfig } from './config.ts';
 import { cleanMark, retire } from './kubernetes/retire.ts';
+import { listenToSteps } from './steps.ts';
 
 interface RetireFlags {
   namespace: string;
@@ -24,6 +25,7 @@ program
   .action(async ({ config: path }: { config: string }) => {
     const config = readAgentConfig(path);
     const logger = pino({ level: config.logLevel, base: { node: config.nodeName } });
+    listenToSteps(process.env);
     const agent = await startAgent(config, logger);
     const stop = async (signal: string) => {
       logger.info({ signal }, 'stopping');

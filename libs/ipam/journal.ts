@@ -1,7 +1,11 @@
+import { channel } from 'node:diagnostics_channel';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
+
+/** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
+const steps = channel('caracal:step');
 
 /** A journal that must not be used: damaged in its middle, or another node's. */
 export class JournalError extends Error {
@@ -87,6 +91,7 @@ export async function openJournal(path: string): Promise<Journal> {
         if (folderUnsynced) await syncName();
         uncut = true;
         await writeWhole(file, text, size);
+        if (steps.hasSubscribers) steps.publish('journal: written, not on the disk');
         await file.datasync();
         uncut = false;
         size += Buffer.byteLength(text);

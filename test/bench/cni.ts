@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNetns, type Netns } from '../support/netns.ts';
-import { type SpawnTimer, startSpawnTimer, type TimedRun } from './spawn-timer.ts';
+import { type AtOnce, runAtOnce } from './cni-at-once.ts';
+import { caracal, ptp } from './cni-plugins.ts';
+import { benchPolicies, type PoliciesBench } from './cni-policies.ts';
+import { runSideBySide } from './cni-side-by-side.ts';
+import { formatTrace, readTrace, type TracedPart } from './cni-trace.ts';
+import { type Percentiles, percentiles, row } from './figures.ts';
 
-/**
- * Times ADD and DEL of our CNI plugin beside Debian's `ptp` with `host-local`, interleaved on the same node: each pod
- * has a namespace made before the clock starts, the order of the two changes from pod to pod, and both are started by
- * the same small program. All pods of both are there when the first DEL comes.
- */
+/** Times ADD and DEL of our CNI plugin beside Debian's `ptp` with `host-local`, on the same node. */
 
 /** The node to measure on, as `lab status --json` describes it. */
 export interface BenchNode {
@@ -17,9 +17,13 @@ export interface BenchNode {
   readonly cniConf: string;
 }
 
-interface Percentiles {
-  readonly p50: number;
-  readonly p99: number;
+export interface CniBenchOptions {
+  readonly pods: number;
+  readonly atOnce: number;
+  readonly policies: number;
+  /** Where the agent of the node writes its trace, when it does. */
+  readonly trace?: string;
+  onProgress(line: string): void;
 }
 
 /** Milliseconds, starting the process included. */
@@ -31,121 +35,65 @@ export interface CniBenchResult {
   readonly ptp: { readonly add: Percentiles; readonly del: Percentiles };
   /** Of the p50s, caracal's to ptp's. */
   readonly ratio: { readonly add: number; readonly del: number };
+  readonly trace?: { readonly add: readonly TracedPart[]; readonly del: readonly TracedPart[] };
+  /** From the first start to the last end. */
+  readonly atOnce: { readonly pods: number; readonly caracal: AtOnce; readonly ptp: AtOnce };
+  readonly policies: PoliciesBench;
 }
 
-interface Plugin {
-  readonly program: string;
-  readonly cniPath: string;
-  readonly configuration: string;
-  /** CNI_ARGS of the pod of the number. */
-  readonly args: (pod: number) => string;
-  readonly add: number[];
-  readonly del: number[];
-}
+const roundsAtOnce = 5;
 
-const ptpFolder = '/usr/lib/cni';
-/** The benchmarking range of RFC 2544: no lab has it. */
-const ptpSubnet = '198.18.0.0/22';
-const warmUps = 3;
-
-export async function benchCni(
-  node: BenchNode,
-  options: { readonly pods?: number; readonly onProgress?: (line: string) => void } = {},
-): Promise<CniBenchResult> {
-  const count = options.pods ?? 100;
-  const progress = options.onProgress ?? (() => {});
+export async function benchCni(node: BenchNode, options: CniBenchOptions): Promise<CniBenchResult> {
+  const { pods, onProgress } = options;
   const dataDirectory = mkdtempSync(join(tmpdir(), 'caracal-ptp-'));
-  const plugins = { caracal: caracal(node), ptp: ptp(dataDirectory) };
-  const timer = startSpawnTimer(node.netns);
-  const namespaces: Netns[] = [];
-  const added: (() => Promise<TimedRun>)[] = [];
   try {
-    progress(`making ${2 * (count + warmUps)} network namespaces`);
-    for (let i = 0; i < 2 * (count + warmUps); i++) namespaces.push(await createNetns('bench'));
-    const spawn: number[] = [];
-    for (let i = 0; i < count; i++) spawn.push((await timer.run('/bin/true', {}, '')).milliseconds);
-
-    for (const command of ['ADD', 'DEL'] as const) {
-      progress(`${command} of ${count} pods of each`);
-      for (let pod = 0; pod < count + warmUps; pod++) {
-        const turn = [plugins.caracal, plugins.ptp];
-        if (pod % 2) turn.reverse();
-        for (const plugin of turn) {
-          const netns = namespaces[2 * pod + (plugin === plugins.caracal ? 0 : 1)];
-          // Whatever fails later, what was begun is taken back.
-          if (command === 'ADD') added.push(() => call(timer, plugin, 'DEL', pod, netns));
-          const { milliseconds, exitCode, stdout } = await call(timer, plugin, command, pod, netns);
-          if (exitCode !== 0) throw new Error(`${command} by ${plugin.program} failed: ${stdout}`);
-          if (pod >= warmUps) (command === 'ADD' ? plugin.add : plugin.del).push(milliseconds);
-        }
-      }
-    }
-    const figures = ({ add, del }: Plugin) => ({ add: percentiles(add), del: percentiles(del) });
-    const ours = figures(plugins.caracal);
-    const theirs = figures(plugins.ptp);
-    const ratio = { add: ours.add.p50 / theirs.add.p50, del: ours.del.p50 / theirs.del.p50 };
-    added.length = 0;
-    return { pods: count, spawn: percentiles(spawn), caracal: ours, ptp: theirs, ratio };
+    const plugins = [caracal(node.cniBin, node.cniConf), ptp(dataDirectory)];
+    const contenders = plugins.map((plugin) => ({ plugin, netns: node.netns }));
+    const { runs, spawn } = await runSideBySide(contenders, pods, onProgress);
+    const times = runs.map(({ ADD, DEL }) => ({
+      add: percentiles(ADD.map(({ milliseconds }) => milliseconds)),
+      del: percentiles(DEL.map(({ milliseconds }) => milliseconds)),
+    }));
+    const [ours, theirs] = times;
+    const trace = options.trace && {
+      add: await readTrace(options.trace, 'ADD', runs[0].ADD),
+      del: await readTrace(options.trace, 'DEL', runs[0].DEL),
+    };
+    onProgress(`${options.atOnce} at once, ${roundsAtOnce} times`);
+    const atOnce = await runAtOnce(plugins, node.netns, { pods: options.atOnce, rounds: roundsAtOnce });
+    return {
+      pods,
+      spawn,
+      caracal: ours,
+      ptp: theirs,
+      ratio: { add: ours.add.p50 / theirs.add.p50, del: ours.del.p50 / theirs.del.p50 },
+      ...(trace && { trace }),
+      atOnce: { pods: options.atOnce, caracal: atOnce[0], ptp: atOnce[1] },
+      policies: await benchPolicies(options.policies, pods, onProgress),
+    };
   } finally {
-    for (const takeBack of added) await takeBack().catch(() => {});
-    await timer.close();
-    for (const netns of namespaces) await netns.remove();
     rmSync(dataDirectory, { recursive: true });
   }
 }
 
-/** A table of at most 80 columns. */
-export function formatCniBench({ pods, spawn, caracal: ours, ptp: theirs, ratio }: CniBenchResult): string {
-  const row = (name: string, ...cells: (number | string)[]) =>
-    name.padEnd(24) +
-    cells.map((cell) => (typeof cell === 'number' ? `${cell.toFixed(2)} ms` : cell).padStart(12)).join('');
-  return [
-    row(`${pods} pods of each`, 'ADD p50', 'ADD p99', 'DEL p50', 'DEL p99'),
+/** Tables of at most 80 columns. */
+export function formatCniBench(result: CniBenchResult): string {
+  const { caracal: ours, ptp: theirs, ratio, atOnce, policies, trace } = result;
+  const lines = [
+    row(`${result.pods} pods of each`, 'ADD p50', 'ADD p99', 'DEL p50', 'DEL p99'),
     row('caracal', ours.add.p50, ours.add.p99, ours.del.p50, ours.del.p99),
     row('ptp + host-local', theirs.add.p50, theirs.add.p99, theirs.del.p50, theirs.del.p99),
-    row('ratio of the p50s', ratio.add.toFixed(2), '', ratio.del.toFixed(2), ''),
-    row('(starting /bin/true)', spawn.p50, spawn.p99, '', ''),
-  ].join('\n');
-}
-
-function caracal(node: BenchNode): Plugin {
-  return {
-    program: join(node.cniBin, 'caracal'),
-    cniPath: node.cniBin,
-    configuration: node.cniConf,
-    args: (pod) => `IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=pod-${pod};K8S_POD_UID=bench-${pod}`,
-    add: [],
-    del: [],
-  };
-}
-
-function ptp(dataDirectory: string): Plugin {
-  const ipam = { type: 'host-local', subnet: ptpSubnet, routes: [{ dst: '0.0.0.0/0' }], dataDir: dataDirectory };
-  return {
-    program: join(ptpFolder, 'ptp'),
-    cniPath: ptpFolder,
-    configuration: JSON.stringify({ cniVersion: '1.0.0', name: 'bench-ptp', type: 'ptp', ipam }),
-    args: () => 'IgnoreUnknown=1',
-    add: [],
-    del: [],
-  };
-}
-
-function call(timer: SpawnTimer, plugin: Plugin, command: 'ADD' | 'DEL', pod: number, netns: Netns): Promise<TimedRun> {
-  const environment = {
-    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    CNI_COMMAND: command,
-    CNI_CONTAINERID: `bench${String(pod).padStart(59, '0')}`,
-    CNI_NETNS: netns.path,
-    CNI_IFNAME: 'eth0',
-    CNI_PATH: plugin.cniPath,
-    CNI_ARGS: plugin.args(pod),
-  };
-  return timer.run(plugin.program, environment, plugin.configuration);
-}
-
-function percentiles(values: readonly number[]): Percentiles {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-  return { p50: at(0.5), p99: at(0.99) };
+    row('ratio of the p50s', ratio.add.toFixed(2), '', ratio.del.toFixed(2)),
+    row('(starting /bin/true)', result.spawn.p50, result.spawn.p99),
+    '',
+    row(`${atOnce.pods} at once`, 'last ADD', 'last DEL'),
+    row('caracal', atOnce.caracal.ADD, atOnce.caracal.DEL),
+    row('ptp + host-local', atOnce.ptp.ADD, atOnce.ptp.DEL),
+    '',
+    row('policies in the kernel', 'ADD p50'),
+    row('none but the pods’ own', policies.none),
+    row(`${policies.policies} more`, policies.many, policies.ratio.toFixed(2)),
+  ];
+  if (trace) lines.push('', formatTrace('ADD', trace.add), '', formatTrace('DEL', trace.del));
+  return lines.join('\n');
 }

@@ -1,5 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openLab, upLab } from '@caracal/lab';
 import { benchBgp, formatBgpBench } from './bgp.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
@@ -7,7 +9,8 @@ import { run as benchPolicy, formatPolicyBench } from './policy.ts';
 
 /**
  * `npm run bench -- NAME [--json]`: the table on standard output (`--json`: the figures as one object), progress on
- * standard error. `--lab LAB` measures on a lab that is up instead of one made for the purpose.
+ * standard error. `--lab LAB` measures on a lab that is up instead of one made for the purpose; `--trace` says where the time of an ADD
+ * goes, and needs a lab of its own.
  */
 
 /** Selects the pods of the benchmark, so that their ADD has rules of their own to put into the kernel. */
@@ -20,17 +23,29 @@ const policy = {
 
 const progress = (line: string) => console.error(line);
 
-async function cni(labName: string | undefined, pods: number, json: boolean): Promise<void> {
-  const lab = labName
-    ? await openLab(labName)
+async function cni(flags: { lab?: string; pods: string; json: boolean; trace: boolean }): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'caracal-trace-'));
+  const trace = flags.trace ? join(folder, 'steps') : undefined;
+  // The lab hands it to its agents when they start.
+  if (trace) process.env.CARACAL_TRACE = trace;
+  const { openLab, upLab } = await import('@caracal/lab');
+  const lab = flags.lab
+    ? await openLab(flags.lab)
     : await upLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
   try {
-    if (!labName) await lab.apply([policy]);
+    if (!flags.lab) await lab.apply([policy]);
     const [node] = (await lab.status()).nodes;
-    const result = await benchCni(node, { pods, onProgress: progress });
-    console.log(json ? JSON.stringify(result) : formatCniBench(result));
+    const result = await benchCni(node, {
+      pods: Number(flags.pods),
+      atOnce: 40,
+      policies: 1_000,
+      trace,
+      onProgress: progress,
+    });
+    console.log(flags.json ? JSON.stringify(result) : formatCniBench(result));
   } finally {
-    if (!labName) await lab.down();
+    if (!flags.lab) await lab.down();
+    rmSync(folder, { recursive: true });
   }
 }
 
@@ -44,10 +59,11 @@ const { positionals, values } = parseArgs({
     routes: { type: 'string', default: '200000' },
     runs: { type: 'string', default: '5' },
     pods: { type: 'string', default: '100' },
+    trace: { type: 'boolean', default: false },
   },
 });
 if (positionals[0] === 'cni' && positionals.length === 1) {
-  await cni(values.lab, Number(values.pods), values.json);
+  await cni(values);
 } else if (positionals[0] === 'policy' && positionals.length === 1) {
   const result = benchPolicy({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatPolicyBench(result));
@@ -65,7 +81,7 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   console.log(values.json ? JSON.stringify(result) : formatBgpBench(result));
 } else {
   console.error(
-    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N]\n       npm run bench -- policy|dataplane [--json]\n' +
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane [--json]\n' +
       '       npm run bench -- bgp [--json] [--routes N] [--per-update N] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;

@@ -6,7 +6,8 @@
  *
  * where the environment's variable SPAWN_PROGRAM names the program. Answers on standard output:
  *
- *   nanoseconds from before the start until the end was seen (64 bits), exit code, length of output (32 bits), output
+ *   when it was started, in nanoseconds of the monotonic clock, and nanoseconds from then until its end was seen (64 bits
+ *   each), exit code, length of output (32 bits each), output
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -81,6 +82,7 @@ int main(void)
 		close(out[0]);
 		posix_spawn_file_actions_destroy(&actions);
 		uint32_t code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+		fwrite(&start, sizeof start, 1, stdout);
 		fwrite(&elapsed, sizeof elapsed, 1, stdout);
 		fwrite(&code, sizeof code, 1, stdout);
 		fwrite(&length, sizeof length, 1, stdout);

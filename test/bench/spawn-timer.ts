@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 /** How a timed program ended. */
 export interface TimedRun {
+  /** Milliseconds of the machine's monotonic clock. */
+  readonly startedAt: number;
   /** From just before the start until the end was seen. */
   readonly milliseconds: number;
   readonly exitCode: number;
@@ -18,7 +20,7 @@ export interface SpawnTimer {
   close(): Promise<void>;
 }
 
-const answerHeaderBytes = 16;
+const answerHeaderBytes = 24;
 
 /** Compiles the timer and starts it in the namespace of the path. */
 export function startSpawnTimer(netnsPath: string): SpawnTimer {
@@ -32,11 +34,12 @@ export function startSpawnTimer(netnsPath: string): SpawnTimer {
   child.stdout.on('data', (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
     if (received.length < answerHeaderBytes) return;
-    const end = answerHeaderBytes + received.readUInt32LE(12);
+    const end = answerHeaderBytes + received.readUInt32LE(20);
     if (received.length < end) return;
     waiting?.resolve({
-      milliseconds: Number(received.readBigUInt64LE(0)) / 1e6,
-      exitCode: received.readUInt32LE(8),
+      startedAt: Number(received.readBigUInt64LE(0)) / 1e6,
+      milliseconds: Number(received.readBigUInt64LE(8)) / 1e6,
+      exitCode: received.readUInt32LE(16),
       stdout: received.toString('utf8', answerHeaderBytes, end),
     });
     received = received.subarray(end);

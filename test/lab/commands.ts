@@ -8,8 +8,11 @@ const searchPath = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter
 /** For our own programs: Node.js keeps what it compiled from their sources, which halves the time that they take to start. */
 const nodeEnv = { NODE_COMPILE_CACHE: '/var/cache/caracal/node' };
 
+/** Where agents write down when each step of an ADD was taken; see apps/agent/steps.ts. */
+const traceEnv = process.env.CARACAL_TRACE ? { CARACAL_TRACE: process.env.CARACAL_TRACE } : {};
+
 /** The environment that every process of a lab gets. */
-export const baseEnv = { PATH: searchPath, HOME: '/root', LANG: 'C.UTF-8', NO_COLOR: '1', ...nodeEnv };
+export const baseEnv = { PATH: searchPath, HOME: '/root', LANG: 'C.UTF-8', NO_COLOR: '1', ...nodeEnv, ...traceEnv };
 
 /** Runs a command to its end; rejects, with its standard error, when it fails. */
 export const run = execa({ env: { PATH: searchPath, ...nodeEnv } });

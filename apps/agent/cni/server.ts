@@ -3,6 +3,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { getPeerCredentials } from '@caracal/netlink';
 import type { Logger } from 'pino';
+import { reached } from '../steps.ts';
 import { answerInvocation } from './answer.ts';
 import { encodeReply, type Invocation, parseFrame, type Reply } from './frame.ts';
 import type { AddressPlugin, PodNetwork } from './pod-network.ts';
@@ -56,15 +57,18 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
       socket.destroy();
       return;
     }
+    reached('request: accepted');
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
     readInvocation(socket, logger, (invocation) => {
+      reached('request: whole');
       silent.delete(socket);
       const hangUp = new AbortController();
       // The executable waits for the answer and never closes before; when it does, the runtime has killed it.
       socket.once('close', () => hangUp.abort());
       const work = answer(invocation, hangUp.signal).then((reply) => {
         if (!socket.destroyed) socket.end(encodeReply(reply));
+        reached('request: answered');
       });
       underWay.add(work);
       void work.finally(() => underWay.delete(work));

@@ -14,6 +14,7 @@ import {
 } from '../cni/pod-network.ts';
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { Reporter } from '../report/reporter.ts';
+import { reached, type Step } from '../steps.ts';
 import { hostInterfaceName, type Wired, type Wiring, type WiringFailure } from '../wiring/index.ts';
 import { joinAnnotations } from './annotations.ts';
 import {
@@ -105,6 +106,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       log.warn({ reason: found.message }, 'the pod is not known');
       return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
+    reached('ADD: pod known');
     const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations);
     if (!asked.ok) return asked;
     const described = describe(request, found.pod);
@@ -113,15 +115,19 @@ export function createPods(options: PodsOptions): PodNetwork {
       log.warn({ reason: assigned.message }, 'no address for the pod');
       return noAddress(assigned);
     }
+    reached('ADD: address taken');
     const { assignment } = assigned;
     // Of a retried ADD the journal has the record already, unless a crash cut the first one short.
     const record = recordOf(assignment) ?? described;
     if (!request.given && !recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
     const [journalled, wired, enforced, translated] = await Promise.allSettled([
-      assigned.durable,
-      wire({ ...request, mac: asked.mac }, record, assignment),
-      enforcement.addEndpoint(localEndpointOf(record, assignment.addresses)),
-      options.setHostPorts(endpointId(record), hostPortsOf(record.hostPorts ?? [], assignment.addresses)),
+      ending('ADD: in the journal', Promise.resolve(assigned.durable)),
+      ending('ADD: wired', wire({ ...request, mac: asked.mac }, record, assignment)),
+      ending('ADD: enforced', enforcement.addEndpoint(localEndpointOf(record, assignment.addresses))),
+      ending(
+        'ADD: host ports lead to it',
+        options.setHostPorts(endpointId(record), hostPortsOf(record.hostPorts ?? [], assignment.addresses)),
+      ),
     ]);
     if (former && wired.status === 'fulfilled' && !wired.value.ok && wired.value.reason === 'podInterfaceExists') {
       // A second ADD without a DEL between ("ADD": "MUST return with an error"). What the first made stands.
@@ -133,6 +139,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       log.warn({ reason: refusal?.message }, 'ADD failed: everything of it was taken back');
       return refusal ?? failure(wiringFailed, 'the interface could not be made');
     }
+    reached('ADD: complete');
     reporter.added(endpointId(record), reportOf(record, assignment.addresses));
     log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
     return {
@@ -197,12 +204,14 @@ export function createPods(options: PodsOptions): PodNetwork {
     const known = ipam.assignment(heldHandle(request));
     const unwired = await wiring.unwire(hostInterface);
     if (!unwired.ok) return failure(wiringFailed, `interface ${hostInterface} could not be removed`, unwired.message);
+    reached('DEL: unwired');
     // Only what no packet can reach any more gives its address and its rules back.
     await Promise.all([
-      enforcement.removeEndpoint(endpointId(request)),
-      ipam.release(heldHandle(request)),
-      options.setHostPorts(endpointId(request), []),
+      ending('DEL: unenforced', enforcement.removeEndpoint(endpointId(request))),
+      ending('DEL: in the journal', ipam.release(heldHandle(request))),
+      ending('DEL: host ports led away', options.setHostPorts(endpointId(request), [])),
     ]);
+    reached('DEL: complete');
     if (known) {
       reporter.removed(endpointId(request), request.containerId, request.ifname);
       logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
@@ -268,6 +277,13 @@ export function createPods(options: PodsOptions): PodNetwork {
     del: (request) => inOrder(request, () => del(request)),
     check: (request) => inOrder(request, () => check(request)),
   };
+}
+
+/** Names the end of a piece of work that goes on beside others. */
+async function ending<T>(step: Step, work: Promise<T>): Promise<T> {
+  const result = await work;
+  reached(step);
+  return result;
 }
 
 function handleOf({ network, containerId, ifname }: Attachment): string {

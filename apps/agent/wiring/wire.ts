@@ -17,6 +17,7 @@ import {
   setLink,
   writeSysctl,
 } from '@caracal/netlink';
+import { reached } from '../steps.ts';
 import { gatewayAddress, hostMac } from './link-local.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
 
@@ -41,6 +42,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
   if (!addresses.every((address): address is Address => address?.family === 4) || addresses.length === 0) {
     return failure('invalid', `addresses of a pod: "${request.addresses.join(', ')}" is no list of IPv4 addresses`);
   }
+  reached('wire: asked');
   const opened = openPodNetns(request.netnsPath);
   if (!opened.ok) return opened;
   const netns = opened.netns;
@@ -48,6 +50,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
   let created = false;
   try {
     pod = enterPod(netns, request.forwarding);
+    reached('wire: inside');
     const podMac = request.mac ?? randomMac();
     const { hostInterface, podInterface, mtu } = request;
     const link = sockets.host.createVeth({
@@ -58,6 +61,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     });
     if (!link.ok) return explainCreation(pod, request, link.error);
     created = true;
+    reached('wire: pair made');
     const podIndex = link.value.linkIndex;
     if (podIndex === undefined) throw new Error(`veth ${hostInterface} has no peer`);
 
@@ -66,14 +70,17 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     const [inside] = failures.filter((failed) => !isOfAnotherInterface(failed, requests));
     const defaultRoute = !failures.some(({ index }) => index === requests.length - 1);
     if (inside) return await undo(sockets, hostInterface, inside.error.message);
+    reached('wire: pod end set up');
     // The host's end needs no IPv6 address of its own: it would answer the pod on its link-local one.
     switchOffIpv6(hostInterface);
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
     writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
     const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
+    reached('wire: host end set up');
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
+    reached('wire: done');
     return { ok: true, hostMac, podMac, gateway: gatewayAddress, mtu: link.value.mtu, defaultRoute };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

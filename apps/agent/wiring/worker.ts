@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { LinkReaper, openRouteSocket, warmThreadPool } from '@caracal/netlink';
+import { listenToSteps, reached } from '../steps.ts';
 import { prepareHost, setBlocks } from './host.ts';
 import { inspect, listOwnInterfaces } from './inspect.ts';
 import type { WiringAnswer, WiringCall } from './messages.ts';
@@ -15,11 +16,14 @@ import { failure, type HostSockets, wire } from './wire.ts';
 const port = parentPort;
 if (!port) throw new Error('wiring/worker.ts runs as a worker thread only');
 
+listenToSteps(process.env);
 await warmThreadPool();
 const sockets: HostSockets = { host: openRouteSocket(), reaper: new LinkReaper() };
 
 async function unwire(hostInterface: string): Promise<WiringOutcome> {
+  reached('unwire: asked');
   const outcome = await sockets.reaper.delete(hostInterface);
+  reached('unwire: done');
   return outcome.ok ? outcome : failure('kernel', outcome.error.message);
 }
 

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import {
   buildTransaction,
   type IpsetWriter,
@@ -21,6 +22,9 @@ import { TableBelief } from './table-belief.ts';
 
 /** The kernel lets go of a rule's sets some milliseconds after the rule; sets are destroyed that much later. */
 const sweepDelayMs = 250;
+
+/** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
+const steps = channel('caracal:step');
 
 const poolSetNames: readonly string[] = Object.values(poolSets);
 
@@ -163,6 +167,7 @@ export class Engine {
     const written = await sets.apply(this.#careful);
     if (!written.ok) return this.#setsRefused(written);
     this.#careful = false;
+    if (steps.hasSubscribers) steps.publish('rules: sets written');
     const transaction = buildTransaction(edits);
     const result = await rules.apply(transaction);
     if (!result.ok) return this.#rulesRefused(filter, result, transaction.lines);
