@@ -58,9 +58,10 @@ const gracefulRestart = z.strictObject({
 
 const peer = z.strictObject({
   name: z.string().min(1),
-  peerAddress: address,
+  peerAddress: address.optional(),
+  interface: z.string().min(1).max(15).optional(),
   peerPort: z.int().min(1).max(65535).optional(),
-  peerAs: asNumber,
+  peerAs: z.union([asNumber, z.literal('External')]),
   localAddress: address.optional(),
   holdTimeSeconds: holdTime.default(90),
   connectRetrySeconds: z.number().min(0.1).max(3600).default(5),
@@ -72,6 +73,7 @@ const peer = z.strictObject({
   importAction: action.default('Accept'),
   exportAction: action.default('Accept'),
   gracefulRestart: gracefulRestart.optional(),
+  extendedNextHop: z.boolean().optional(),
   extendedMessages: z.boolean().optional(),
   passwordFile: z.string().min(1).optional(),
   ttlSecurityHops: z.int().min(1).max(254).optional(),
@@ -118,7 +120,11 @@ const schema = z
   })
   .check((context) => {
     const seen = new Set<string>();
-    for (const [index, { name }] of context.value.peers.entries()) {
+    for (const [index, { name, peerAddress, interface: link }] of context.value.peers.entries()) {
+      if ((peerAddress === undefined) === (link === undefined)) {
+        const message = 'needs an address or an interface, and not both';
+        context.issues.push({ code: 'custom', input: name, path: ['peers', index, 'peerAddress'], message });
+      }
       if (seen.has(name)) {
         const message = `${name} is the name of two peers`;
         context.issues.push({ code: 'custom', input: name, path: ['peers', index, 'name'], message });

@@ -24,6 +24,7 @@ function createTable() {
       routes.delete(formatPrefix(prefix));
       return { ok: true };
     },
+    findLink: () => ({ ok: true, value: undefined }),
     listRoutes: ({ family, protocol = 0 }) => ({
       ok: true,
       value: [...routes].flatMap(([key, hops]): Route[] => {
@@ -36,7 +37,7 @@ function createTable() {
   return { table, routes, calls, state };
 }
 
-const hops = (...texts: string[]) => texts.map((text) => parseAddress(text)!);
+const hops = (...texts: string[]) => texts.map((text) => ({ address: parseAddress(text)! }));
 const prefix = (text: string) => parsePrefix(text)!;
 const config = { enabled: true, protocol: 201 };
 

@@ -1,17 +1,9 @@
-import type { KernelConfig, RouteSink } from '@caracal/bgp-speaker';
-import {
-  type Address,
-  type Family,
-  formatAddress,
-  formatPrefix,
-  type Prefix,
-  parsePrefix,
-  prefixCovers,
-} from '@caracal/net';
-import type { RouteSocket } from '@caracal/netlink';
+import type { KernelConfig, NextHop, RouteSink } from '@caracal/bgp-speaker';
+import { type Family, formatAddress, formatPrefix, type Prefix, parsePrefix, prefixCovers } from '@caracal/net';
+import type { Route, RouteSocket } from '@caracal/netlink';
 
 /** The part of a route socket that is used here. */
-export type KernelTable = Pick<RouteSocket, 'replaceRoute' | 'deleteRoute' | 'listRoutes'>;
+export type KernelTable = Pick<RouteSocket, 'replaceRoute' | 'deleteRoute' | 'listRoutes' | 'findLink'>;
 
 /**
  * Metrics of our routes. A route's identity in the kernel is (prefix, metric): with these of our own no other's route is
@@ -25,7 +17,7 @@ type Log = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
 interface Wanted {
   readonly prefix: Prefix;
-  readonly nextHops: readonly Address[];
+  readonly nextHops: readonly NextHop[];
 }
 
 /**
@@ -64,7 +56,7 @@ export class KernelRoutes implements RouteSink {
     if (!config.enabled) this.#removeAll(config.protocol);
   }
 
-  setRoute(prefix: Prefix, nextHops: readonly Address[]): void {
+  setRoute(prefix: Prefix, nextHops: readonly NextHop[]): void {
     const key = formatPrefix(prefix);
     if (nextHops.length > 0) this.#wanted.set(key, { prefix, nextHops });
     else if (!this.#wanted.delete(key)) return;
@@ -119,8 +111,7 @@ export class KernelRoutes implements RouteSink {
         return false;
       }
       for (const route of listed.value) {
-        const gateways = route.nextHops.flatMap((hop) => (hop.gateway ? [hop.gateway] : []));
-        found.set(formatPrefix(route.prefix), keyOf(gateways));
+        found.set(formatPrefix(route.prefix), keyOf(route.nextHops));
       }
     }
     this.#installed = found;
@@ -137,12 +128,13 @@ export class KernelRoutes implements RouteSink {
       if (prefix && this.#installed.has(key)) this.#delete(key, prefix, config.protocol);
       return;
     }
-    const nextHops = keyOf(wanted.nextHops);
+    const hops = wanted.nextHops.map((nextHop) => this.#hopOf(nextHop));
+    const nextHops = keyOf(hops);
     this.#stale.delete(key);
     if (this.#installed.get(key) === nextHops) return;
     const outcome = this.#table.replaceRoute({
       prefix: wanted.prefix,
-      nextHops: distinct(wanted.nextHops).map((gateway) => ({ gateway })),
+      nextHops: distinct(hops),
       protocol: config.protocol,
       metric: metrics[wanted.prefix.address.family],
     });
@@ -155,6 +147,13 @@ export class KernelRoutes implements RouteSink {
     if (this.#installed.has(key)) this.#delete(key, wanted.prefix, config.protocol);
     this.#refused.add(key);
     this.#retryLater();
+  }
+
+  /** As the kernel names it; an interface that is not there is none that it takes. */
+  #hopOf(nextHop: NextHop): Hop {
+    if (nextHop.interface === undefined) return { gateway: nextHop.address };
+    const link = this.#table.findLink(nextHop.interface);
+    return { gateway: nextHop.address, interfaceIndex: link.ok ? link.value?.index : undefined };
   }
 
   #imported(prefix: Prefix): boolean {
@@ -184,11 +183,21 @@ export class KernelRoutes implements RouteSink {
   }
 }
 
-/** The next hops as one text, whatever their order. */
-function keyOf(nextHops: readonly Address[]): string {
-  return [...new Set(nextHops.map(formatAddress))].sort().join(' ');
+type Hop = Route['nextHops'][number];
+
+/** The interface counts only where the address is of a link. */
+function textOf({ gateway, interfaceIndex }: Hop): string {
+  if (!gateway) return '';
+  const text = formatAddress(gateway);
+  return /^fe[89ab]/.test(text) ? `${text}%${interfaceIndex}` : text;
 }
 
-function distinct(addresses: readonly Address[]): Address[] {
-  return [...new Map(addresses.map((address) => [formatAddress(address), address])).values()];
+/** The next hops as one text, whatever their order. */
+function keyOf(hops: readonly Hop[]): string {
+  const texts = hops.map(textOf).filter((text) => text !== '');
+  return [...new Set(texts)].sort().join(' ');
+}
+
+function distinct(hops: readonly Hop[]): Hop[] {
+  return [...new Map(hops.map((hop) => [textOf(hop), hop])).values()];
 }

@@ -2,14 +2,19 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { LocalAddresses } from '@caracal/bgp-speaker';
 import { type Address, addressesEqual, parseAddress } from '@caracal/net';
 
-/** The addresses of the interface that has `address`: they become next hops. The address itself comes first. */
+/**
+ * The addresses of the interface that has `address` (with `%INTERFACE` when it is link-local): they become next hops. The
+ * address itself comes first.
+ */
 export function localAddresses(
   address: string,
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
 ): LocalAddresses {
-  const own = parseAddress(address);
+  const [text, zone] = address.split('%');
+  const own = parseAddress(text);
   if (!own) return {};
-  for (const list of Object.values(interfaces)) {
+  for (const [name, list] of Object.entries(interfaces)) {
+    if (zone !== undefined && name !== zone) continue;
     const addresses = (list ?? []).map((info) => parseAddress(info.address)).filter((one) => one !== undefined);
     if (!addresses.some((one) => addressesEqual(one, own))) continue;
     const first = (family: 4 | 6) =>

@@ -67,15 +67,17 @@ function peerOf(
   bgp: ResourceOf<'BGPConfiguration'>['spec'] | undefined,
 ): Partial<PeerConfig>[] {
   const target = spec.peerIP === undefined ? undefined : splitPeerIP(spec.peerIP);
-  if (!target || spec.asNumber === undefined) return [];
+  const peerAs = spec.asNumber ?? spec.remoteAS;
+  if ((!target && spec.interface === undefined) || peerAs === undefined) return [];
   // RFC 8212: without a policy an external peer is told nothing, and nothing of it is used.
-  const otherwise: PolicyAction = spec.filters.length === 0 && spec.asNumber !== localAs ? 'Reject' : 'Accept';
+  const otherwise: PolicyAction = spec.filters.length === 0 && peerAs !== localAs ? 'Reject' : 'Accept';
   return [
     {
       name: metadata.name,
-      peerAddress: target.address,
-      peerPort: target.port,
-      peerAs: spec.asNumber,
+      peerAddress: target?.address,
+      peerPort: target?.port,
+      interface: spec.interface,
+      peerAs,
       holdTimeSeconds: spec.holdTimeSeconds,
       connectRetrySeconds: spec.connectRetrySeconds,
       passive: spec.passive,

@@ -5,6 +5,7 @@ import { parseConfig } from './config.ts';
 import { configurationFile } from './configuration-file.ts';
 import { startControlServer } from './control-server.ts';
 import { KernelRoutes } from './kernel-routes.ts';
+import { LinkRouters } from './link-routers.ts';
 import { localAddresses } from './local-addresses.ts';
 import type { Reply, Request } from './protocol.ts';
 import { openRunMark } from './run-mark.ts';
@@ -45,6 +46,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   const control = await startControlServer(options.socket, { status: () => speaker.status(), handle });
   const mark = openRunMark(`${options.socket}.mark`);
   const kernel = options.kernel ? new KernelRoutes(openRouteSocket(), log) : undefined;
+  const links = new LinkRouters(openRouteSocket(), log);
   const tcp = createTcp((connection) => speaker.accept(connection), log);
   let swept = false;
   let leaving = false;
@@ -62,6 +64,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     transport: tcp,
     random: Math.random,
     localAddresses,
+    routerOn: (name) => links.routerOn(name),
     routes: kernel,
     restarted: mark.earlier,
     onChange,
@@ -93,6 +96,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   function apply(config: SpeakerConfig): void {
     kernel?.configure(config.kernel);
     tcp.protect(protectionsOf(config.peers));
+    links.configure(config.peers.map((peer) => peer.interface).filter((name) => name !== undefined));
     speaker.configure(config);
     tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
   }
@@ -129,6 +133,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     watcher?.close();
     clearTimeout(staleTimer);
     clearInterval(repairTimer);
+    links.stop();
     control.close();
     sayGoodbye();
     await tcp.close();

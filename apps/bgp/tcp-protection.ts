@@ -21,7 +21,7 @@ export type Protections = ReadonlyMap<string, Protection>;
 export function protectionsOf(peers: readonly PeerConfig[]): Protections {
   const protections = new Map<string, Protection>();
   for (const { peerAddress, passwordFile, ttlSecurityHops } of peers) {
-    const address = parseAddress(peerAddress);
+    const address = peerAddress === undefined ? undefined : parseAddress(peerAddress);
     if (!address || (passwordFile === undefined && ttlSecurityHops === undefined)) continue;
     protections.set(formatAddress(address), {
       address,

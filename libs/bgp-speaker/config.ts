@@ -78,11 +78,14 @@ export function gracefulRestartOf(peer: PeerConfig): GracefulRestartConfig {
 export interface PeerConfig {
   /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
   readonly name: string;
-  /** Of several peers with one address the first is used; the others stay Idle and say so. */
-  readonly peerAddress: string;
+  /** Of several peers with one address the first is used; the others stay Idle and say so. Absent with `interface`. */
+  readonly peerAddress?: string;
+  /** The peer is the one router at the other end of this interface; the session has its link-local address. */
+  readonly interface?: string;
   /** The listen port of the configuration when absent. */
   readonly peerPort?: number;
-  readonly peerAs: number;
+  /** `External`: any AS but ours. */
+  readonly peerAs: number | 'External';
   /** The source address of our connections; the kernel chooses when absent. */
   readonly localAddress?: string;
   /** 0, or at least 3. */
@@ -94,6 +97,8 @@ export interface PeerConfig {
   readonly families: readonly RouteFamily[];
   readonly importAction: Policy;
   readonly exportAction: Policy;
+  /** IPv4 routes may have IPv6 next hops, if the peer agrees (RFC 8950); always offered on an `interface`. */
+  readonly extendedNextHop?: boolean;
   /** Messages longer than 4096 octets, if the peer agrees (RFC 8654). */
   readonly extendedMessages?: boolean;
   /** A file with the password of the TCP connection (RFC 2385); the transport reads it. */

@@ -45,14 +45,20 @@ export interface Transport {
 /** The addresses that a session's interface has, for next hops. */
 export interface LocalAddresses {
   readonly ipv4?: Address;
-  /** A global (not link-local) one. */
+  /** The session's own one; else a global one (not link-local). */
   readonly ipv6?: Address;
+}
+
+export interface NextHop {
+  readonly address: Address;
+  /** The interface of a link-local address. */
+  readonly interface?: string;
 }
 
 /** Where the kernel's routes come from: told every change of the best routes to a prefix. */
 export interface RouteSink {
   /** No next hops: there is no route any more, or it is our own. */
-  setRoute(prefix: Prefix, nextHops: readonly Address[]): void;
+  setRoute(prefix: Prefix, nextHops: readonly NextHop[]): void;
 }
 
 /** Everything outside that a speaker uses. */
@@ -61,8 +67,10 @@ export interface SpeakerEnvironment {
   readonly transport: Transport;
   /** From 0 to 1, as Math.random. */
   readonly random: () => number;
-  /** The addresses of the interface that has the given address. */
+  /** The addresses of the interface that has the given address, which names its interface if it is link-local (`%eth0`). */
   readonly localAddresses: (address: string) => LocalAddresses;
+  /** The link-local address of the router at the other end of an interface; undefined until it has been heard of. */
+  readonly routerOn?: (interfaceName: string) => string | undefined;
   /** Absent when the kernel's routes are left alone. */
   readonly routes?: RouteSink;
   /** A session's state, counters or error changed, or an End-of-RIB arrived. */

@@ -13,6 +13,7 @@ export type {
   Connection,
   ConnectionListener,
   LocalAddresses,
+  NextHop,
   RouteSink,
   SpeakerEnvironment,
   Timer,

@@ -27,6 +27,7 @@ export interface LocalIdentity {
 
 /** What the two OPENs of a session agree on. */
 export interface Negotiated {
+  readonly peerAs: number;
   readonly peerIdentifier: number;
   /** 0: neither keepalives nor a hold timer. */
   readonly holdTimeSeconds: number;
@@ -44,6 +45,22 @@ export function identifierOf(routerId: string): number {
   return ipv4ToNumber(address);
 }
 
+const ipv6Afi = familyNumbers('ipv6Unicast').afi;
+/** RFC 8950 section 4: IPv4 unicast routes with IPv6 next hops. */
+const extendedNextHop: Capability = {
+  name: 'extendedNextHop',
+  entries: [{ ...familyNumbers('ipv4Unicast'), nextHopAfi: ipv6Afi }],
+};
+
+function hasExtendedNextHop(capability: Capability): boolean {
+  if (capability.name !== 'extendedNextHop') return false;
+  return capability.entries.some((e) => routeFamilyOf(e.afi, e.safi) === 'ipv4Unicast' && e.nextHopAfi === ipv6Afi);
+}
+
+function offersExtendedNextHop(peer: PeerConfig): boolean {
+  return (peer.extendedNextHop === true || peer.interface !== undefined) && peer.families.includes('ipv4Unicast');
+}
+
 /** The OPEN that we send to a peer; `own`: whether we have restarted, and forwarded meanwhile. */
 export function localOpen(
   local: LocalIdentity,
@@ -52,6 +69,7 @@ export function localOpen(
 ): Open {
   const capabilities: Capability[] = [
     ...peer.families.map((family): Capability => ({ name: 'multiprotocol', ...familyNumbers(family) })),
+    ...(offersExtendedNextHop(peer) ? [extendedNextHop] : []),
     { name: 'routeRefresh' },
     { name: 'enhancedRouteRefresh' },
     ...(peer.extendedMessages ? [{ name: 'extendedMessage' } as const] : []),
@@ -70,11 +88,12 @@ export function localOpen(
 /** Checks the peer's OPEN against the configuration (RFC 4271 section 6.2), and says what both sides can do. */
 export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): Negotiated | SessionReset {
   const received = asNumberOf(open);
-  if (received !== peer.peerAs) {
-    const message = `Bad Peer AS: expected ${peer.peerAs}, received ${received}`;
+  const external = received !== local.asNumber;
+  if (peer.peerAs === 'External' ? !external : received !== peer.peerAs) {
+    const expected = peer.peerAs === 'External' ? `any but ${local.asNumber}` : peer.peerAs;
+    const message = `Bad Peer AS: expected ${expected}, received ${received}`;
     return sessionReset(errorCodes.open, openErrors.badPeerAs, message);
   }
-  const external = peer.peerAs !== local.asNumber;
   // RFC 6286 section 2.2: unique within an AS.
   if (!external && open.bgpIdentifier === local.identifier) {
     const message = 'Bad BGP Identifier: the internal peer has ours';
@@ -89,6 +108,7 @@ export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): N
   // RFC 4760 section 8: a peer without the capability speaks IPv4 unicast.
   const theirs: readonly RouteFamily[] = has('multiprotocol') ? offered : ['ipv4Unicast'];
   return {
+    peerAs: received,
     peerIdentifier: open.bgpIdentifier,
     holdTimeSeconds: Math.min(peer.holdTimeSeconds, open.holdTimeSeconds),
     families: peer.families.filter((family) => theirs.includes(family)),
@@ -98,6 +118,7 @@ export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): N
       fourOctetAs: has('fourOctetAs'),
       external,
       addPath: [],
+      extendedNextHop: offersExtendedNextHop(peer) && open.capabilities.some(hasExtendedNextHop),
       extendedMessage: !!peer.extendedMessages && has('extendedMessage'),
       enhancedRouteRefresh: has('enhancedRouteRefresh'),
     },

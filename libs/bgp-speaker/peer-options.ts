@@ -2,6 +2,7 @@ import type { GracefulRestartConfig, PeerConfig, PrefixLimit } from './config.ts
 
 /** The settings of a session under the names that a BGPPeer gives them. */
 interface NamedOptions {
+  readonly extendedNextHop?: boolean;
   readonly extendedMessages?: boolean;
   readonly passwordFile?: string;
   readonly ttlSecurity?: number;
@@ -19,6 +20,7 @@ interface NamedOptions {
 /** What of a session's configuration is the same wherever it comes from; settings that are not made are left out. */
 export function peerOptions(spec: NamedOptions): Partial<PeerConfig> {
   const options: Partial<PeerConfig> = {
+    extendedNextHop: spec.extendedNextHop,
     extendedMessages: spec.extendedMessages,
     passwordFile: spec.passwordFile,
     ttlSecurityHops: spec.ttlSecurity,

@@ -46,6 +46,11 @@ export class PeerSet {
     return this.#byNumber[number]?.config.name ?? 'local';
   }
 
+  /** The interface that link-local next hops of a peer's number are on. */
+  interfaceOf(number: number): string | undefined {
+    return this.#byNumber[number]?.interface;
+  }
+
   /** Where the routes of a peer's number come from. */
   sourceOf(number: number): Source {
     if (number === localPeer) return 'local';
@@ -56,9 +61,10 @@ export class PeerSet {
   /** The place of the peer's address among all peers' (RFC 4271 section 9.1.2.2 g). */
   #addressRank(number: number): number {
     const peer = this.#byNumber[number];
-    if (!peer) return -1;
+    const address = peer?.address;
+    if (!address) return -1;
     let rank = 0;
-    for (const other of this) if (compareAddresses(other.address, peer.address) < 0) rank++;
+    for (const other of this) if (other.address && compareAddresses(other.address, address) < 0) rank++;
     return rank;
   }
 }

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from '@caracal/net';
+import type { Address } from '@caracal/net';
 import {
   ceaseErrors,
   encodeMessage,
@@ -14,6 +14,7 @@ import type { Connection, LocalAddresses, SpeakerEnvironment } from './environme
 import { type State, states } from './fsm/table.ts';
 import { keptFamilies, RestartHelper } from './graceful-restart.ts';
 import { IdleHold, jitter } from './idle-hold.ts';
+import { noConnection, parseScoped, placeOf } from './link-local.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
 import type { PeerListener } from './peer-listener.ts';
 import { Session } from './session.ts';
@@ -29,9 +30,10 @@ const collisionMs = 5000;
 export class Peer {
   config: PeerConfig;
   readonly local: LocalIdentity;
-  readonly address: Address;
   /** The number that paths of this peer carry. */
   readonly number: number;
+  /** The configured address, or the one that was found on the interface. */
+  address: Address | undefined;
   established: Session | undefined;
   negotiated: Negotiated | undefined;
   /** The addresses of the interface that the established session uses. */
@@ -46,6 +48,7 @@ export class Peer {
   readonly helper: RestartHelper;
   /** Whether what stands in the kernel is ours of before: after a session, or after an earlier process. */
   #forwardingKept: boolean;
+  #place: string;
   readonly #listener: PeerListener;
   readonly #environment: SpeakerEnvironment;
   readonly #port: number;
@@ -63,11 +66,10 @@ export class Peer {
     environment: SpeakerEnvironment,
     listener: PeerListener,
   ) {
-    const address = parseAddress(config.peerAddress);
-    if (!address) throw new Error(`peer ${config.name}: ${config.peerAddress} is no address`);
     this.config = config;
     this.local = local;
-    this.address = address;
+    this.#place = placeOf(config);
+    this.address = parseScoped(this.#place).address;
     this.number = number;
     this.#port = port;
     this.#environment = environment;
@@ -85,6 +87,29 @@ export class Peer {
 
   get external(): boolean {
     return this.config.peerAs !== this.local.asNumber;
+  }
+
+  /** The AS that it has: the configured one, or that of the last session; 0 when there was none. */
+  get asNumber(): number {
+    return this.negotiated?.peerAs ?? (this.config.peerAs === 'External' ? 0 : this.config.peerAs);
+  }
+
+  /** Where it is, for people: its address, or the interface while that is unknown. */
+  get place(): string {
+    return this.#place.startsWith('%') ? this.#place.slice(1) : this.#place;
+  }
+
+  /** The interface that its link-local next hops are on. */
+  get interface(): string | undefined {
+    return this.config.interface ?? parseScoped(this.established?.localAddress ?? '').zone;
+  }
+
+  /** Our next hop in what the peer is told. */
+  ownNextHop(family: RouteFamily): Address | undefined {
+    const { ipv4, ipv6 } = this.addresses;
+    if (family === 'ipv6Unicast') return ipv6;
+    const overIpv6 = this.established?.localAddress.includes(':');
+    return this.negotiated?.context.extendedNextHop && (overIpv6 || !ipv4) ? ipv6 : ipv4;
   }
 
   /** The state of the session that has come furthest. */
@@ -143,6 +168,7 @@ export class Peer {
 
   /** Takes a connection that comes from the peer's address, or refuses it. */
   accept(connection: Connection): void {
+    if (this.config.peerAddress === undefined) this.#found(connection.remoteAddress);
     const waiting = this.#sessions.find((session) => session.state === 'Active');
     if (waiting) {
       waiting.adopt(connection);
@@ -196,6 +222,21 @@ export class Peer {
     return late || open.peerRestart?.restarting === true;
   }
 
+  /** The address to connect to. */
+  #target(): string | undefined {
+    const { peerAddress, interface: name } = this.config;
+    if (peerAddress !== undefined || name === undefined) return peerAddress;
+    const found = this.#environment.routerOn?.(name);
+    if (found === undefined) return undefined;
+    this.#found(`${found}%${name}`);
+    return this.#place;
+  }
+
+  #found(place: string): void {
+    this.#place = place;
+    this.address = parseScoped(place).address;
+  }
+
   #createSession(): Session {
     const session = new Session(this.#owner, this.#environment);
     this.#sessions.push(session);
@@ -210,8 +251,11 @@ export class Peer {
       passive: () => this.config.passive,
       connectRetryMs: () => jitter(this.config.connectRetrySeconds * 1000, this.#environment.random),
       connect: () => {
-        const { peerAddress: address, peerPort: port = this.#port, localAddress } = this.config;
-        return this.#environment.transport.connect({ address, port, localAddress });
+        const { peerPort: port = this.#port, localAddress } = this.config;
+        const address = this.#target();
+        if (address !== undefined) return this.#environment.transport.connect({ address, port, localAddress });
+        const reason = `no router has been heard of on ${this.config.interface}`;
+        return noConnection(this.#environment.clock, reason);
       },
       open: () => {
         const own = { restarting: this.#listener.restarting(), forwardingKept: this.#forwardingKept };
@@ -237,7 +281,7 @@ export class Peer {
       other.supersede();
     }
     if (other.state === 'OpenConfirm') {
-      const keepOutgoing = oursSurvives(this.local, judged.peerIdentifier, this.config.peerAs);
+      const keepOutgoing = oursSurvives(this.local, judged.peerIdentifier, judged.peerAs);
       if (session.outgoing !== keepOutgoing) return 'collision';
       other.dumpForCollision();
     }

@@ -62,7 +62,7 @@ export class PlainUpdates {
     if (!scanPlainAttributes(bytes, start, end, scanned) || (scanned.seen & needed) !== needed) return false;
     if (peer.external) {
       // RFC 4271 section 6.3, and RFC 7606 section 7.5: both are the codec's to complain about.
-      if (scanned.neighborAs !== peer.config.peerAs || scanned.seen & plainBits.localPref) return false;
+      if (scanned.neighborAs !== peer.asNumber || scanned.seen & plainBits.localPref) return false;
     }
     if (pathContains(bytes, scanned, peer.local.asNumber)) return false;
     if (this.#nextHop !== scanned.nextHop) {

@@ -70,6 +70,7 @@ function peerOf(peerAs: number, changes: Partial<PeerConfig> = {}): Peer {
   const peer = new Peer(config, local, 1, 179, new FakeWorld().environment('10.0.0.1'), silent);
   peer.addresses = { ipv4: address('10.0.0.1') };
   peer.negotiated = {
+    peerAs,
     peerIdentifier: 0x0a000002,
     holdTimeSeconds: 90,
     families: ['ipv4Unicast', 'ipv6Unicast'],

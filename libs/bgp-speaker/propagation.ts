@@ -1,6 +1,7 @@
 import type { RouteFamily } from 'bgp-parser';
 import { Advertiser } from './advertiser.ts';
-import type { SpeakerEnvironment } from './environment.ts';
+import type { NextHop, SpeakerEnvironment } from './environment.ts';
+import { isLinkLocal } from './link-local.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import type { LocRib } from './rib/loc-rib.ts';
@@ -106,13 +107,20 @@ export class Propagation {
     if (bestChanged) for (const advertiser of this.#advertisers.values()) advertiser.enqueue(family, route);
     const sink = this.#environment.routes;
     if (sink) {
-      const nextHops = equal
-        .filter((path) => rib.paths.peer[path] !== localPeer)
-        .map((path) => this.#ribs.attributes.nextHop(rib.paths.attributes[path]))
-        .filter((nextHop) => nextHop !== undefined);
-      sink.setRoute(rib.prefixes.at(route), nextHops);
+      sink.setRoute(rib.prefixes.at(route), this.#nextHopsOf(rib, equal));
     }
     if (equal.length === 0) this.#release(family, route);
+  }
+
+  #nextHopsOf({ paths }: LocRib, equal: readonly number[]): NextHop[] {
+    const nextHops: NextHop[] = [];
+    for (const path of equal) {
+      const peer = paths.peer[path];
+      const address = peer === localPeer ? undefined : this.#ribs.attributes.nextHop(paths.attributes[path]);
+      if (!address) continue;
+      nextHops.push(isLinkLocal(address) ? { address, interface: this.#peers.interfaceOf(peer) } : { address });
+    }
+    return nextHops;
   }
 
   #release(family: RouteFamily, route: number): void {

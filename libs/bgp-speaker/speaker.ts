@@ -1,4 +1,3 @@
-import { addressesEqual, parseAddress } from '@caracal/net';
 import {
   type AttributeFault,
   ceaseErrors,
@@ -11,6 +10,7 @@ import { refreshMarks } from './advertiser.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { FaultLog } from './fault-log.ts';
+import { isFrom, placeOf } from './link-local.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
 import { Originated } from './originated.ts';
 import { Peer } from './peer.ts';
@@ -74,8 +74,8 @@ export class Speaker {
     const everyone = !before || sessionKey(before) !== sessionKey(config);
     const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
     // Of peers with one address only the first can be told apart by its connections.
-    const owners = new Map([...config.peers].reverse().map((peer) => [peer.peerAddress, peer.name]));
-    const ownerOf = (peer: PeerConfig) => owners.get(peer.peerAddress) ?? peer.name;
+    const owners = new Map([...config.peers].reverse().map((peer) => [placeOf(peer), peer.name]));
+    const ownerOf = (peer: PeerConfig) => owners.get(placeOf(peer)) ?? peer.name;
     for (const [name, peer] of [...this.#peers.byName]) {
       const next = wanted.get(name);
       if (!next) this.#removePeer(peer, ceaseErrors.peerDeconfigured);
@@ -98,9 +98,8 @@ export class Speaker {
 
   /** Hands an incoming connection to the peer whose address it comes from. */
   accept(connection: Connection): void {
-    const remote = parseAddress(connection.remoteAddress);
     for (const peer of this.#peers) {
-      if (!remote || !addressesEqual(peer.address, remote) || peer.disabled) continue;
+      if (peer.disabled || !isFrom(peer.config, connection.remoteAddress)) continue;
       peer.accept(connection);
       return;
     }
@@ -121,8 +120,8 @@ export class Speaker {
   status(): PeerStatus[] {
     return [...this.#peers].map((peer) => ({
       name: peer.config.name,
-      address: peer.config.peerAddress,
-      asNumber: peer.config.peerAs,
+      address: peer.place,
+      asNumber: peer.asNumber,
       state: peer.state,
       restarting: peer.helper.helping,
       sinceMs: peer.since,
@@ -169,7 +168,10 @@ export class Speaker {
     this.#keys.set(peer, peerKey(config, owner));
     if (config.shutdown) peer.leaveIdle(describeShutdown(config.shutdown));
     else if (owner === config.name) peer.start();
-    else peer.leaveIdle(`peer ${owner} has the address ${config.peerAddress} too`);
+    else
+      peer.leaveIdle(
+        `peer ${owner} has the ${config.peerAddress ? `address ${config.peerAddress}` : `interface ${config.interface}`} too`,
+      );
   }
 
   #removePeer(peer: Peer, subcode: number, data?: Uint8Array): void {

@@ -60,7 +60,7 @@ export function applyUpdate(
   if (reach) {
     const { nextHop: _, ...withoutNextHop } = shared;
     const attributes =
-      reach.family === 'ipv4Unicast'
+      reach.family === 'ipv4Unicast' && reach.nextHops[0].family === 4
         ? { ...withoutNextHop, nextHop: reach.nextHops[0] }
         : { ...withoutNextHop, mpReach: { ...reach, nlri: [] } };
     announce(reach.family, reach.nlri, attributes);
@@ -72,7 +72,7 @@ export function applyUpdate(
 function beginsWithPeer(peer: Peer, attributes: PathAttributes): boolean {
   if (!peer.external || !attributes.asPath) return true;
   const first = attributes.asPath[0];
-  return first?.type === 'sequence' && first.asNumbers[0] === peer.config.peerAs;
+  return first?.type === 'sequence' && first.asNumbers[0] === peer.asNumber;
 }
 
 function endOfRib(update: Update, faults: readonly AttributeFault[]): RouteFamily | undefined {

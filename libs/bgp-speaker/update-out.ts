@@ -29,7 +29,8 @@ export function announcements(
   context: DecodeContext,
 ): Uint8Array[] {
   const room = messageLimit(context) - headerLength - lengthFields;
-  if (family === 'ipv4Unicast') {
+  // RFC 8950 section 3: with an IPv6 next hop IPv4 routes go into MP_REACH_NLRI.
+  if (family === 'ipv4Unicast' && nextHop.family === 4) {
     const encoded = encodeAttributes({ ...attributes, nextHop }, context);
     return chunks(list, room - encoded.length).map((chunk) => update(none, encoded, encodeNlri(chunk)));
   }

@@ -10,8 +10,9 @@ import type { Ribs } from './update-in.ts';
 /** One peer as the agent and people see it. */
 export interface PeerStatus {
   readonly name: string;
+  /** Of a peer by interface the link-local one, or only the interface until it is known. */
   readonly address: string;
-  /** The configured one. */
+  /** The configured one; for any external AS that of the last session, 0 before. */
   readonly asNumber: number;
   readonly state: State;
   /** Whether its routes of before are kept because it restarts (RFC 4724). */

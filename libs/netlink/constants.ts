@@ -18,9 +18,11 @@ export const SOL_NETLINK = 270;
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_IPV6 = 41;
+export const IPPROTO_ICMPV6 = 58;
 export const IP_TTL = 2;
 export const IP_MINTTL = 21;
 export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MULTICAST_HOPS = 18;
 export const IPV6_MINHOPCOUNT = 73;
 export const TCP_MD5SIG = 14;
 export const CLONE_NEWNET = 0x40000000;
@@ -90,7 +92,9 @@ export const IFA_F_NODAD = 2;
 
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
+export const NUD_FAILED = 0x20;
 export const NUD_PERMANENT = 0x80;
+export const NTF_ROUTER = 0x80;
 
 export const RTA_DST = 1;
 export const RTA_OIF = 4;

@@ -14,6 +14,7 @@ export { type Neighbour, replaceNeighbour } from './neighbours.ts';
 export { enterNetns, type Netns, type OpenedNetns, openNetns, warmThreadPool } from './netns.ts';
 export { routeProtocols, routeProtocolsFile } from './protocols.ts';
 export { openRouteSocket, type RouteSocket } from './route-socket.ts';
+export { advertiseRouter } from './router-advertisement.ts';
 export {
   addRoute,
   deleteRoute,

@@ -24,7 +24,7 @@ export const layout = {
   rtnexthop: { size: 8, rtnh_len: 0, rtnh_flags: 2, rtnh_hops: 3, rtnh_ifindex: 4 },
   ucred: { size: 12, pid: 0, uid: 4, gid: 8 },
   sockaddr_in: { size: 16, sin_family: 0, sin_port: 2, sin_addr: 4 },
-  sockaddr_in6: { size: 28, sin6_family: 0, sin6_port: 2, sin6_addr: 8 },
+  sockaddr_in6: { size: 28, sin6_family: 0, sin6_port: 2, sin6_addr: 8, sin6_scope_id: 24 },
   tcp_md5sig: { size: 216, tcpm_addr: 0, tcpm_keylen: 130, tcpm_key: 136 },
   timeval: { size: 16, tv_sec: 0, tv_usec: 8 },
 } as const;

@@ -24,6 +24,9 @@ export const libc = {
   send: declare<Async<[fd: number, data: Uint8Array, length: number, flags: number], number>>(
     'long send(int, const void *, size_t, int)',
   ),
+  sendto: declare<
+    (fd: number, data: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number) => number
+  >('long sendto(int, const void *, size_t, int, const void *, uint32_t)'),
   recv: declare<(fd: number, data: Uint8Array, length: number, flags: number) => number>(
     'long recv(int, void *, size_t, int)',
   ),

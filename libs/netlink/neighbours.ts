@@ -8,7 +8,7 @@ import { addressFamily, formatMac, parseMac } from './writer.ts';
 
 const message = layout.ndmsg;
 
-/** A permanent entry of the neighbour (ARP, ND) table. */
+/** An entry of the neighbour (ARP, ND) table. */
 export interface Neighbour {
   readonly interfaceIndex: number;
   readonly address: Address;
@@ -32,6 +32,15 @@ export function replaceNeighbour({ interfaceIndex, address, mac }: Neighbour): R
 
 /** The permanent neighbours of the socket's namespace. */
 export function listPermanentNeighbours(socket: NetlinkSocket): Result<Neighbour[]> {
+  return list(socket, (state) => (state & k.NUD_PERMANENT) !== 0);
+}
+
+/** The neighbours that have advertised themselves as routers on their links (RFC 4861). */
+export function listRouters(socket: NetlinkSocket): Result<Neighbour[]> {
+  return list(socket, (state, flags) => (flags & k.NTF_ROUTER) !== 0 && (state & k.NUD_FAILED) === 0);
+}
+
+function list(socket: NetlinkSocket, wanted: (state: number, flags: number) => boolean): Result<Neighbour[]> {
   const neighbours: Neighbour[] = [];
   const outcome = socket.dump(
     {
@@ -45,7 +54,7 @@ export function listPermanentNeighbours(socket: NetlinkSocket): Result<Neighbour
     },
     ({ type, view, bytes, start, end }) => {
       if (type !== k.RTM_NEWNEIGH) return;
-      if (!(view.getUint16(start + message.ndm_state, true) & k.NUD_PERMANENT)) return;
+      if (!wanted(view.getUint16(start + message.ndm_state, true), bytes[start + message.ndm_flags])) return;
       let address: Uint8Array | undefined;
       let mac: string | undefined;
       forEachAttribute(view, start + message.size, end, (attribute, offset, size) => {

@@ -1,7 +1,7 @@
 import { type InterfaceAddress, listAddresses } from './addresses.ts';
 import type { Outcome, Result } from './errors.ts';
 import { createVethLink, findLink, type Link, listLinks, type VethSpec } from './links.ts';
-import { listPermanentNeighbours, type Neighbour } from './neighbours.ts';
+import { listPermanentNeighbours, listRouters, type Neighbour } from './neighbours.ts';
 import { enterNetns, type Netns } from './netns.ts';
 import { deleteRoute, listRoutes, type Route, type RouteFilter, type RouteKey, replaceRoute } from './routes.ts';
 import { type BatchFailure, NetlinkSocket, type Request } from './socket.ts';
@@ -25,6 +25,7 @@ export interface RouteSocket {
   listLinks(): Result<Link[]>;
   listAddresses(interfaceIndex?: number): Result<InterfaceAddress[]>;
   listPermanentNeighbours(): Result<Neighbour[]>;
+  listRouters(): Result<Neighbour[]>;
   close(): void;
 }
 
@@ -50,6 +51,7 @@ export function openRouteSocket(options: { readonly netns?: Netns } = {}): Route
     listLinks: () => listLinks(socket),
     listAddresses: (interfaceIndex) => listAddresses(socket, interfaceIndex),
     listPermanentNeighbours: () => listPermanentNeighbours(socket),
+    listRouters: () => listRouters(socket),
     close: () => socket.close(),
   };
 }

@@ -82,9 +82,10 @@ function configuredPeers(inputs: SpeakerInputs, localAddress: string): PeerConfi
     .flatMap((peer) => {
       if (peer.spec.peerSelector !== undefined) return selectedPeers(inputs, peer, localAddress);
       const target = peer.spec.peerIP === undefined ? undefined : splitPeerIP(peer.spec.peerIP);
-      if (!target || peer.spec.asNumber === undefined) return [];
+      const asNumber = peer.spec.asNumber ?? peer.spec.remoteAS;
+      if ((!target && peer.spec.interface === undefined) || asNumber === undefined) return [];
       const name = peer.metadata.name;
-      return [sessionOf(inputs, peer, { name, ...target, asNumber: peer.spec.asNumber }, localAddress)];
+      return [sessionOf(inputs, peer, { name, ...target, interface: peer.spec.interface, asNumber }, localAddress)];
     });
 }
 
@@ -102,19 +103,30 @@ function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, local
     });
 }
 
+/** The other end of a session: an address or an interface. */
+interface SessionTarget {
+  readonly name: string;
+  readonly address?: string;
+  readonly port?: number;
+  readonly interface?: string;
+  readonly asNumber: number | 'External';
+  /** The node that it is. */
+  readonly node?: string;
+}
+
 function sessionOf(
   inputs: SpeakerInputs,
   { spec }: ResourceOf<'BGPPeer'>,
-  target: { name: string; address: string; port?: number; asNumber: number; node?: string },
+  target: SessionTarget,
   localAddress: string,
 ): PeerConfig {
   return {
     name: target.name,
-    peerAddress: target.address,
+    ...(target.address === undefined ? { interface: target.interface } : { peerAddress: target.address }),
     ...(target.port === undefined ? {} : { peerPort: target.port }),
     peerAs: target.asNumber,
     // The node's IPv4 address can start no session with an IPv6 peer.
-    ...(spec.sourceAddress === 'UseNodeIP' && !target.address.includes(':') ? { localAddress } : {}),
+    ...(spec.sourceAddress === 'UseNodeIP' && target.address?.includes('.') ? { localAddress } : {}),
     holdTimeSeconds: spec.holdTimeSeconds,
     connectRetrySeconds: spec.connectRetrySeconds ?? defaultConnectRetrySeconds,
     passive: spec.passive,
@@ -130,7 +142,7 @@ function sessionOf(
 }
 
 /** Internal peers of a reflector are its clients, but for the other reflectors of its cluster. */
-function isClient(inputs: SpeakerInputs, target: { node?: string; asNumber: number }): boolean | undefined {
+function isClient(inputs: SpeakerInputs, target: SessionTarget): boolean | undefined {
   const clusterOf = (node: string) => inputs.nodeConfigurations.get(node)?.spec.bgp.routeReflectorClusterID;
   const own = clusterOf(inputs.node.name);
   if (own === undefined || target.asNumber !== asNumberOf(inputs.node.name, inputs)) return undefined;

@@ -80,12 +80,42 @@ const specRules: Partial<Record<Kind, readonly Rule[]>> = {
       fieldPath: '.asNumber',
     },
     {
-      rule: 'has(self.peerSelector) || has(self.peerIP)',
+      rule: '!(has(self.interface) && has(self.peerIP))',
+      message: 'stands beside spec.interface: a peer has one of them',
+      fieldPath: '.peerIP',
+    },
+    {
+      rule: '!(has(self.peerSelector) && has(self.interface))',
+      message: 'stands beside spec.peerSelector: a peer has one of them',
+      fieldPath: '.interface',
+    },
+    {
+      rule: '!(has(self.interface) && has(self.passwordFile))',
+      message: 'needs the address of the peer, which spec.interface does not say',
+      fieldPath: '.passwordFile',
+    },
+    {
+      rule: '!(has(self.interface) && has(self.ttlSecurity))',
+      message: 'needs the address of the peer, which spec.interface does not say',
+      fieldPath: '.ttlSecurity',
+    },
+    {
+      rule: '!(has(self.asNumber) && has(self.remoteAS))',
+      message: 'stands beside spec.asNumber: a peer has one of them',
+      fieldPath: '.remoteAS',
+    },
+    {
+      rule: '!(has(self.peerSelector) && has(self.remoteAS))',
+      message: 'stands beside spec.peerSelector: nodes have AS numbers',
+      fieldPath: '.remoteAS',
+    },
+    {
+      rule: 'has(self.peerSelector) || has(self.peerIP) || has(self.interface)',
       message: 'is missing: the address of the peer (or spec.peerSelector to peer with nodes)',
       fieldPath: '.peerIP',
     },
     {
-      rule: 'has(self.peerSelector) || has(self.asNumber)',
+      rule: 'has(self.peerSelector) || has(self.asNumber) || has(self.remoteAS)',
       message: 'is missing: the AS number of the peer',
       fieldPath: '.asNumber',
     },

@@ -20,6 +20,20 @@ export const bgpPeerSpec = z
     nodeSelector: selector('The nodes that peer.').optional(),
     peerIP: peerIP.optional(),
     asNumber: asNumber('The AS number that the peer must have.').optional(),
+    interface: z
+      .string()
+      .regex(/^[^\s/]{1,15}$/, { error: 'is no name of an interface' })
+      .meta({
+        description:
+          "The peer is the one router at the other end of this interface, in place of peerIP: the session runs between the link-local addresses, which both sides learn from Router Advertisements (an unnumbered peer). Not among Calico's fields.",
+      })
+      .optional(),
+    remoteAS: z
+      .enum(['External'])
+      .meta({
+        description: "External: any AS but the node's own, in place of asNumber. Not among Calico's fields.",
+      })
+      .optional(),
     peerSelector: selector('Peer with the nodes that this selects, in place of peerIP and asNumber.').optional(),
     filters: z
       .array(objectNameField('The name of a BGPFilter.'))
@@ -59,6 +73,10 @@ export const bgpPeerSpec = z
           "A file on the node whose first line is the password of the TCP connection (RFC 2385). Not among Calico's fields.",
       })
       .optional(),
+    extendedNextHop: z.boolean().default(false).meta({
+      description:
+        "IPv4 routes with IPv6 next hops in both directions, if the peer agrees (RFC 8950): over an IPv6 session no IPv4 address is needed. Always so with an interface. Not among Calico's fields.",
+    }),
     extendedMessages: z.boolean().default(false).meta({
       description: "Messages of up to 65535 octets, if the peer agrees (RFC 8654). Not among Calico's fields.",
     }),
@@ -127,7 +145,18 @@ export const bgpPeerSpec = z
     if (spec.node !== undefined && spec.nodeSelector !== undefined) {
       wrong('nodeSelector', 'stands beside spec.node: a peer has one of them, or neither for all nodes');
     }
+    const onlyWithAddress = ['passwordFile', 'ttlSecurity'] as const;
+    if (spec.interface !== undefined) {
+      if (spec.peerIP !== undefined) wrong('peerIP', 'stands beside spec.interface: a peer has one of them');
+      for (const field of onlyWithAddress) {
+        if (spec[field] !== undefined) wrong(field, 'needs the address of the peer, which spec.interface does not say');
+      }
+    }
+    if (spec.asNumber !== undefined && spec.remoteAS !== undefined)
+      wrong('remoteAS', 'stands beside spec.asNumber: a peer has one of them');
     if (spec.peerSelector !== undefined) {
+      if (spec.interface !== undefined) wrong('interface', 'stands beside spec.peerSelector: a peer has one of them');
+      if (spec.remoteAS !== undefined) wrong('remoteAS', 'stands beside spec.peerSelector: nodes have AS numbers');
       if (spec.peerIP !== undefined) wrong('peerIP', 'stands beside spec.peerSelector: a peer has one of them');
       if (spec.asNumber !== undefined) {
         wrong(
@@ -137,9 +166,10 @@ export const bgpPeerSpec = z
       }
       return;
     }
-    if (spec.peerIP === undefined)
+    if (spec.peerIP === undefined && spec.interface === undefined)
       wrong('peerIP', 'is missing: the address of the peer (or spec.peerSelector to peer with nodes)');
-    if (spec.asNumber === undefined) wrong('asNumber', 'is missing: the AS number of the peer');
+    if (spec.asNumber === undefined && spec.remoteAS === undefined)
+      wrong('asNumber', 'is missing: the AS number of the peer');
   });
 
 export type BGPPeerSpec = z.output<typeof bgpPeerSpec>;

@@ -20,8 +20,9 @@ export function exportPlain(
   number: number,
   to: Uint8Array,
 ): number {
-  const own = peer.addresses.ipv4;
-  if (source === 'local' || isReflected(peer, source) || !peer.negotiated?.context.fourOctetAs || !own) return -1;
+  const own = peer.ownNextHop('ipv4Unicast');
+  if (source === 'local' || isReflected(peer, source) || !peer.negotiated?.context.fourOctetAs || own?.family !== 4)
+    return -1;
   if (!attributes.scan(number, scanned)) return -1;
   const { pathStart, pathEnd, pathLength } = scanned;
   const from = attributes.slab;

@@ -7,6 +7,7 @@ import {
   type RouteFamily,
   wellKnownCommunities,
 } from 'bgp-parser';
+import { isLinkLocal } from '../link-local.ts';
 import type { Peer } from '../peer.ts';
 
 /** Where the best path of a route comes from. */
@@ -57,11 +58,11 @@ export function exportAttributes(
     if (communities.includes(wellKnownCommunities.noExport)) return undefined;
     if (communities.includes(wellKnownCommunities.noExportSubconfed)) return undefined;
   }
-  const own = family === 'ipv4Unicast' ? peer.addresses.ipv4 : peer.addresses.ipv6;
+  const own = peer.ownNextHop(family);
   // Sections 5.1.3 1 and 2: kept towards internal peers, ours towards external ones.
   const mode = peer.config.nextHopMode ?? 'Auto';
   const ours = source === 'local' || (mode === 'Auto' ? peer.external : mode === 'Self');
-  const nextHop = ours ? own : receivedNextHop;
+  const nextHop = ours || !(receivedNextHop && mayName(peer, family, receivedNextHop)) ? own : receivedNextHop;
   if (!nextHop) return undefined;
   const { nextHop: _, mpReach: __, mpUnreach: ___, localPref, med, originatorId, clusterList, ...rest } = attributes;
   const common: PathAttributes = {
@@ -91,18 +92,24 @@ export function exportAttributes(
   };
 }
 
+/** Whether the peer can use a next hop that another has told us. */
+function mayName(peer: Peer, family: RouteFamily, nextHop: Address): boolean {
+  if (isLinkLocal(nextHop)) return false;
+  return nextHop.family === 4 || family === 'ipv6Unicast' || peer.negotiated?.context.extendedNextHop === true;
+}
+
 /** RFC 6996 section 5. */
 function isPrivate(asNumber: number): boolean {
   return (asNumber >= 64512 && asNumber <= 65534) || (asNumber >= 4200000000 && asNumber <= 4294967294);
 }
 
 /** The received path as the peer is to see it, before our own AS number. */
-function towards({ config, local }: Peer, path: AsPath): AsPath {
+function towards({ config, local, asNumber: theirs }: Peer, path: AsPath): AsPath {
   if (!config.asOverride && !config.removePrivateAs) return path;
   return path
     .map(({ type, asNumbers }) => {
       const kept = config.removePrivateAs ? asNumbers.filter((asNumber) => !isPrivate(asNumber)) : asNumbers;
-      const override = (asNumber: number) => (asNumber === config.peerAs ? local.asNumber : asNumber);
+      const override = (asNumber: number) => (asNumber === theirs ? local.asNumber : asNumber);
       return { type, asNumbers: config.asOverride ? kept.map(override) : kept };
     })
     .filter(({ asNumbers }) => asNumbers.length > 0);

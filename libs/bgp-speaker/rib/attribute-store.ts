@@ -20,6 +20,7 @@ const storeContext: DecodeContext = {
   fourOctetAs: true,
   external: false,
   addPath: [],
+  extendedNextHop: true,
   extendedMessage: true,
   confederation: true,
 };
@@ -187,9 +188,11 @@ export class AttributeStore {
   }
 }
 
-/** The next hop of a set of attributes: the global address of an IPv6 route. */
+/** The next hop of a set of attributes: of two IPv6 addresses the global one, unless it is none. */
 export function nextHopOf(attributes: PathAttributes): Address | undefined {
   if (attributes.nextHop) return attributes.nextHop;
   const reach = attributes.mpReach;
-  return reach && reach.family !== 'other' ? reach.nextHops[0] : undefined;
+  if (!reach || reach.family === 'other') return undefined;
+  const [first, second] = reach.nextHops;
+  return second && first.bytes.every((byte) => byte === 0) ? second : first;
 }

@@ -1,6 +1,6 @@
-import type { Address, Prefix } from '@caracal/net';
+import type { Prefix } from '@caracal/net';
 import { formatAddress, formatPrefix, parseAddress } from '@caracal/net';
-import type { Connection, ConnectionListener, SpeakerEnvironment, Timer } from '../environment.ts';
+import type { Connection, ConnectionListener, NextHop, SpeakerEnvironment, Timer } from '../environment.ts';
 
 /** One end of a pair of connections in memory; bytes arrive when the fake clock runs. */
 export interface FakeConnection extends Connection {
@@ -30,9 +30,13 @@ export class FakeWorld {
       random: () => 0.5,
       localAddresses: () => ({ ipv4: parseAddress(address), ipv6: parseAddress(`2001:db8::${address.split('.')[3]}`) }),
       routes: {
-        setRoute: (prefix: Prefix, nextHops: readonly Address[]) => {
+        setRoute: (prefix: Prefix, nextHops: readonly NextHop[]) => {
           if (nextHops.length === 0) routes.delete(formatPrefix(prefix));
-          else routes.set(formatPrefix(prefix), nextHops.map(formatAddress).sort());
+          else
+            routes.set(
+              formatPrefix(prefix),
+              nextHops.map((hop) => formatAddress(hop.address) + (hop.interface ? `%${hop.interface}` : '')).sort(),
+            );
         },
       },
       onChange: () => {},
