@@ -94,6 +94,7 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
       families: ['ipv4Unicast', 'ipv6Unicast'],
       holdTimeSeconds: 90,
       extendedMessages: false,
+      extendedNextHop: false,
       asOverride: false,
       removePrivateAS: false,
     },
