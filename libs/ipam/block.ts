@@ -2,6 +2,7 @@ import {
   type Address,
   addOffset,
   addressesEqual,
+  formatPrefix,
   offsetFrom,
   type Prefix,
   prefixContains,
@@ -17,6 +18,8 @@ const largestBlock = 2 ** 16;
  */
 export interface Block {
   readonly cidr: Prefix;
+  /** The same as text. */
+  readonly name: string;
   /** Another one after the pool was split. */
   pool: string;
   /** A bit an address: taken by a handle, or resting. */
@@ -29,7 +32,7 @@ export interface Block {
 export function createBlock(cidr: Prefix, pool: string): Block {
   const size = prefixSize(cidr);
   if (size > largestBlock) throw new RangeError(`a block holds at most ${largestBlock} addresses, not ${size}`);
-  return { cidr, pool, taken: new Uint8Array(Math.ceil(size / 8)), used: 0, next: 0 };
+  return { cidr, name: formatPrefix(cidr), pool, taken: new Uint8Array(Math.ceil(size / 8)), used: 0, next: 0 };
 }
 
 /** Takes the next free address that is not reserved, or returns undefined when there is none. */

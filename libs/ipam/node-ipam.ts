@@ -213,7 +213,8 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
   }
 
   function compactWhenLong(): void {
-    if (journal.length < 1000 + 4 * (assignments.size + blocks.count)) return;
+    // Not more often than in proportion to what a compaction writes: whoever rests is part of it.
+    if (journal.length < 1000 + 4 * (assignments.size + blocks.count + blocks.resting().size)) return;
     journal.compact(snapshot).catch(() => {
       // The old file stands and is whole; the next release tries again.
     });

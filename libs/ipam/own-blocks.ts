@@ -1,4 +1,4 @@
-import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
+import { type Address, formatAddress, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
 import { type Block, createBlock, freeAddress, freeCount, takeAddress, takeNext } from './block.ts';
 import { JournalError } from './journal.ts';
 
@@ -39,7 +39,7 @@ export class OwnBlocks {
   }
 
   remove(cidr: string): void {
-    const index = this.#blocks.findIndex((block) => formatPrefix(block.cidr) === cidr);
+    const index = this.#blocks.findIndex(({ name }) => name === cidr);
     if (index >= 0) this.#blocks.splice(index, 1);
     this.#withheld.delete(cidr);
     this.#unsure.delete(cidr);
@@ -81,11 +81,11 @@ export class OwnBlocks {
 
   list(): BlockUse[] {
     return this.#blocks.map((block) => ({
-      cidr: formatPrefix(block.cidr),
+      cidr: block.name,
       pool: block.pool,
       used: block.used - this.#restingIn(block),
       free: freeCount(block),
-      unsure: this.#unsure.has(formatPrefix(block.cidr)),
+      unsure: this.#unsure.has(block.name),
     }));
   }
 
@@ -109,8 +109,7 @@ export class OwnBlocks {
 
   /** The block that an address lies in. */
   blockOf(address: Address): string | undefined {
-    const block = this.#blocks.find(({ cidr }) => prefixContains(cidr, address));
-    return block && formatPrefix(block.cidr);
+    return this.#blocks.find(({ cidr }) => prefixContains(cidr, address))?.name;
   }
 
   takeNext(pool: string, isReserved: (address: Address) => boolean): Address | undefined {
@@ -148,16 +147,16 @@ export class OwnBlocks {
     return this.#resting.has(formatAddress(address));
   }
 
-  resting(): Iterable<string> {
+  resting(): ReadonlySet<string> {
     return this.#resting;
   }
 
   #usable(pool: string): Block[] {
-    return this.#blocks.filter((block) => block.pool === pool && !this.isWithheld(formatPrefix(block.cidr)));
+    return this.#blocks.filter((block) => block.pool === pool && !this.isWithheld(block.name));
   }
 
   #find(cidr: string): Block | undefined {
-    return this.#blocks.find((block) => formatPrefix(block.cidr) === cidr);
+    return this.#blocks.find(({ name }) => name === cidr);
   }
 
   #restingIn(block: Block): number {

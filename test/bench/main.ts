@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { benchBgp, formatBgpBench } from './bgp.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
+import { benchIpam, formatIpamBench } from './ipam.ts';
 import { run as benchPolicy, formatPolicyBench } from './policy.ts';
 
 /**
@@ -70,6 +71,9 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
 } else if (positionals[0] === 'dataplane' && positionals.length === 1) {
   const result = await benchDataplane({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatDataplaneBench(result));
+} else if (positionals[0] === 'ipam' && positionals.length === 1) {
+  const result = await benchIpam({ onProgress: progress });
+  console.log(values.json ? JSON.stringify(result) : formatIpamBench(result));
 } else if (positionals[0] === 'bgp' && positionals.length === 1) {
   const result = await benchBgp({
     routes: Number(values.routes),
@@ -81,7 +85,7 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   console.log(values.json ? JSON.stringify(result) : formatBgpBench(result));
 } else {
   console.error(
-    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane [--json]\n' +
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam [--json]\n' +
       '       npm run bench -- bgp [--json] [--routes N] [--per-update N] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;

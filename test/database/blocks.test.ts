@@ -145,5 +145,5 @@ test('a pool that was widened is filled from its new beginning', async () => {
   await apply(pool('wide', '10.10.0.0/23', 26));
   expect((await claim('wide')).block?.cidr).toBe('10.10.0.0/26');
   const hints = await runQuery(database.postgres.url, `SELECT lowest::text FROM caracal.pool_hint WHERE pool = 'wide'`);
-  expect(hints).toEqual([{ lowest: '10.10.0.0/26' }]);
+  expect(hints).toEqual([{ lowest: '10.10.0.64/26' }]);
 });

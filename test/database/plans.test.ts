@@ -1,6 +1,8 @@
 // At full size (5,000 nodes, 250,000 addresses) no query that is asked all the time walks a table.
+import { migrate, openDatastore } from '@caracal/datastore';
 import { beforeAll, expect, test } from 'vitest';
-import { pool, useDatabase } from './support.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { pool, runQuery, useDatabase } from './support.ts';
 
 const database = useDatabase();
 
@@ -40,3 +42,36 @@ test.each(Object.entries(hot))('%s', async (_name, query) => {
   // Tables that are small whatever the cluster's size may be walked: their plan says so by its few rows.
   expect(text).not.toMatch(/Seq Scan on (block|endpoint|node|address_event\w*)\b/);
 });
+
+test('a session whose plans are from when the tables were empty claims at the same cost as others', async () => {
+  const postgres = await startPostgres();
+  try {
+    await migrate(postgres.url);
+    const datastore = openDatastore(postgres.urlFor('caracal_hub'), { connections: 1 });
+    await datastore.write({ op: 'resources', put: [pool('default', '10.0.0.0/8', 26)] });
+    const claims = 400;
+    const held: string[] = [];
+    for (let i = 0; i < claims; i++) {
+      const { block } = await datastore.write({
+        op: 'claim',
+        pool: 'default',
+        node: `n${i}`,
+        incarnation: 'i',
+        held: [],
+      });
+      held.push(block?.cidr ?? 'none');
+    }
+    const blocks = held.map((cidr) => ({ cidr, pool: 'default' }));
+    await datastore.write({ op: 'assert', node: 'n', incarnation: 'i', machine: 'm', blocks });
+    await datastore.close(); // and with the session its counters are told
+    const [{ read }] = await runQuery<{ read: number }>(
+      postgres.url,
+      `SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'block')::integer
+            + (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'block')::integer AS read`,
+    );
+    expect(read).toBeGreaterThan(0);
+    expect(read).toBeLessThan(10 * claims);
+  } finally {
+    await postgres.destroy();
+  }
+}, 60_000);

@@ -38,11 +38,11 @@ export interface TestHub {
   destroy(): Promise<void>;
 }
 
-/** Prepares a hub on a unix socket (and more, by `config`) for a database; starts nothing yet. */
-export async function prepareHub(databaseUrl: string, config: object = {}): Promise<TestHub> {
+/** Prepares a hub on a unix socket (and more, by `config`) for a database; starts nothing yet. Replicas share an authority. */
+export async function prepareHub(databaseUrl: string, config: object = {}, shared?: Authority): Promise<TestHub> {
   const folder = await mkdtemp(join(tmpdir(), 'caracal-hub-'));
   const path = (name: string) => join(folder, name);
-  const authority = await createAuthority();
+  const authority = shared ?? (await createAuthority());
   const own = await issueCertificate(authority, {
     organization: 'caracal:hubs',
     commonName: 'hub',
