@@ -210,6 +210,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     pools: view.pools,
     notReady,
     directory: kubernetes?.directory ?? standaloneDirectory,
+    shapes: !config.kubernetes?.chained.some(({ type }) => type === 'bandwidth'),
+    sysctlAllowList: config.sysctlAllowList,
   });
   const cni = await startCniServer({
     socketPath: join(config.runDirectory, 'cni.sock'),

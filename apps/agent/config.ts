@@ -56,6 +56,8 @@ const schema = z.strictObject({
     .optional(),
   /** The socket of `caracal-bgp`; `bgp.sock` in the run directory when absent. */
   bgpSocket: absolutePath.optional(),
+  /** Regular expressions, one a line: which sysctls network configurations may set; all of net.… when the file is missing. */
+  sysctlAllowList: absolutePath.default('/etc/cni/tuning/allowlist.conf'),
   /** MTU of pod interfaces. */
   mtu: z.number().int().min(1280).max(65535).default(1500),
   ipam: z

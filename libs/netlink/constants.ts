@@ -1,6 +1,6 @@
 /**
  * Numbers of the kernel's user interface, under the names that its headers give them (linux/netlink.h, rtnetlink.h,
- * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h). test/kernel compares every one with the C headers.
+ * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h). test/kernel compares every one with the C headers.
  */
 
 export const AF_UNSPEC = 0;
@@ -63,6 +63,28 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
+
+export const RTM_NEWQDISC = 36;
+export const RTM_GETQDISC = 38;
+export const RTM_NEWTFILTER = 44;
+
+export const ETH_P_ALL = 3;
+export const TC_H_ROOT = 0xffffffff;
+export const TC_H_INGRESS = 0xfffffff1;
+export const TC_LINKLAYER_ETHERNET = 1;
+export const TCA_KIND = 1;
+export const TCA_OPTIONS = 2;
+export const TCA_TBF_PARMS = 1;
+export const TCA_TBF_RATE64 = 4;
+export const TCA_TBF_BURST = 6;
+export const TCA_U32_SEL = 5;
+export const TCA_U32_ACT = 7;
+export const TC_U32_TERMINAL = 1;
+export const TCA_ACT_KIND = 1;
+export const TCA_ACT_OPTIONS = 2;
+export const TCA_MIRRED_PARMS = 2;
+export const TCA_EGRESS_REDIR = 1;
+export const TC_ACT_STOLEN = 4;
 
 export const IFF_UP = 1;
 export const IFLA_ADDRESS = 1;

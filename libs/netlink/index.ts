@@ -13,6 +13,7 @@ export {
 export { type Neighbour, replaceNeighbour } from './neighbours.ts';
 export { enterNetns, type Netns, type OpenedNetns, openNetns, warmThreadPool } from './netns.ts';
 export { routeProtocols, routeProtocolsFile } from './protocols.ts';
+export { redirectIncoming, setTokenBucket, type TokenBucket } from './qdiscs.ts';
 export { openRouteSocket, type RouteSocket } from './route-socket.ts';
 export { advertiseRouter } from './router-advertisement.ts';
 export {

@@ -85,6 +85,22 @@ function createVeth(spec: VethSpec): Request {
   };
 }
 
+/** Creates an intermediate functional block: what is redirected to it leaves it as it came in elsewhere. EEXIST when the name is taken. */
+function createIfb(name: string): Request {
+  return {
+    operation: () => `create ifb ${name}`,
+    encode: (writer) => {
+      const fixed = writer.begin(k.RTM_NEWLINK, k.NLM_F_REQUEST | k.NLM_F_CREATE | k.NLM_F_EXCL, message.size);
+      writer.setUint32(fixed + message.ifi_flags, k.IFF_UP);
+      writer.setUint32(fixed + message.ifi_change, k.IFF_UP);
+      writer.attributeString(k.IFLA_IFNAME, name);
+      const info = writer.beginNested(k.IFLA_LINKINFO);
+      writer.attributeString(k.IFLA_INFO_KIND, 'ifb');
+      writer.endNested(info);
+    },
+  };
+}
+
 /** Changes an existing link, given by index or name; ENODEV when there is none. */
 export function setLink(link: number | string, change: LinkChange): Request {
   return {
@@ -200,12 +216,21 @@ function parseLink({ view, bytes, start, end }: Message): Link {
 
 /** Creates a veth pair and answers with its near end, in one send. */
 export function createVethLink(socket: NetlinkSocket, spec: VethSpec): Result<Link> {
+  return create(socket, createVeth(spec), spec.name);
+}
+
+/** Creates an ifb, up, and answers with it. */
+export function createIfbLink(socket: NetlinkSocket, name: string): Result<Link> {
+  return create(socket, createIfb(name), name);
+}
+
+function create(socket: NetlinkSocket, request: Request, name: string): Result<Link> {
   let created: Link | undefined;
-  const outcome = socket.batch([createVeth(spec), requestLink(spec.name)], (answer) => {
+  const outcome = socket.batch([request, requestLink(name)], (answer) => {
     if (answer.type === k.RTM_NEWLINK) created = parseLink(answer);
   });
   if (!outcome.ok) return outcome;
-  if (!created) throw new Error(`the kernel created link ${spec.name} and did not show it`);
+  if (!created) throw new Error(`the kernel created link ${name} and did not show it`);
   return { ok: true, value: created };
 }
 

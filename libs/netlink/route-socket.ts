@@ -1,8 +1,9 @@
 import { type InterfaceAddress, listAddresses } from './addresses.ts';
 import type { Outcome, Result } from './errors.ts';
-import { createVethLink, findLink, type Link, listLinks, type VethSpec } from './links.ts';
+import { createIfbLink, createVethLink, findLink, type Link, listLinks, type VethSpec } from './links.ts';
 import { listPermanentNeighbours, listRouters, type Neighbour } from './neighbours.ts';
 import { enterNetns, type Netns } from './netns.ts';
+import { listQdiscs, type Qdisc } from './qdiscs.ts';
 import { deleteRoute, listRoutes, type Route, type RouteFilter, type RouteKey, replaceRoute } from './routes.ts';
 import { type BatchFailure, NetlinkSocket, type Request } from './socket.ts';
 
@@ -21,11 +22,14 @@ export interface RouteSocket {
   listRoutes(filter: RouteFilter): Result<Route[]>;
   /** Creates a veth pair, both ends down, and answers with the near one; EEXIST when either name is taken. */
   createVeth(spec: VethSpec): Result<Link>;
+  /** Creates an ifb, up; EEXIST when the name is taken. */
+  createIfb(name: string): Result<Link>;
   findLink(name: string): Result<Link | undefined>;
   listLinks(): Result<Link[]>;
   listAddresses(interfaceIndex?: number): Result<InterfaceAddress[]>;
   listPermanentNeighbours(): Result<Neighbour[]>;
   listRouters(): Result<Neighbour[]>;
+  listQdiscs(): Result<Qdisc[]>;
   close(): void;
 }
 
@@ -47,11 +51,13 @@ export function openRouteSocket(options: { readonly netns?: Netns } = {}): Route
     },
     listRoutes: (filter) => listRoutes(socket, filter),
     createVeth: (spec) => createVethLink(socket, spec),
+    createIfb: (name) => createIfbLink(socket, name),
     findLink: (name) => findLink(socket, name),
     listLinks: () => listLinks(socket),
     listAddresses: (interfaceIndex) => listAddresses(socket, interfaceIndex),
     listPermanentNeighbours: () => listPermanentNeighbours(socket),
     listRouters: () => listRouters(socket),
+    listQdiscs: () => listQdiscs(socket),
     close: () => socket.close(),
   };
 }

@@ -25,6 +25,10 @@ const headers = [
   'linux/in.h',
   'linux/in6.h',
   'linux/tcp.h',
+  'linux/if_ether.h',
+  'linux/pkt_sched.h',
+  'linux/pkt_cls.h',
+  'linux/tc_act/tc_mirred.h',
 ];
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */

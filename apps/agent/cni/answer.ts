@@ -17,6 +17,7 @@ import {
   type PodNetwork,
 } from './pod-network.ts';
 import { emptyReply, formatFailure, formatResult } from './result.ts';
+import { sysctlsOf } from './sysctls.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 import { wishesOf } from './wishes.ts';
 
@@ -99,6 +100,7 @@ async function carryOut(
         mtu: configuration.mtu || undefined,
         ...(given && { given }),
         ...wishesOf(configuration, environment),
+        ...(configuration.sysctl && { sysctls: sysctlsOf(configuration.sysctl, ifname) }),
         forwarding: configuration.container_settings?.allow_ip_forwarding ?? false,
       };
       const added = await pods.add(request, signal);
@@ -112,7 +114,9 @@ async function carryOut(
     case 'CHECK': {
       const before = previousResult(configuration);
       if (!before?.ok) return refuse(log, version, before ?? missing('prevResult', 'the result of ADD'));
-      const checked = await pods.check({ ...attachment, netns, expected: expectedOf(before.result, ifname, netns) });
+      const sysctls = sysctlsOf(configuration.sysctl ?? {}, ifname);
+      const expected = { ...expectedOf(before.result, ifname, netns), sysctls };
+      const checked = await pods.check({ ...attachment, netns, expected });
       return checked.ok ? emptyReply : refuse(log, version, checked);
     }
     case 'STATUS': {

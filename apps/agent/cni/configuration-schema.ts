@@ -1,6 +1,7 @@
 import { parseAddress, parsePrefix } from '@caracal/net';
 import { z } from 'zod';
 import { cniNamePattern } from './environment.ts';
+import { sysctlPath } from './sysctls.ts';
 import { supportedVersions } from './versions.ts';
 
 /** The network configuration (specification 1.1.0, section 1, and CONVENTIONS.md), with the fields that Calico's users have. */
@@ -145,6 +146,20 @@ export const configurationSchema = z.object({
   container_settings: z.looseObject({ allow_ip_forwarding: z.boolean().default(false) }).optional(),
   feature_control: z
     .looseObject({ ip_addrs_no_ipam: z.literal(false).optional(), floating_ips: z.literal(false).optional() })
+    .optional(),
+  /** Of the container's network namespace, as the `tuning` plugin has them. */
+  sysctl: z
+    .record(z.string(), z.union([z.string(), z.int()]).transform(String))
+    .superRefine((sysctl, context) => {
+      for (const name of Object.keys(sysctl)) {
+        if (sysctlPath(name)) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'is no sysctl of a container, which are those of net.…',
+        });
+      }
+    })
     .optional(),
   /** Read by the operations that need it: a DEL must not fail for it. */
   prevResult: z.unknown().optional(),

@@ -1,3 +1,5 @@
+import type { Bandwidth, Sysctl } from '../wiring/index.ts';
+
 /**
  * What the CNI server asks of the node: the boundary between the protocol of the container runtime (sockets, JSON,
  * environment) and the pods of this node (addresses, wiring, policy).
@@ -39,6 +41,10 @@ export interface AddRequest extends Attachment {
   readonly forwarding: boolean;
   /** Ports of the node that lead to the container. */
   readonly hostPorts?: readonly PortMapping[];
+  /** How fast it may be sent to, and send. */
+  readonly bandwidth?: Bandwidth;
+  /** Set in the container's network namespace. */
+  readonly sysctls?: readonly Sysctl[];
   /** Addresses that a delegated IPAM plugin has given; ours gives none then. */
   readonly given?: readonly string[];
   /** Which addresses the pod wants; one IPv4 address when absent. */
@@ -78,6 +84,7 @@ export interface CheckRequest extends Attachment {
     readonly defaultRoute: boolean;
     readonly mac?: string;
     readonly mtu?: number;
+    readonly sysctls?: readonly Sysctl[];
   };
 }
 

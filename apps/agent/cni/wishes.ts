@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../wiring/index.ts';
 import type { NetworkConfiguration } from './configuration-schema.ts';
 import type { CniEnvironment } from './environment.ts';
 import type { AddRequest, WantedAddresses } from './pod-network.ts';
@@ -9,7 +10,7 @@ import type { AddRequest, WantedAddresses } from './pod-network.ts';
 export function wishesOf(
   { ipam, runtimeConfig, args }: NetworkConfiguration,
   environment: CniEnvironment,
-): Pick<AddRequest, 'wanted' | 'mac' | 'hostPorts'> {
+): Pick<AddRequest, 'wanted' | 'mac' | 'hostPorts' | 'bandwidth'> {
   const ip = environment.args.get('IP')?.split('/')[0];
   const [addresses] = [runtimeConfig?.ips, args?.cni?.ips, ip ? [ip] : undefined].filter((list) => list?.length);
   const pools = [...(ipam?.ipv4_pools ?? []), ...(ipam?.ipv6_pools ?? [])];
@@ -29,5 +30,15 @@ export function wishesOf(
     ...(Object.keys(wanted).length > 0 && { wanted }),
     ...(mac && { mac }),
     ...(hostPorts.length > 0 && { hostPorts }),
+    ...(runtimeConfig?.bandwidth && { bandwidth: bandwidthOf(runtimeConfig.bandwidth) }),
+  };
+}
+
+/** 0 is no limit (CONVENTIONS.md). */
+function bandwidthOf(asked: NonNullable<NonNullable<NetworkConfiguration['runtimeConfig']>['bandwidth']>): Bandwidth {
+  const { ingressRate, ingressBurst, egressRate, egressBurst } = asked;
+  return {
+    ...(ingressRate > 0 && { ingress: { bitsPerSecond: ingressRate, burstBits: ingressBurst } }),
+    ...(egressRate > 0 && { egress: { bitsPerSecond: egressRate, burstBits: egressBurst } }),
   };
 }

@@ -6,7 +6,13 @@ type Wanted = Pick<KubernetesConfig, 'conflist' | 'chained'>;
 
 /** The network configuration for the runtime (CNI specification 1.0, section 1). */
 function conflistText({ chained }: Wanted): string {
-  const plugins = [{ type: 'caracal', capabilities: { portMappings: true } }, ...chained];
+  // What another plugin of the chain does we leave to it.
+  const left = (type: string) => !chained.some((plugin) => plugin.type === type);
+  const capabilities = {
+    ...(left('portmap') && { portMappings: true }),
+    ...(left('bandwidth') && { bandwidth: true }),
+  };
+  const plugins = [{ type: 'caracal', capabilities }, ...chained];
   return `${JSON.stringify({ cniVersion: '1.0.0', name: 'caracal', plugins }, undefined, 2)}\n`;
 }
 

@@ -62,7 +62,7 @@ test('nothing is said before a pod could start; then the file, the condition, an
   expect(JSON.parse(readFileSync(conflist, 'utf8'))).toEqual({
     cniVersion: '1.0.0',
     name: 'caracal',
-    plugins: [{ type: 'caracal', capabilities: { portMappings: true } }, { type: 'sbr' }],
+    plugins: [{ type: 'caracal', capabilities: { portMappings: true, bandwidth: true } }, { type: 'sbr' }],
   });
   expect(readdirSync(folder)).toEqual(['10-caracal.conflist']);
   expect(requests[0]).toMatchObject({

@@ -44,3 +44,26 @@ test.each([
   const refused = joinAnnotations({}, { [`cni.projectcalico.org/${name}`]: value });
   expect(refused).toMatchObject({ ok: false, code: 7, message: expect.stringContaining(message) });
 });
+
+test.each<[Record<string, string>, object]>([
+  [{ 'kubernetes.io/ingress-bandwidth': '10M' }, { ingress: { bitsPerSecond: 10e6 } }],
+  [{ 'kubernetes.io/egress-bandwidth': '1.5Gi' }, { egress: { bitsPerSecond: 1.5 * 2 ** 30 } }],
+  [
+    { 'qos.projectcalico.org/ingressBandwidth': '1M', 'qos.projectcalico.org/ingressBurst': '2M' },
+    { ingress: { bitsPerSecond: 1e6, burstBits: 2e6 } },
+  ],
+  [
+    { 'cni.caracal.network/egressBandwidth': '2M', 'kubernetes.io/egress-bandwidth': '1M' },
+    { egress: { bitsPerSecond: 2e6 } },
+  ],
+])('%j limits bandwidth, where no plugin behind ours does and the runtime says nothing', (annotations, bandwidth) => {
+  expect(joinAnnotations({}, annotations)).toMatchObject({ bandwidth });
+  expect(joinAnnotations({}, annotations, false)).not.toHaveProperty('bandwidth');
+  const asked = { ingress: { bitsPerSecond: 7000 } };
+  expect(joinAnnotations({ bandwidth: asked }, annotations)).toMatchObject({ bandwidth: asked });
+});
+
+test.each(['fast', '999', '2P', '-1M', '1m'])('a bandwidth of %s is refused', (text) => {
+  const refused = joinAnnotations({}, { 'kubernetes.io/ingress-bandwidth': text });
+  expect(refused).toMatchObject({ ok: false, code: 7, message: expect.stringContaining('ingress-bandwidth') });
+});

@@ -5,6 +5,8 @@ import { z } from 'zod';
 import type { EndpointReport } from '../report/reporter.ts';
 import { addressesAsBytes } from './address-bytes.ts';
 
+const rateLimit = z.object({ bitsPerSecond: z.number(), burstBits: z.number().optional() });
+
 /** What the journal keeps of a pod's endpoint beside its addresses: enough to enforce and report it after a restart. */
 const schema = z.object({
   containerId: z.string(),
@@ -23,6 +25,7 @@ const schema = z.object({
       }),
     )
     .optional(),
+  bandwidth: z.object({ ingress: rateLimit.optional(), egress: rateLimit.optional() }).optional(),
   pod: z.object({
     namespace: z.string(),
     name: z.string(),

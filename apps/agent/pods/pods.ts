@@ -27,9 +27,8 @@ import {
 } from './endpoint-record.ts';
 import { hostPortsOf, needsLoopback } from './host-ports.ts';
 import { noAddress } from './no-address.ts';
-
-/** Our own error code; the specification leaves 100 and above to plugins. */
-const wiringFailed = 101;
+import { codeOf, failure, firstRefusal, wiringFailed } from './refusals.ts';
+import { refusedSysctls } from './sysctl-allow-list.ts';
 
 const noPolicyYet = 'the node knows no policy yet: no hub has been reached since it started';
 
@@ -49,6 +48,10 @@ export interface PodsOptions {
   /** Why no pod could start; nothing when one could. */
   notReady(): readonly string[];
   readonly directory: PodDirectory;
+  /** Whether annotations limit bandwidth here; else a plugin behind ours does it. */
+  readonly shapes: boolean;
+  /** What says which sysctls a network configuration may set. */
+  readonly sysctlAllowList: string;
 }
 
 /** Knows of a pod what policy needs and ADD does not say. */
@@ -107,9 +110,17 @@ export function createPods(options: PodsOptions): PodNetwork {
       return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
     reached('ADD: pod known');
-    const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations);
+    const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations, options.shapes);
     if (!asked.ok) return asked;
-    const described = describe(request, found.pod);
+    const forbidden = refusedSysctls(
+      (request.sysctls ?? []).map(({ name }) => name),
+      options.sysctlAllowList,
+    );
+    if (forbidden.length > 0) {
+      const message = `network configuration: sysctl: ${options.sysctlAllowList} does not allow ${forbidden.join(', ')}`;
+      return failure(cniErrorCodes.invalidNetworkConfig, message);
+    }
+    const described = describe({ ...request, bandwidth: asked.bandwidth }, found.pod);
     const assigned = await assign(handle, request, asked.wanted ?? {}, described);
     if (!assigned.ok) {
       log.warn({ reason: assigned.message }, 'no address for the pod');
@@ -178,6 +189,8 @@ export function createPods(options: PodsOptions): PodNetwork {
       mtu: request.mtu ?? options.mtu,
       mac: request.mac,
       loopback: needsLoopback(record.hostPorts ?? []),
+      bandwidth: record.bandwidth,
+      sysctls: request.sysctls,
       forwarding: request.forwarding,
     };
     const first = await wiring.wire(wanted);
@@ -234,6 +247,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       podInterface: request.ifname,
       ...expected,
       addresses: assignment.addresses,
+      bandwidth: recordOf(assignment)?.bandwidth,
     });
     if (!inspection.ok) return failure(codeOf(inspection), inspection.message);
     return inspection.problems.length === 0 ? { ok: true } : failure(wiringFailed, inspection.problems.join('; '));
@@ -291,7 +305,7 @@ function handleOf({ network, containerId, ifname }: Attachment): string {
 }
 
 function describe(
-  { containerId, ifname, network, netns, hostPorts }: AddRequest,
+  { containerId, ifname, network, netns, hostPorts, bandwidth }: AddRequest,
   pod: EndpointRecord['pod'],
 ): EndpointRecord {
   return {
@@ -301,49 +315,7 @@ function describe(
     netns,
     hostInterface: hostInterfaceName(containerId, ifname),
     ...(hostPorts && { hostPorts: [...hostPorts] }),
+    ...(bandwidth && { bandwidth }),
     pod,
   };
-}
-
-function firstRefusal(
-  journalled: PromiseSettledResult<unknown>,
-  wired: PromiseSettledResult<Wired | WiringFailure>,
-  enforced: PromiseSettledResult<unknown>,
-  translated: PromiseSettledResult<string | undefined>,
-  signal: AbortSignal,
-): CniFailure | undefined {
-  if (journalled.status === 'rejected') {
-    return failure(cniErrorCodes.ioFailure, 'the journal could not be written', String(journalled.reason));
-  }
-  if (wired.status === 'rejected')
-    return failure(wiringFailed, 'the interface could not be made', String(wired.reason));
-  if (!wired.value.ok) return failure(codeOf(wired.value), nameVariable(wired.value));
-  if (enforced.status === 'rejected') {
-    return failure(cniErrorCodes.tryAgainLater, 'the policy of the pod is not in the kernel', String(enforced.reason));
-  }
-  const problem = translated.status === 'rejected' ? String(translated.reason) : translated.value;
-  if (problem) return failure(wiringFailed, 'runtimeConfig.portMappings: the kernel does not take them', problem);
-  if (signal.aborted) return failure(cniErrorCodes.tryAgainLater, 'the caller hung up');
-  return undefined;
-}
-
-/** Section 5, code 4: "The error message must contain the names of invalid variables". */
-function nameVariable(failed: WiringFailure): string {
-  if (codeOf(failed) === cniErrorCodes.invalidEnvironment) return `CNI_NETNS: ${failed.message}`;
-  return failed.reason === 'podInterfaceExists' ? `CNI_IFNAME: ${failed.message}` : failed.message;
-}
-
-function codeOf({ reason }: WiringFailure): number {
-  switch (reason) {
-    case 'netnsMissing':
-    case 'notNetns':
-    case 'hostNetns':
-      return cniErrorCodes.invalidEnvironment;
-    default:
-      return wiringFailed;
-  }
-}
-
-function failure(code: number, message: string, details?: string): CniFailure {
-  return { ok: false, code, message, ...(details === undefined ? {} : { details }) };
 }

@@ -1,16 +1,33 @@
 import { formatPrefix, type Prefix, parsePrefix } from '@caracal/net';
-import { deleteRoute, type Route, type RouteSocket, replaceRoute, routeProtocols, writeSysctl } from '@caracal/netlink';
+import {
+  deleteLink,
+  deleteRoute,
+  type Route,
+  type RouteSocket,
+  replaceRoute,
+  routeProtocols,
+  writeSysctl,
+} from '@caracal/netlink';
+import { shapedInterface } from './shape.ts';
 import type { WiringOutcome } from './types.ts';
 import { failure } from './wire.ts';
 
-/** Settings of the host as a whole that pods need: it must forward IPv4. */
-export function prepareHost(): WiringOutcome {
+/** Settings of the host as a whole that pods need: it must forward IPv4. What limited pods whose namespaces are gone goes as well. */
+export function prepareHost(host: RouteSocket): WiringOutcome {
   try {
     writeSysctl(['net', 'ipv4', 'ip_forward'], 1);
-    return { ok: true };
   } catch (error) {
     return failure('kernel', `cannot switch on IPv4 forwarding: ${error instanceof Error ? error.message : error}`);
   }
+  const links = host.listLinks();
+  if (!links.ok) return failure('kernel', links.error.message);
+  const names = new Set(links.value.map(({ name }) => name));
+  const left = links.value.filter(({ name, kind }) => {
+    const shaped = kind === 'ifb' ? shapedInterface(name) : undefined;
+    return shaped !== undefined && !names.has(shaped);
+  });
+  const [failed] = host.batchAll(left.map(({ name }) => deleteLink(name)));
+  return failed ? failure('kernel', failed.error.message) : { ok: true };
 }
 
 /** Behind every route to the same destination: that of a pod, or of a bridge that has the block as its subnet. */

@@ -1,4 +1,4 @@
 export { createWiring, type Wiring } from './client.ts';
 export { hostInterfaceName } from './interface-name.ts';
 export { ownInterfaces } from './own-interfaces.ts';
-export type { Wired, WireRequest, WiringFailure } from './types.ts';
+export type { Bandwidth, Sysctl, Wired, WireRequest, WiringFailure } from './types.ts';

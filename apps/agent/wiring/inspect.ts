@@ -1,15 +1,19 @@
 import { formatAddress, formatPrefix, type Prefix } from '@caracal/net';
 import {
+  enterNetns,
   type Link,
+  type Netns,
   openRouteSocket,
   type Result,
   type Route,
   type RouteSocket,
+  readSysctl,
   routeProtocols,
 } from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
 import { gatewayAddress, hostMac } from './link-local.ts';
-import type { Inspection, InspectRequest, WiringFailure, WiringOperations } from './types.ts';
+import { inspectShape } from './shape.ts';
+import type { Inspection, InspectRequest, Sysctl, WiringFailure, WiringOperations } from './types.ts';
 import { failure, openPodNetns } from './wire.ts';
 
 /** Compares a pod's interface with what `wire` makes. Changes nothing. */
@@ -25,8 +29,10 @@ export function inspect(host: RouteSocket, request: InspectRequest): Inspection 
     if (near && far && (near.linkIndex !== far.index || far.linkIndex !== near.index)) {
       problems.push(`interface ${request.podInterface} in the pod is not the peer of ${request.hostInterface}`);
     }
-    if (near) problems.push(...inspectHost(host, near, request));
+    if (near)
+      problems.push(...inspectHost(host, near, request), ...inspectShape(host, near.name, request.bandwidth ?? {}));
     if (near && far) problems.push(...inspectPod(pod, far, request, answersByProxyArp(host, near)));
+    problems.push(...inspectSysctls(opened.netns, request.sysctls ?? []));
     return { ok: true, problems };
   } catch (error) {
     return failure('kernel', error instanceof Error ? error.message : String(error));
@@ -113,6 +119,17 @@ function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest, resol
   );
   if (!hasNeighbour) problems.push(`the neighbour entry of ${gatewayAddress} is missing in the pod`);
   return problems;
+}
+
+function inspectSysctls(netns: Netns, sysctls: readonly Sysctl[]): string[] {
+  if (sysctls.length === 0) return [];
+  const plain = (value: string) => value.trim().replace(/\s+/g, ' ');
+  return enterNetns(netns, () =>
+    sysctls
+      .map(({ name, path, value }) => ({ name, value, now: readSysctl(path) }))
+      .filter(({ value, now }) => plain(value) !== plain(now))
+      .map(({ name, value, now }) => `${name} in the pod is ${now}, not ${value}`),
+  );
 }
 
 function unwrap<T>(result: Result<T>): T {

@@ -1,5 +1,27 @@
 /** What the wiring worker is asked and what it answers; plain data, because it crosses a thread boundary. */
 
+/** How fast a pod may send, or be sent to. */
+export interface RateLimit {
+  readonly bitsPerSecond: number;
+  /** What may come at once; of our choice when absent. */
+  readonly burstBits?: number;
+}
+
+/** From the pod's point of view: `ingress` is what it is sent. */
+export interface Bandwidth {
+  readonly ingress?: RateLimit;
+  readonly egress?: RateLimit;
+}
+
+/** A sysctl of the pod's namespace. */
+export interface Sysctl {
+  /** As it was written. */
+  readonly name: string;
+  /** Its parts: `net`, `core`, `somaxconn`. */
+  readonly path: readonly string[];
+  readonly value: string;
+}
+
 /** A pod's interface to be made. */
 export interface WireRequest {
   /** Path of the pod's network namespace. */
@@ -18,6 +40,8 @@ export interface WireRequest {
   readonly forwarding: boolean;
   /** Whether processes of the host may reach the pod by a port of the host's loopback address. */
   readonly loopback?: boolean;
+  readonly bandwidth?: Bandwidth;
+  readonly sysctls?: readonly Sysctl[];
 }
 
 export type WiringFailureReason =
@@ -62,6 +86,8 @@ export interface InspectRequest {
   readonly defaultRoute: boolean;
   readonly mac?: string;
   readonly mtu?: number;
+  readonly bandwidth?: Bandwidth;
+  readonly sysctls?: readonly Sysctl[];
 }
 
 export interface Inspection {

@@ -8,6 +8,7 @@ import {
   type LinkReaper,
   type NetlinkError,
   type Netns,
+  type Outcome,
   openNetns,
   openRouteSocket,
   type Request,
@@ -19,6 +20,7 @@ import {
 } from '@caracal/netlink';
 import { reached } from '../steps.ts';
 import { gatewayAddress, hostMac } from './link-local.ts';
+import { shape, shaperName } from './shape.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
 
 /** The worker's means: the sockets that it keeps open in the host's namespace. */
@@ -65,6 +67,12 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     const podIndex = link.value.linkIndex;
     if (podIndex === undefined) throw new Error(`veth ${hostInterface} has no peer`);
 
+    const { sysctls = [] } = request;
+    if (sysctls.length > 0) {
+      enterNetns(netns, () => {
+        for (const { path, value } of sysctls) writeSysctl(path, value);
+      });
+    }
     const requests = podRequests(podIndex, addresses);
     const failures = pod.batchAll(requests);
     const [inside] = failures.filter((failed) => !isOfAnotherInterface(failed, requests));
@@ -77,6 +85,8 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
     const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
+    const unlimited = shape(sockets.host, link.value, request.bandwidth ?? {});
+    if (unlimited) return await undo(sockets, hostInterface, unlimited);
     reached('wire: host end set up');
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
@@ -174,8 +184,14 @@ function explainCreation(pod: RouteSocket, request: WireRequest, error: NetlinkE
   return failure('hostInterfaceExists', `interface ${request.hostInterface} exists on the host already`);
 }
 
-async function undo({ reaper }: HostSockets, hostInterface: string, message: string): Promise<WiringFailure> {
-  const undone = await reaper.delete(hostInterface);
+/** Removes both ends of a pod's interface, and what belongs to it on the host. */
+export async function remove({ reaper }: HostSockets, hostInterface: string): Promise<Outcome> {
+  const [end, shaper] = await Promise.all([reaper.delete(hostInterface), reaper.delete(shaperName(hostInterface))]);
+  return end.ok ? shaper : end;
+}
+
+async function undo(sockets: HostSockets, hostInterface: string, message: string): Promise<WiringFailure> {
+  const undone = await remove(sockets, hostInterface);
   return failure('kernel', undone.ok ? message : `${message}; and then: ${undone.error.message}`);
 }
 

@@ -5,7 +5,7 @@ import { prepareHost, setBlocks } from './host.ts';
 import { inspect, listOwnInterfaces } from './inspect.ts';
 import type { WiringAnswer, WiringCall } from './messages.ts';
 import type { WiringOutcome } from './types.ts';
-import { failure, type HostSockets, wire } from './wire.ts';
+import { failure, type HostSockets, remove, wire } from './wire.ts';
 
 /**
  * The thread that enters pods' namespaces, and the only one: `setns` changes one thread. Calls are worked off in the
@@ -22,7 +22,7 @@ const sockets: HostSockets = { host: openRouteSocket(), reaper: new LinkReaper()
 
 async function unwire(hostInterface: string): Promise<WiringOutcome> {
   reached('unwire: asked');
-  const outcome = await sockets.reaper.delete(hostInterface);
+  const outcome = await remove(sockets, hostInterface);
   reached('unwire: done');
   return outcome.ok ? outcome : failure('kernel', outcome.error.message);
 }
@@ -40,7 +40,7 @@ function handle(call: WiringCall): unknown {
     case 'setBlocks':
       return setBlocks(sockets.host, call.request.blocks);
     case 'prepareHost':
-      return prepareHost();
+      return prepareHost(sockets.host);
   }
 }
 
