@@ -13,6 +13,8 @@ export const requirements: readonly Requirement[] = [
   { file: 'ipset', debianPackage: 'ipset', reason: 'the dataplane' },
   { file: 'conntrack', debianPackage: 'conntrack', reason: 'forgetting the flows of released addresses' },
   { file: 'bird', debianPackage: 'bird2', reason: 'the top-of-rack router' },
+  { file: '/usr/lib/frr/bgpd', debianPackage: 'frr', reason: 'a router that tests speak with' },
+  { file: 'gobgpd', debianPackage: 'gobgpd', reason: 'a router that tests speak with' },
   { file: 'ping', debianPackage: 'iputils-ping', reason: 'measuring packet loss' },
   { file: 'tcpdump', debianPackage: 'tcpdump', reason: 'looking at what crosses the router' },
   { file: 'gcc', debianPackage: 'gcc', reason: 'compiling the CNI executable' },
