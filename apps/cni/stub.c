@@ -9,6 +9,8 @@
  * The socket and the spool are named by two lines of the file `caracal.path` beside the executable. Without an agent a
  * DEL is written to the spool, in the form of a request, for the agent to carry out later, and succeeds; anything else
  * fails. VERSION is answered here. The agent takes a hang-up as the end of the request: killing this cancels an ADD.
+ *
+ * For tests, CARACAL_STUB_FAULT names the step (below) after which this ends as if by SIGKILL.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +34,14 @@ extern char **environ;
 static char socket_path[4096] = "/run/caracal/cni.sock";
 static char spool_path[4096] = "/run/caracal/spool";
 static char version[16] = "1.1.0";
+
+static const char *fault;
+
+static void reached(const char *step)
+{
+	if (fault && strcmp(fault, step) == 0)
+		raise(SIGKILL);
+}
 
 struct bytes {
 	char *data;
@@ -190,6 +200,13 @@ static int connect_agent(void)
 	return fd;
 }
 
+static void fail_spool(const char *temporary)
+{
+	int error = errno;
+	unlink(temporary);
+	fail(CODE_IO, "no agent answers at %s, and DEL cannot be left in %s: %s", socket_path, spool_path, strerror(error));
+}
+
 /* Leaves a DEL for the agent: the file is whole under its final name, and on the disk, or it does not exist. */
 static void spool(const struct bytes *request)
 {
@@ -208,12 +225,18 @@ static void spool(const struct bytes *request)
 	mkdir(spool_path, 0700);
 	int directory = open(spool_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (directory < 0 || fd < 0 || write_all(fd, request->data, request->length) < 0 || fsync(fd) < 0 ||
-	    rename(temporary, final) < 0 || fsync(directory) < 0) {
-		int error = errno;
-		unlink(temporary);
-		fail(CODE_IO, "no agent answers at %s, and DEL cannot be left in %s: %s", socket_path, spool_path, strerror(error));
-	}
+	if (directory < 0 || fd < 0)
+		fail_spool(temporary);
+	reached("spool: file made");
+	if (write_all(fd, request->data, request->length) < 0)
+		fail_spool(temporary);
+	reached("spool: written");
+	if (fsync(fd) < 0 || rename(temporary, final) < 0)
+		fail_spool(temporary);
+	reached("spool: named");
+	if (fsync(directory) < 0)
+		fail_spool(temporary);
+	reached("spool: on the disk");
 	exit(0);
 }
 
@@ -225,7 +248,9 @@ int main(int argc, char **argv)
 	const char *command = getenv("CNI_COMMAND") ? getenv("CNI_COMMAND") : "";
 	struct bytes input = {0}, request = {0}, answer = {0};
 
+	fault = getenv("CARACAL_STUB_FAULT");
 	signal(SIGPIPE, SIG_IGN);
+	reached("started");
 	if (read_all(0, &input, 16 << 20) < 0)
 		fail(CODE_IO, "cannot read standard input: %s", strerror(errno));
 	int has_version = find_version(&input);
@@ -246,17 +271,21 @@ int main(int argc, char **argv)
 			spool(&request);
 		fail(missing, "no Caracal agent answers at %s: %s", socket_path, strerror(errno));
 	}
+	reached("connected");
 	uint32_t header[3] = {1, 0, 0};
-	if (write_all(fd, request.data, request.length) == 0 && read_all(fd, &answer, sizeof header) == 0 &&
-	    answer.length == sizeof header) {
+	int sent = write_all(fd, request.data, request.length) == 0;
+	reached("sent");
+	if (sent && read_all(fd, &answer, sizeof header) == 0 && answer.length == sizeof header) {
 		memcpy(header, answer.data, sizeof header);
 		answer.length = 0;
 		size_t length = (size_t)header[1] + header[2];
 		if (read_all(fd, &answer, length) == 0 && answer.length == length) {
+			reached("answered");
 			if (header[2] > 0)
 				write_all(2, answer.data + header[1], header[2]);
 			if (write_all(1, answer.data, header[1]) < 0)
 				return 1;
+			reached("printed");
 			return header[0];
 		}
 	}

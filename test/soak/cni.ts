@@ -1,41 +1,33 @@
-// npm run soak -- cni [--containers 40] [--rounds 25]: SIGKILL of executable and agent at every half millisecond of ADD and DEL, of
-// many containers at once; rounds × 2 victims × 2 operations × containers. Prints what was wrong, and fails for it.
+// npm run soak -- cni [--containers 40] [--only REGEXP]: SIGKILL of the executable, the agent and its wiring worker at every named step of
+// ADD and DEL, of many containers at once, while what policy forbids is tried without end. Prints what was wrong, and fails for it.
 import { parseArgs } from 'node:util';
-import { prepareChaos } from '../support/cni-chaos.ts';
-import { prepareLoneAgent } from '../support/lone-agent.ts';
+import { prepareChaos } from '../support/cni-chaos/chaos.ts';
+import { allFaults } from '../support/cni-chaos/faults.ts';
 
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { containers: { type: 'string', default: '40' }, rounds: { type: 'string', default: '25' } },
+    options: { containers: { type: 'string', default: '40' }, only: { type: 'string', default: '' } },
   });
   const containers = Number(values.containers);
-  const agent = await prepareLoneAgent({ config: { ipam: { restSeconds: 0 } } });
-  let operations = 0;
-  let failures = 0;
+  const only = new RegExp(values.only);
+  const faults = allFaults().filter((fault) => only.test(JSON.stringify(fault)));
+  const chaos = await prepareChaos(containers);
+  const wrong: string[] = [];
   try {
-    await agent.start();
-    const chaos = await prepareChaos(agent, containers);
-    try {
-      for (let step = 0; step < Number(values.rounds); step++) {
-        for (const victim of ['executable', 'agent'] as const) {
-          for (const command of ['ADD', 'DEL'] as const) {
-            // The more containers, the longer the whole takes.
-            const afterMs = step * 0.5 * Math.max(1, containers / 8);
-            const wrong = await chaos.round({ victim, command, afterMs });
-            operations += containers;
-            failures += wrong.length;
-            for (const what of wrong) console.log(`${victim} killed ${afterMs} ms into ${command}: ${what}`);
-          }
-        }
-        console.error(`${operations} operations, ${failures} failures`);
+    for (const [i, fault] of faults.entries()) {
+      console.error(`${i + 1} of ${faults.length}: ${JSON.stringify(fault)}`);
+      for (const what of await chaos.round(fault)) {
+        wrong.push(what);
+        console.log(`${JSON.stringify(fault)}: ${what}`);
       }
-    } finally {
-      await chaos.end();
     }
   } finally {
-    await agent.remove();
+    for (const what of await chaos.end()) {
+      wrong.push(what);
+      console.log(what);
+    }
   }
-  console.log(`${operations} operations, ${failures} failures`);
-  if (failures > 0) process.exitCode = 1;
+  console.log(`${faults.length} faults among ${containers} containers at once: ${wrong.length} failures`);
+  if (wrong.length > 0) process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Invocation, parseFrame, type Reply } from './frame.ts';
@@ -14,6 +14,10 @@ export interface Spool {
 }
 
 const suffix = '.del';
+/** The executable writes under this name first. */
+const unfinishedSuffix = '.tmp';
+/** By then whoever wrote it was killed: its runtime has not been told that the DEL succeeded, and asks again. */
+const unfinishedForMs = 60_000;
 /** What no later time mends: the request itself is at fault. */
 const hopeless = [cniErrorCodes.incompatibleVersion, cniErrorCodes.invalidEnvironment, cniErrorCodes.decodingFailure];
 
@@ -65,14 +69,23 @@ export function openSpool(
   };
 }
 
-/** In the order in which they came: the names start with the time. */
+/** In the order in which they came: the names start with the time. What was begun long ago and never finished is removed. */
 function list(directory: string): string[] {
+  let names: string[];
   try {
-    return readdirSync(directory)
-      .filter((name) => name.endsWith(suffix))
-      .sort();
+    names = readdirSync(directory).sort();
   } catch {
     // Nobody has spooled yet.
     return [];
+  }
+  for (const name of names) if (name.endsWith(unfinishedSuffix)) removeWhenOld(join(directory, name));
+  return names.filter((name) => name.endsWith(suffix));
+}
+
+function removeWhenOld(file: string): void {
+  try {
+    if (Date.now() - statSync(file).mtimeMs > unfinishedForMs) unlinkSync(file);
+  } catch {
+    // Finished meanwhile, and has its final name.
   }
 }
