@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { prepareLoneAgent } from '../lone-agent.ts';
 import { createNetns, type Netns } from '../netns.ts';
 import { onlyPermitted, startEavesdropper } from './eavesdropper.ts';
 import type { Fault } from './faults.ts';
-import { differences, footprint } from './footprint.ts';
+import { differences, footprint, heldAddresses, settleMs } from './footprint.ts';
 
 export interface Chaos {
   /** Answers with what was wrong afterwards. */
@@ -28,18 +29,28 @@ interface Call {
 
 /** A node whose agent runs, and so many containers; all that is given to pods is tried to be used against policy meanwhile. */
 export async function prepareChaos(containers: number): Promise<Chaos> {
-  const agent = await prepareLoneAgent({ config: { ipam: { restSeconds: 0 } }, resources: [onlyPermitted] });
+  // Hardly larger than needed, so that whoever forgets who has an address soon gives it to another.
+  const blockSize = 32 - Math.ceil(Math.log2(containers + 1));
+  const agent = await prepareLoneAgent({
+    config: { ipam: { restSeconds: 0 } },
+    pools: [{ name: 'default', cidr: '10.65.0.0/16', block: `10.65.0.0/${blockSize}`, spec: { blockSize } }],
+    resources: [onlyPermitted],
+  });
   const faultFile = join(agent.stateDirectory, '..', 'fault');
   const start = () => agent.start({ CARACAL_FAULT: faultFile });
   const namespaces: Netns[] = [];
   let rounds = 0;
+  /** Containers that have a second sandbox in this round, after the ADD of the first failed. */
+  const replaced = new Set<number>();
+
+  const containerId = (pod: number) => `round-${rounds}-pod-${pod}${replaced.has(pod) ? '-again' : ''}`;
 
   function call(command: string, pod: number, options: { prevResult?: unknown; stubFault?: string } = {}): Call {
     const child = spawn('nsenter', [`--net=${agent.netns.path}`, '--', join(agent.cniBin, 'caracal')], {
       env: {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         CNI_COMMAND: command,
-        CNI_CONTAINERID: `round-${rounds}-pod-${pod}`,
+        CNI_CONTAINERID: containerId(pod),
         CNI_NETNS: namespaces[pod].path,
         CNI_IFNAME: 'eth0',
         CNI_PATH: agent.cniBin,
@@ -67,6 +78,7 @@ export async function prepareChaos(containers: number): Promise<Chaos> {
 
   async function round({ victim, command, step, pod, agentAway }: Fault): Promise<string[]> {
     rounds++;
+    replaced.clear();
     const wrong: string[] = [];
     if (command === 'DEL') {
       for (const { exitCode, stdout } of await all('ADD'))
@@ -88,7 +100,10 @@ export async function prepareChaos(containers: number): Promise<Chaos> {
       await start();
     }
 
-    if (command === 'ADD') wrong.push(...(await checkStanding(answers)));
+    // Of an ADD that was answered to nobody the agent knows nothing more; one that an agent's end cut off ends with the DEL.
+    const takenBack = victim === 'worker' || (victim === 'stub' && !['answered', 'printed'].includes(step));
+    if (command === 'ADD' && takenBack) wrong.push(...(await checkFailed(answers)));
+    if (command === 'ADD') wrong.push(...(await checkStanding(await replaceFailed(answers, wrong))));
     else if (victim === 'agent' || agentAway) {
       for (const { exitCode, stdout } of answers)
         if (exitCode !== 0 && exitCode !== null) wrong.push(`DEL without an agent: ${stdout}`);
@@ -96,11 +111,43 @@ export async function prepareChaos(containers: number): Promise<Chaos> {
     // Whatever ADD or DEL said or could not say: a runtime calls DEL until it succeeds.
     for (const { exitCode, stdout } of await all('DEL')) if (exitCode !== 0) wrong.push(`the last DEL: ${stdout}`);
     wrong.push(...(await differences(agent, before)));
-    for (const netns of namespaces) {
-      const links: { ifname: string }[] = JSON.parse(await netns.run('ip', ['-json', 'link']));
-      if (links.length !== 1) wrong.push(`left in a container: ${links.map(({ ifname }) => ifname)}`);
-    }
+    for (const netns of namespaces) wrong.push(...(await leftInside(netns)));
     return wrong;
+  }
+
+  /** What a runtime does when an ADD has failed: DEL, and a sandbox of another name. All of them stand then. */
+  async function replaceFailed(answers: readonly Outcome[], wrong: string[]): Promise<Outcome[]> {
+    return Promise.all(
+      answers.map(async (answer, pod) => {
+        if (answer.exitCode === 0) return answer;
+        const deleted = await call('DEL', pod).outcome;
+        if (deleted.exitCode !== 0) wrong.push(`DEL after a failed ADD: ${deleted.stdout}`);
+        replaced.add(pod);
+        const added = await call('ADD', pod).outcome;
+        if (added.exitCode !== 0) wrong.push(`ADD after a failed one: ${added.stdout}`);
+        return added;
+      }),
+    );
+  }
+
+  /** ADDs that failed or were abandoned, while the agent lives, leave nothing behind, before any DEL. */
+  async function checkFailed(answers: readonly Outcome[]): Promise<string[]> {
+    const failed = [...answers.entries()].flatMap(([pod, { exitCode }]) => (exitCode === 0 ? [] : [pod]));
+    for (const deadline = Date.now() + settleMs; ; await sleep(50)) {
+      const journal = heldAddresses(agent);
+      const left: string[] = [];
+      for (const pod of failed) {
+        left.push(...(await leftInside(namespaces[pod])));
+        const handle = `chaos/${containerId(pod)}/eth0`;
+        if (journal.has(handle)) left.push(`left in the journal: ${handle}`);
+      }
+      if (left.length === 0 || Date.now() > deadline) return left.map((what) => `by a failed ADD: ${what}`);
+    }
+  }
+
+  async function leftInside(netns: Netns): Promise<string[]> {
+    const links: { ifname: string }[] = JSON.parse(await netns.run('ip', ['-json', 'link']));
+    return links.length === 1 ? [] : [`left in a container: ${links.map(({ ifname }) => ifname)}`];
   }
 
   /** As if what lies in the spool had been written long ago. */

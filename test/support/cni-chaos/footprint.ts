@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoneAgent } from '../lone-agent.ts';
 
 /** What is left of rules and sets goes a moment after the last DEL. */
-const settleMs = 15_000;
+export const settleMs = 15_000;
 
 /** A line for each interface, route, neighbour, rule, set and member, address in the journal and spooled request. */
 export async function footprint(agent: LoneAgent): Promise<string[]> {
@@ -40,7 +40,8 @@ export async function differences(agent: LoneAgent, before: readonly string[]): 
   }
 }
 
-function heldAddresses(agent: LoneAgent): Map<string, string[]> {
+/** By handle, as the journal has them. */
+export function heldAddresses(agent: LoneAgent): Map<string, string[]> {
   const held = new Map<string, string[]>();
   for (const line of readFileSync(join(agent.stateDirectory, 'ipam.journal'), 'utf8').trim().split('\n')) {
     const record = JSON.parse(line.slice(9)); // after the checksum
