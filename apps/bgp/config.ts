@@ -74,6 +74,13 @@ const peer = z.strictObject({
   exportAction: action.default('Accept'),
   gracefulRestart: gracefulRestart.optional(),
   extendedNextHop: z.boolean().optional(),
+  addPaths: z
+    .strictObject({
+      receive: z.boolean().default(false),
+      send: z.enum(['None', 'All', 'Best']).default('None'),
+      bestPaths: z.int().min(2).max(64).default(2),
+    })
+    .optional(),
   extendedMessages: z.boolean().optional(),
   passwordFile: z.string().min(1).optional(),
   ttlSecurityHops: z.int().min(1).max(254).optional(),

@@ -69,7 +69,7 @@ function routesTable(routes: readonly RouteView[]): string {
     ['', 'PREFIX', 'NEXT HOP', 'PEER', 'AS PATH', 'ATTRIBUTES'],
     routes.map((route) => [
       `${route.stale ? 's' : ''}${route.excluded ? 'x' : route.best ? '*' : ''}`,
-      route.prefix,
+      route.pathId === undefined ? route.prefix : `${route.prefix} [${route.pathId}]`,
       route.nextHop || '-',
       route.peer,
       route.asPath || '-',

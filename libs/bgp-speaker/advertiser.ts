@@ -4,25 +4,19 @@ import {
   familyNumbers,
   messageLimit,
   type Nlri,
-  type PathAttributes,
   type RouteFamily,
 } from 'bgp-parser';
 import { hasRoom, MessageSlab } from './message-slab.ts';
+import { PathTeller } from './path-batch.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
-import {
-  type Exported,
-  exportAttributes,
-  exportsPlainly,
-  isReflected,
-  mayExport,
-  type Source,
-} from './policy/export.ts';
+import { type Exported, exportsPlainly, isReflected, type Source } from './policy/export.ts';
 import { exportPlain, plainExportLength } from './policy/export-plain.ts';
-import { type Filter, judgeOf } from './policy/filter.ts';
 import { AdjRibOut } from './rib/adj-rib-out.ts';
+import { AdvertisedPaths } from './rib/advertised-paths.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 import { RouteGroups } from './rib/route-groups.ts';
+import { type ExportedPath, RouteExport } from './route-export.ts';
 import type { Ribs } from './update-in.ts';
 import { announcements, endOfRib, withdrawals } from './update-out.ts';
 
@@ -57,13 +51,20 @@ export class Advertiser {
   /** Families that the peer has asked for while their routes were being told. */
   readonly #asked = new Set<RouteFamily>();
   #blocked = false;
-  /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
-  #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
+  readonly #export: RouteExport;
+  /** Families of which the peer hears several paths to a prefix (RFC 7911), and what it has heard. */
+  readonly #paths = new Map<RouteFamily, AdvertisedPaths>();
+  readonly #pathTeller: PathTeller;
 
   constructor(peer: Peer, ribs: Ribs, peers: PeerSet) {
     this.peer = peer;
     this.#ribs = ribs;
     this.#peers = peers;
+    this.#export = new RouteExport(peer, ribs, peers);
+    this.#pathTeller = new PathTeller(peer, ribs, peers, this.#export);
+    for (const family of peer.negotiated?.sendsPaths ?? []) {
+      this.#paths.set(family, new AdvertisedPaths(ribs.attributes));
+    }
     this.#messages = new MessageSlab((bytes) => {
       if (!peer.write(bytes)) this.#blocked = true;
     });
@@ -81,7 +82,17 @@ export class Advertiser {
     return count;
   }
 
-  /** A route's best path changed. */
+  /** Whether it is to be told of routes whose best path stays. */
+  get tellsPaths(): boolean {
+    return this.#paths.size > 0;
+  }
+
+  /** The session is over. */
+  end(): void {
+    for (const said of this.#paths.values()) said.clear();
+  }
+
+  /** A route's best path changed, or one of the others. */
   enqueue(family: RouteFamily, route: number): void {
     this.#out.get(family)?.pending.push(route);
   }
@@ -90,6 +101,7 @@ export class Advertiser {
   enqueueAll(family: RouteFamily): void {
     const out = this.#out.get(family);
     if (!out) return;
+    this.#paths.get(family)?.unsayAll();
     this.#ribs.families[family].forEach((route) => {
       out.pending.push(route);
     });
@@ -151,13 +163,17 @@ export class Advertiser {
   }
 
   /** The advertised routes of a family with what was said of them. */
-  advertised(family: RouteFamily, visit: (route: number, exported: Exported) => void): void {
+  advertised(family: RouteFamily, visit: (route: number, exported: Exported, pathId?: number) => void): void {
     const out = this.#out.get(family);
     const rib = this.#ribs.families[family];
-    this.#decoded = undefined;
+    const several = this.#paths.has(family);
+    this.#export.begin();
     rib.forEach((route) => {
-      const exported = out?.advertised.has(route) ? this.#export(family, rib, route) : undefined;
-      if (exported) visit(route, exported);
+      if (!out?.advertised.has(route)) return;
+      for (const path of several ? this.#pathTeller.chosen(family, route) : [bestOf(rib, route)]) {
+        const exported = this.#export.export(family, path);
+        if (exported) visit(route, exported, path.id);
+      }
     });
   }
 
@@ -166,6 +182,13 @@ export class Advertiser {
   }
 
   #nextBatch(family: RouteFamily, out: AdjRibOut, context: DecodeContext, released: Released): void {
+    const said = this.#paths.get(family);
+    if (said) {
+      const { messages, gone } = this.#pathTeller.next(family, out, said, context);
+      for (const message of messages) this.#messages.push(message);
+      for (const route of gone) released(family, route);
+      return;
+    }
     const rib = this.#ribs.families[family];
     const withdrawn = this.#collect(family, rib, out, context, released);
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
@@ -188,14 +211,14 @@ export class Advertiser {
     const direct = family === 'ipv4Unicast';
     const withdrawn: Nlri[] = [];
     groups.clear();
-    this.#decoded = undefined;
+    this.#export.begin();
     this.#messages.beginWithdrawing(messageLimit(context));
     for (let taken = 0; taken < batchSize; taken++) {
       const route = out.pending.shift();
       if (route < 0) break;
       if (rib.bestPath(route) >= 0) {
         const source = this.#peers.sourceOf(rib.bestPeer(route));
-        const rule = this.#ruleFor(family, rib, route, source);
+        const rule = this.#export.ruleFor(family, route, rib.bestPeer(route), rib.bestAttributes(route));
         if (rule >= 0) {
           const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
           const from = isReflected(this.peer, source) ? rib.bestPeer(route) : 0;
@@ -245,7 +268,7 @@ export class Advertiser {
   ): void {
     const routes: number[] = [];
     for (let member = groups.first(group); member >= 0; member = groups.next(member)) routes.push(groups.route(member));
-    const exported = this.#export(family, rib, routes[0]);
+    const exported = this.#export.export(family, bestOf(rib, routes[0]));
     const list = routes.map((route) => ({ prefix: rib.prefixes.at(route) }));
     const messages = exported ? announcements(family, exported.attributes, exported.nextHop, list, context) : [];
     for (const message of messages) this.#messages.push(message);
@@ -261,44 +284,9 @@ export class Advertiser {
     }
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
   }
+}
 
-  /**
-   * What the export policy says about a route: −1 that it is not told, 0 that it is told as it is, and above that the
-   * rule of the filter that lets it through, counted from 2 (1: none matched).
-   */
-  #ruleFor(family: RouteFamily, rib: LocRib, route: number, source: Source): number {
-    if (!mayExport(this.peer, source, rib.bestPeer(route))) return -1;
-    const policy = judgeOf(this.peer.config.exportAction, family);
-    if (typeof policy === 'string') return policy === 'Accept' ? 0 : -1;
-    const number = rib.bestAttributes(route);
-    const { action, rule } = policy.judge({
-      prefix: rib.prefixes.at(route),
-      attributes: this.#attributesAt(number),
-      nextHop: this.#ribs.attributes.nextHop(number),
-      learned: source !== 'local',
-    });
-    return action === 'Accept' ? rule + 2 : -1;
-  }
-
-  /** The attributes of a number, decoded once for the routes of a batch that share them. */
-  #attributesAt(number: number): PathAttributes {
-    if (this.#decoded?.number !== number) this.#decoded = { number, attributes: this.#ribs.attributes.at(number) };
-    return this.#decoded.attributes;
-  }
-
-  #export(family: RouteFamily, rib: LocRib, route: number): Exported | undefined {
-    const source = this.#peers.sourceOf(rib.bestPeer(route));
-    const rule = this.#ruleFor(family, rib, route, source);
-    if (rule < 0) return undefined;
-    const number = rib.bestAttributes(route);
-    const { attributes } = this.#ribs;
-    const nextHop = attributes.nextHop(number);
-    const originator = this.#peers.facts.identifier(rib.bestPeer(route));
-    if (rule < 2) return exportAttributes(this.peer, family, source, attributes.at(number), nextHop, { originator });
-    // A rule's number is that of a filter.
-    const filter = judgeOf(this.peer.config.exportAction, family) as Filter;
-    const changed = filter.change(rule - 2, attributes.at(number));
-    const keepMed = source === 'local' || filter.setsMed(rule - 2);
-    return exportAttributes(this.peer, family, source, changed, nextHop, { keepMed, originator });
-  }
+/** The best path of a route. */
+function bestOf(rib: LocRib, route: number): ExportedPath & { readonly id?: number } {
+  return { route, from: rib.bestPeer(route), attributes: rib.bestAttributes(route) };
 }

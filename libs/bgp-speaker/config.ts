@@ -75,6 +75,15 @@ export function gracefulRestartOf(peer: PeerConfig): GracefulRestartConfig {
   return peer.gracefulRestart ?? defaultGracefulRestart;
 }
 
+/** Several paths to one prefix, if the peer agrees (RFC 7911), of every family. */
+export interface AddPathsConfig {
+  readonly receive: boolean;
+  /** Which paths it is told: only the best one, all that take part in the decision, or the best few. */
+  readonly send: 'None' | 'All' | 'Best';
+  /** How many those are. */
+  readonly bestPaths: number;
+}
+
 export interface PeerConfig {
   /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
   readonly name: string;
@@ -99,6 +108,7 @@ export interface PeerConfig {
   readonly exportAction: Policy;
   /** IPv4 routes may have IPv6 next hops, if the peer agrees (RFC 8950); always offered on an `interface`. */
   readonly extendedNextHop?: boolean;
+  readonly addPaths?: AddPathsConfig;
   /** Messages longer than 4096 octets, if the peer agrees (RFC 8654). */
   readonly extendedMessages?: boolean;
   /** A file with the password of the TCP connection (RFC 2385); the transport reads it. */

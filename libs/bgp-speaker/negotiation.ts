@@ -33,6 +33,8 @@ export interface Negotiated {
   readonly holdTimeSeconds: number;
   readonly families: readonly RouteFamily[];
   readonly routeRefresh: boolean;
+  /** Families of which the peer is told several paths (RFC 7911); the context names those of which it tells several. */
+  readonly sendsPaths: readonly RouteFamily[];
   /** What the peer says of its restarts; absent when it sends no End-of-RIB. */
   readonly peerRestart?: PeerRestart;
   readonly context: DecodeContext;
@@ -43,6 +45,16 @@ export function identifierOf(routerId: string): number {
   const address = parseAddress(routerId);
   if (address?.family !== 4) throw new Error(`router id ${routerId} is not a dotted quad`);
   return ipv4ToNumber(address);
+}
+
+/** RFC 7911 section 4, bits. */
+const addPathModes = { receive: 1, send: 2 } as const;
+
+function addPathCapability({ addPaths, families }: PeerConfig): Capability[] {
+  const send = (addPaths?.send ?? 'None') === 'None' ? 0 : addPathModes.send;
+  const mode = (addPaths?.receive ? addPathModes.receive : 0) | send;
+  if (mode === 0) return [];
+  return [{ name: 'addPath', families: families.map((family) => ({ ...familyNumbers(family), mode })) }];
 }
 
 const ipv6Afi = familyNumbers('ipv6Unicast').afi;
@@ -70,6 +82,7 @@ export function localOpen(
   const capabilities: Capability[] = [
     ...peer.families.map((family): Capability => ({ name: 'multiprotocol', ...familyNumbers(family) })),
     ...(offersExtendedNextHop(peer) ? [extendedNextHop] : []),
+    ...addPathCapability(peer),
     { name: 'routeRefresh' },
     { name: 'enhancedRouteRefresh' },
     ...(peer.extendedMessages ? [{ name: 'extendedMessage' } as const] : []),
@@ -107,17 +120,26 @@ export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): N
   });
   // RFC 4760 section 8: a peer without the capability speaks IPv4 unicast.
   const theirs: readonly RouteFamily[] = has('multiprotocol') ? offered : ['ipv4Unicast'];
+  const families = peer.families.filter((family) => theirs.includes(family));
+  const addPath = open.capabilities.flatMap((capability) => (capability.name === 'addPath' ? capability.families : []));
+  const agreedAddPath = (wanted: boolean, theirMode: number) =>
+    families.filter((family) => {
+      const modes = addPath.filter(({ afi, safi }) => routeFamilyOf(afi, safi) === family).map(({ mode }) => mode);
+      // RFC 7911 section 4: other values mean nothing.
+      return wanted && modes.some((mode) => mode <= 3 && (mode & theirMode) !== 0);
+    });
   return {
     peerAs: received,
     peerIdentifier: open.bgpIdentifier,
     holdTimeSeconds: Math.min(peer.holdTimeSeconds, open.holdTimeSeconds),
-    families: peer.families.filter((family) => theirs.includes(family)),
+    families,
     routeRefresh: has('routeRefresh'),
+    sendsPaths: agreedAddPath((peer.addPaths?.send ?? 'None') !== 'None', addPathModes.receive),
     peerRestart: peerRestartOf(gracefulRestartOf(peer), open.capabilities),
     context: {
       fourOctetAs: has('fourOctetAs'),
       external,
-      addPath: [],
+      addPath: agreedAddPath(peer.addPaths?.receive === true, addPathModes.send),
       extendedNextHop: offersExtendedNextHop(peer) && open.capabilities.some(hasExtendedNextHop),
       extendedMessage: !!peer.extendedMessages && has('extendedMessage'),
       enhancedRouteRefresh: has('enhancedRouteRefresh'),

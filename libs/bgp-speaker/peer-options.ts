@@ -1,8 +1,9 @@
-import type { GracefulRestartConfig, PeerConfig, PrefixLimit } from './config.ts';
+import type { AddPathsConfig, GracefulRestartConfig, PeerConfig, PrefixLimit } from './config.ts';
 
 /** The settings of a session under the names that a BGPPeer gives them. */
 interface NamedOptions {
   readonly extendedNextHop?: boolean;
+  readonly addPaths?: AddPathsConfig;
   readonly extendedMessages?: boolean;
   readonly passwordFile?: string;
   readonly ttlSecurity?: number;
@@ -21,6 +22,7 @@ interface NamedOptions {
 export function peerOptions(spec: NamedOptions): Partial<PeerConfig> {
   const options: Partial<PeerConfig> = {
     extendedNextHop: spec.extendedNextHop,
+    addPaths: spec.addPaths,
     extendedMessages: spec.extendedMessages,
     passwordFile: spec.passwordFile,
     ttlSecurityHops: spec.ttlSecurity,

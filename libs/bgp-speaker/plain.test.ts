@@ -75,6 +75,7 @@ function peerOf(peerAs: number, changes: Partial<PeerConfig> = {}): Peer {
     holdTimeSeconds: 90,
     families: ['ipv4Unicast', 'ipv6Unicast'],
     routeRefresh: true,
+    sendsPaths: [],
     context: { ...initialContext, external: peer.external },
   };
   return peer;

@@ -24,6 +24,8 @@ export class Propagation {
   /** Whether decisions have to wait. */
   readonly #held: () => boolean;
   readonly #advertisers = new Map<Peer, Advertiser>();
+  /** Those that tell of other paths than the best. */
+  readonly #pathTellers = new Set<Advertiser>();
   #scheduled = false;
   /** Routes came in since the last slice: the counters have changed. */
   #received = false;
@@ -46,13 +48,19 @@ export class Propagation {
   }
 
   begin(peer: Peer): void {
-    this.#advertisers.set(peer, new Advertiser(peer, this.#ribs, this.#peers));
+    const advertiser = new Advertiser(peer, this.#ribs, this.#peers);
+    this.#advertisers.set(peer, advertiser);
+    if (advertiser.tellsPaths) this.#pathTellers.add(advertiser);
     this.schedule();
   }
 
   /** The peer's session is over. */
   end(peer: Peer): void {
-    if (!this.#advertisers.delete(peer)) return;
+    const advertiser = this.#advertisers.get(peer);
+    if (!advertiser) return;
+    this.#advertisers.delete(peer);
+    this.#pathTellers.delete(advertiser);
+    advertiser.end();
     // What only this peer still held can go.
     for (const family of families) {
       const { end } = this.#ribs.families[family].prefixes;
@@ -104,7 +112,8 @@ export class Propagation {
     const decided = rib.decideNext(this.#peers.facts);
     if (!decided) return;
     const { route, bestChanged, equal } = decided;
-    if (bestChanged) for (const advertiser of this.#advertisers.values()) advertiser.enqueue(family, route);
+    const told = bestChanged ? this.#advertisers.values() : this.#pathTellers;
+    for (const advertiser of told) advertiser.enqueue(family, route);
     const sink = this.#environment.routes;
     if (sink) {
       sink.setRoute(rib.prefixes.at(route), this.#nextHopsOf(rib, equal));

@@ -26,7 +26,7 @@ export function applyUpdate(
   const agreed = (family: RouteFamily) => peer.negotiated?.families.includes(family) ?? false;
   const withdraw = (family: RouteFamily, list: readonly Nlri[]) => {
     if (!agreed(family)) return;
-    for (const { prefix } of list) ribs.families[family].withdraw(peer.number, prefix);
+    for (const { prefix, pathId } of list) ribs.families[family].withdraw(peer.number, prefix, pathId);
   };
   withdraw('ipv4Unicast', update.withdrawn);
   if (mpUnreach && mpUnreach.family !== 'other') withdraw(mpUnreach.family, mpUnreach.nlri);
@@ -47,12 +47,12 @@ export function applyUpdate(
     const policy = judgeOf(peer.config.importAction, family);
     // One use while the loop runs, and one for each path.
     const number = ribs.attributes.intern(attributes);
-    for (const { prefix } of list) {
+    for (const { prefix, pathId } of list) {
       const { action, changed } = importRoute(policy, prefix, attributes);
       const exclusion = action === 'Accept' ? base : base | excluded.byPolicy;
       if (changed === attributes) ribs.attributes.retain(number);
       const kept = changed === attributes ? number : ribs.attributes.intern(changed);
-      ribs.families[family].announce(peer.number, prefix, kept, exclusion);
+      ribs.families[family].announce(peer.number, prefix, kept, exclusion, pathId);
     }
     ribs.attributes.release(number);
   };

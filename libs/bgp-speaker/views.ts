@@ -30,6 +30,8 @@ export interface PeerStatus {
 export interface RouteView {
   readonly prefix: string;
   readonly family: RouteFamily;
+  /** The path identifier, of a session that has them (RFC 7911). */
+  readonly pathId?: number;
   /** The peer's name, or `local`. */
   readonly peer: string;
   readonly nextHop: string;
@@ -82,10 +84,11 @@ export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: n
         views.push({
           prefix,
           family: rib.family,
+          ...(rib.paths.id(path) !== 0 && { pathId: rib.paths.id(path) }),
           peer: nameOf(rib.paths.peer[path]),
           ...viewAttributes(ribs.attributes.at(number), ribs.attributes.nextHop(number)),
           best: rib.bestPath(route) === path,
-          stale: rib.isStale(rib.paths.peer[path], route),
+          stale: rib.isStale(path),
           excluded: formatExclusion(rib.paths.exclusion[path]),
           ...(reasons && { why: reasons.get(path) }),
         });
@@ -99,13 +102,14 @@ export function pathViews(ribs: Ribs, nameOf: (peer: number) => string, only?: n
 export function advertisedViews(ribs: Ribs, advertiser: Advertiser): RouteView[] {
   const views: RouteView[] = [];
   for (const rib of Object.values(ribs.families)) {
-    advertiser.advertised(rib.family, (route, { attributes, nextHop }) => {
+    advertiser.advertised(rib.family, (route, { attributes, nextHop }, pathId) => {
       views.push({
         prefix: formatPrefix(rib.prefixes.at(route)),
         family: rib.family,
+        ...(pathId !== undefined && { pathId }),
         peer: advertiser.peer.config.name,
         ...viewAttributes(attributes, nextHop),
-        best: true,
+        best: pathId === undefined || pathId === rib.bestPath(route) + 1,
         stale: false,
         excluded: '',
       });

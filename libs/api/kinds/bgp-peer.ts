@@ -77,6 +77,21 @@ export const bgpPeerSpec = z
       description:
         "IPv4 routes with IPv6 next hops in both directions, if the peer agrees (RFC 8950): over an IPv6 session no IPv4 address is needed. Always so with an interface. Not among Calico's fields.",
     }),
+    addPaths: z
+      .strictObject({
+        receive: z.boolean().default(false).meta({
+          description: 'Whether the peer may announce several paths to a prefix; equally good ones share the traffic.',
+        }),
+        send: z.enum(['None', 'All', 'Best']).default('None').meta({
+          description:
+            'Which paths to a prefix the peer is told. None: the best one alone. All: every one that is used. Best: the best bestPaths of them.',
+        }),
+        bestPaths: integer(2, 64, 'How many paths are told when send is Best.').default(2),
+      })
+      .meta({
+        description: "Several paths to one prefix, if the peer agrees (RFC 7911). Not among Calico's fields.",
+      })
+      .optional(),
     extendedMessages: z.boolean().default(false).meta({
       description: "Messages of up to 65535 octets, if the peer agrees (RFC 8654). Not among Calico's fields.",
     }),

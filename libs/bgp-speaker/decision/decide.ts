@@ -32,6 +32,26 @@ export function decide(first: number, input: DecisionInput): Decision {
   return { best: remaining[0], equal, decidedBy };
 }
 
+/** The best paths of a prefix in order, at most `count` of them. */
+export function bestOf(first: number, input: DecisionInput, count: number): number[] {
+  const chosen: number[] = [];
+  let left: number[] = [];
+  for (let path = first; path >= 0; path = input.paths.next[path]) {
+    if (input.paths.exclusion[path] === 0) left.push(path);
+  }
+  if (left.length <= count) return left;
+  while (chosen.length < count) {
+    let remaining = left;
+    for (const step of [...preferenceSteps, ...tieBreakingSteps]) {
+      if (remaining.length > 1) remaining = keepBest(remaining, step, input);
+    }
+    const [best] = remaining;
+    chosen.push(best);
+    left = left.filter((path) => path !== best);
+  }
+  return chosen;
+}
+
 /** Why each path of a prefix is the best one, or at which step it lost (RFC 4271 section 9.1.2.2); in words, by path. */
 export function explain(first: number, input: DecisionInput): Map<number, string> {
   const reasons = new Map<number, string>();

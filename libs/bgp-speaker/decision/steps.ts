@@ -68,4 +68,5 @@ export const tieBreakingSteps: readonly DecisionStep[] = [
     name: 'lowest peer address (9.1.2.2 g)',
     value: (path, { paths, peers }) => peers.addressRank(paths.peer[path]),
   },
+  { name: 'lowest path identifier (RFC 7911)', value: (path, { paths }) => paths.id(path) },
 ];

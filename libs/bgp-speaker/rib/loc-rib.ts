@@ -37,7 +37,7 @@ export class LocRib {
   readonly changed = new ChangeQueue();
   readonly #attributes: AttributeStore;
   readonly #counts: PathCounts[] = [];
-  /** By peer: the routes whose path was announced before the peer restarted. */
+  /** By peer: its paths that were announced before it restarted. */
   readonly #stale: (Bitmap | undefined)[] = [];
   /** Used again for every decision: a full table makes no garbage. */
   readonly #decided: Decided = { route: -1, bestChanged: false, equal: none };
@@ -80,23 +80,23 @@ export class LocRib {
   }
 
   /** Puts a path into the peer's Adj-RIB-In, in place of an earlier one. Takes over one use of `attributes`. */
-  announce(peer: number, prefix: Prefix, attributes: number, exclusion: number): void {
-    this.announceRoute(peer, this.prefixes.add(prefix), attributes, exclusion);
+  announce(peer: number, prefix: Prefix, attributes: number, exclusion: number, id = 0): void {
+    this.announceRoute(peer, this.prefixes.add(prefix), attributes, exclusion, id);
   }
 
   /** As `announce`, for the number of a prefix. */
-  announceRoute(peer: number, route: number, attributes: number, exclusion: number): void {
+  announceRoute(peer: number, route: number, attributes: number, exclusion: number, id = 0): void {
     if (route >= this.#heads.length) this.#grow(route + 1);
-    this.#stale[peer]?.delete(route);
     const counts = this.counts(peer);
-    const known = this.#find(route, peer);
+    const known = this.#find(route, peer, id);
     if (known < 0) {
-      this.#heads[route] = this.paths.allocate(peer, attributes, exclusion, this.#heads[route] - 1) + 1;
+      this.#heads[route] = this.paths.allocate(peer, attributes, exclusion, this.#heads[route] - 1, id) + 1;
       counts.received++;
       if (exclusion === 0) counts.accepted++;
       this.changed.push(route);
       return;
     }
+    this.#stale[peer]?.delete(known);
     const same = this.paths.attributes[known] === attributes && this.paths.exclusion[known] === exclusion;
     this.#attributes.release(this.paths.attributes[known]);
     this.paths.attributes[known] = attributes;
@@ -114,20 +114,20 @@ export class LocRib {
     this.changed.push(route);
   }
 
-  withdraw(peer: number, prefix: Prefix): void {
-    this.withdrawRoute(peer, this.prefixes.find(prefix));
+  withdraw(peer: number, prefix: Prefix, id = 0): void {
+    this.withdrawRoute(peer, this.prefixes.find(prefix), id);
   }
 
   /** As `withdraw`, for the number of a prefix; −1 for one that is not known. */
-  withdrawRoute(peer: number, route: number): void {
-    if (route >= 0) this.#remove(route, peer);
+  withdrawRoute(peer: number, route: number, id = 0): void {
+    if (route >= 0) this.#remove(route, this.#find(route, peer, id));
   }
 
   /** Empties the peer's Adj-RIB-In. */
   removePeer(peer: number): void {
     this.#stale[peer] = undefined;
     if (this.counts(peer).received === 0) return;
-    for (let route = 0; route < this.prefixes.end; route++) this.#remove(route, peer);
+    this.#removeAll(peer, () => true);
   }
 
   /** The peer's paths are stale from now on, each until it is announced again. Those that were before are removed. */
@@ -135,8 +135,9 @@ export class LocRib {
     this.removeStale(peer);
     if (this.counts(peer).received === 0) return;
     const stale = new Bitmap();
-    this.forEach((route) => {
-      if (this.#find(route, peer) >= 0) stale.add(route);
+    this.forEach((_, first) => {
+      for (let path = first; path >= 0; path = this.paths.next[path])
+        if (this.paths.peer[path] === peer) stale.add(path);
     });
     this.#stale[peer] = stale;
   }
@@ -145,15 +146,15 @@ export class LocRib {
     return this.#stale[peer] !== undefined;
   }
 
-  isStale(peer: number, route: number): boolean {
-    return this.#stale[peer]?.has(route) ?? false;
+  isStale(path: number): boolean {
+    return this.#stale[this.paths.peer[path]]?.has(path) ?? false;
   }
 
   /** Removes the peer's paths that are still stale. */
   removeStale(peer: number): void {
     const stale = this.#stale[peer];
     if (!stale) return;
-    for (let route = 0; route < this.prefixes.end; route++) if (stale.has(route)) this.#remove(route, peer);
+    this.#removeAll(peer, (path) => stale.has(path));
     this.#stale[peer] = undefined;
   }
 
@@ -210,23 +211,33 @@ export class LocRib {
     return best;
   }
 
-  #find(route: number, peer: number): number {
+  #find(route: number, peer: number, id: number): number {
     let path = this.#heads[route] - 1;
-    while (path >= 0 && this.paths.peer[path] !== peer) path = this.paths.next[path];
+    while (path >= 0 && (this.paths.peer[path] !== peer || this.paths.id(path) !== id)) path = this.paths.next[path];
     return path;
   }
 
-  #remove(route: number, peer: number): void {
-    let previous = -1;
-    let path = this.#heads[route] - 1;
-    while (path >= 0 && this.paths.peer[path] !== peer) {
-      previous = path;
-      path = this.paths.next[path];
+  #removeAll(peer: number, chosen: (path: number) => boolean): void {
+    for (let route = 0; route < this.prefixes.end; route++) {
+      for (let path = this.#heads[route] - 1; path >= 0; ) {
+        const next = this.paths.next[path];
+        if (this.paths.peer[path] === peer && chosen(path)) this.#remove(route, path);
+        path = next;
+      }
     }
+  }
+
+  /** Takes a path of the route out; nothing for −1. */
+  #remove(route: number, path: number): void {
     if (path < 0) return;
-    if (previous < 0) this.#heads[route] = this.paths.next[path] + 1;
-    else this.paths.next[previous] = this.paths.next[path];
-    this.#stale[peer]?.delete(route);
+    let previous = this.#heads[route] - 1;
+    if (previous === path) this.#heads[route] = this.paths.next[path] + 1;
+    else {
+      while (this.paths.next[previous] !== path) previous = this.paths.next[previous];
+      this.paths.next[previous] = this.paths.next[path];
+    }
+    const peer = this.paths.peer[path];
+    this.#stale[peer]?.delete(path);
     const counts = this.counts(peer);
     counts.received--;
     if (this.paths.exclusion[path] === 0) counts.accepted--;

@@ -24,6 +24,8 @@ export class PathStore {
   attributes = new Int32Array(16);
   /** Bits of {@link excluded}; 0 for a candidate. */
   exclusion = new Uint8Array(16);
+  /** Path identifiers (RFC 7911): not there until a peer sends one. */
+  #ids: Uint32Array | undefined;
   #end = 0;
   #freeHead = -1;
   #freeCount = 0;
@@ -32,7 +34,7 @@ export class PathStore {
     return this.#end - this.#freeCount;
   }
 
-  allocate(peer: number, attributes: number, exclusion: number, next: number): number {
+  allocate(peer: number, attributes: number, exclusion: number, next: number, id = 0): number {
     let path = this.#freeHead;
     if (path >= 0) {
       this.#freeHead = this.next[path];
@@ -44,13 +46,21 @@ export class PathStore {
         this.peer = grow(this.peer, path + 1);
         this.attributes = grow(this.attributes, path + 1);
         this.exclusion = grow(this.exclusion, path + 1);
+        if (this.#ids) this.#ids = grow(this.#ids, path + 1);
       }
     }
     this.next[path] = next;
     this.peer[path] = peer;
     this.attributes[path] = attributes;
     this.exclusion[path] = exclusion;
+    if (id !== 0) this.#ids ??= new Uint32Array(this.next.length);
+    if (this.#ids) this.#ids[path] = id;
     return path;
+  }
+
+  /** The path identifier that the peer gave it; 0 when it gives none. */
+  id(path: number): number {
+    return this.#ids ? this.#ids[path] : 0;
   }
 
   free(path: number): void {

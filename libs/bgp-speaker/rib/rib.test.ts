@@ -8,9 +8,9 @@ import { ChangeQueue } from './change-queue.ts';
 import { LocRib } from './loc-rib.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
-/** So few that they meet again: sixty addresses, host routes and what covers them. */
-const prefix = (octets: 4 | 16): fc.Arbitrary<Prefix> =>
-  fc.tuple(fc.nat(59), fc.constantFrom(8 * octets, 8 * octets - 1)).map(([host, length]) => {
+/** So few that they meet again: host routes and what covers them. */
+const prefix = (octets: 4 | 16, hosts = 60): fc.Arbitrary<Prefix> =>
+  fc.tuple(fc.nat(hosts - 1), fc.constantFrom(8 * octets, 8 * octets - 1)).map(([host, length]) => {
     const bytes = new Uint8Array(octets).fill(7);
     bytes[octets - 1] = host;
     return prefixOf(addressFromBytes(bytes), length);
@@ -112,12 +112,25 @@ it('Bitmap is a set that counts', () => {
   );
 });
 
+interface Announced {
+  readonly peer: number;
+  readonly id: number;
+  readonly localPref: number;
+  readonly rejected: boolean;
+  stale: boolean;
+}
+
 describe('LocRib', () => {
   const facts: PeerFacts = { isExternal: () => true, identifier: (peer) => peer, addressRank: (peer) => peer };
   const operation = fc.record({
-    kind: fc.constantFrom('announce', 'announce', 'announce', 'withdraw', 'removePeer', 'decide'),
+    kind: fc.constantFrom(
+      ...['announce', 'announce', 'announce', 'announce', 'withdraw', 'withdraw', 'removePeer', 'decide'],
+      ...['markStale', 'removeStale'],
+    ),
     peer: fc.integer({ min: 1, max: 4 }),
-    prefix: prefix(4),
+    // Peers 1 and 2 send path identifiers.
+    id: fc.nat(2),
+    prefix: prefix(4, 4),
     localPref: fc.nat(3),
     rejected: fc.boolean(),
   });
@@ -127,42 +140,59 @@ describe('LocRib', () => {
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
         const attributes = new AttributeStore();
         const rib = new LocRib('ipv4Unicast', attributes);
-        /** prefix → peer → preference of accepted paths; undefined for a rejected one. */
-        const model = new Map<string, Map<number, number | undefined>>();
+        /** prefix → peer and path identifier → what was announced. */
+        const model = new Map<string, Map<string, Announced>>();
+        const each = (visit: (announced: Announced, forget: () => void) => void) => {
+          for (const paths of model.values()) {
+            for (const [key, announced] of paths) visit(announced, () => paths.delete(key));
+          }
+        };
         const decideAll = () => {
           for (let decided = rib.decideNext(facts); decided; decided = rib.decideNext(facts)) {
             if (decided.equal.length === 0) rib.removeRoute(decided.route);
           }
         };
-        for (const { kind, peer, prefix: one, localPref, rejected } of operations) {
+        for (const { kind, peer, prefix: one, localPref, rejected, ...given } of operations) {
           const key = formatPrefix(one);
+          const id = peer <= 2 ? given.id : 0;
           if (kind === 'announce') {
-            rib.announce(peer, one, attributes.intern({ origin: 0, localPref }), rejected ? 1 : 0);
+            rib.announce(peer, one, attributes.intern({ origin: 0, localPref }), rejected ? 1 : 0, id);
             if (!model.has(key)) model.set(key, new Map());
-            model.get(key)?.set(peer, rejected ? undefined : localPref);
+            model.get(key)?.set(`${peer} ${id}`, { peer, id, localPref, rejected, stale: false });
           } else if (kind === 'withdraw') {
-            rib.withdraw(peer, one);
-            model.get(key)?.delete(peer);
+            rib.withdraw(peer, one, id);
+            model.get(key)?.delete(`${peer} ${id}`);
           } else if (kind === 'removePeer') {
             rib.removePeer(peer);
-            for (const paths of model.values()) paths.delete(peer);
+            each((announced, forget) => announced.peer === peer && forget());
+          } else if (kind === 'markStale' || kind === 'removeStale') {
+            if (kind === 'markStale') rib.markStale(peer);
+            else rib.removeStale(peer);
+            // What was stale before goes either way.
+            each((announced, forget) => announced.peer === peer && announced.stale && forget());
+            each((announced) => {
+              if (announced.peer === peer && kind === 'markStale') announced.stale = true;
+            });
           } else decideAll();
         }
         decideAll();
         for (const [key, paths] of model) {
-          const candidates = [...paths].filter(([, preference]) => preference !== undefined);
-          // The highest preference, then the lowest peer.
-          candidates.sort(([a, x], [b, y]) => (y ?? 0) - (x ?? 0) || a - b);
+          const candidates = [...paths.values()].filter(({ rejected }) => !rejected);
+          // The highest preference, then the lowest peer, then the lowest path identifier.
+          candidates.sort((a, b) => b.localPref - a.localPref || a.peer - b.peer || a.id - b.id);
           const number = rib.prefixes.find(prefixOfText(key));
           const best = number < 0 ? -1 : rib.bestPath(number);
-          expect(best < 0 ? undefined : rib.paths.peer[best]).toBe(candidates[0]?.[0]);
+          const [first] = candidates;
+          expect(best < 0 ? undefined : [rib.paths.peer[best], rib.paths.id(best)]).toEqual(
+            first && [first.peer, first.id],
+          );
         }
-        const all = [...model.values()].flatMap((paths) => [...paths]);
+        const all = [...model.values()].flatMap((paths) => [...paths.values()]);
         for (const peer of [1, 2, 3, 4]) {
-          const mine = all.filter(([other]) => other === peer);
+          const mine = all.filter((announced) => announced.peer === peer);
           expect(rib.counts(peer)).toEqual({
             received: mine.length,
-            accepted: mine.filter(([, preference]) => preference !== undefined).length,
+            accepted: mine.filter(({ rejected }) => !rejected).length,
           });
         }
         for (const peer of [1, 2, 3, 4]) rib.removePeer(peer);

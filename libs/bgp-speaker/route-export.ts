@@ -1,0 +1,73 @@
+import type { PathAttributes, RouteFamily } from 'bgp-parser';
+import type { Peer } from './peer.ts';
+import type { PeerSet } from './peer-set.ts';
+import { type Exported, exportAttributes, mayExport } from './policy/export.ts';
+import { type Filter, judgeOf } from './policy/filter.ts';
+import type { Ribs } from './update-in.ts';
+
+/** A path that may be told: the peer that it comes from, and the number of its attributes. */
+export interface ExportedPath {
+  readonly route: number;
+  readonly from: number;
+  readonly attributes: number;
+}
+
+/** What one peer is told of paths: its export policy, and what BGP itself says. */
+export class RouteExport {
+  readonly #peer: Peer;
+  readonly #ribs: Ribs;
+  readonly #peers: PeerSet;
+  /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
+  #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
+
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet) {
+    this.#peer = peer;
+    this.#ribs = ribs;
+    this.#peers = peers;
+  }
+
+  /** A batch begins. */
+  begin(): void {
+    this.#decoded = undefined;
+  }
+
+  /**
+   * What the export policy says about a path: −1 that it is not told, 0 that it is told as it is, and above that the rule
+   * of the filter that lets it through, counted from 2 (1: none matched).
+   */
+  ruleFor(family: RouteFamily, route: number, from: number, attributes: number): number {
+    const source = this.#peers.sourceOf(from);
+    if (!mayExport(this.#peer, source, from)) return -1;
+    const policy = judgeOf(this.#peer.config.exportAction, family);
+    if (typeof policy === 'string') return policy === 'Accept' ? 0 : -1;
+    const { action, rule } = policy.judge({
+      prefix: this.#ribs.families[family].prefixes.at(route),
+      attributes: this.#attributesAt(attributes),
+      nextHop: this.#ribs.attributes.nextHop(attributes),
+      learned: source !== 'local',
+    });
+    return action === 'Accept' ? rule + 2 : -1;
+  }
+
+  /** The path as the peer gets it; undefined when it must not get it. */
+  export(family: RouteFamily, { route, from, attributes: number }: ExportedPath): Exported | undefined {
+    const rule = this.ruleFor(family, route, from, number);
+    if (rule < 0) return undefined;
+    const source = this.#peers.sourceOf(from);
+    const { attributes } = this.#ribs;
+    const nextHop = attributes.nextHop(number);
+    const originator = this.#peers.facts.identifier(from);
+    if (rule < 2) return exportAttributes(this.#peer, family, source, attributes.at(number), nextHop, { originator });
+    // A rule's number is that of a filter.
+    const filter = judgeOf(this.#peer.config.exportAction, family) as Filter;
+    const changed = filter.change(rule - 2, attributes.at(number));
+    const keepMed = source === 'local' || filter.setsMed(rule - 2);
+    return exportAttributes(this.#peer, family, source, changed, nextHop, { keepMed, originator });
+  }
+
+  /** The attributes of a number, decoded once for the routes of a batch that share them. */
+  #attributesAt(number: number): PathAttributes {
+    if (this.#decoded?.number !== number) this.#decoded = { number, attributes: this.#ribs.attributes.at(number) };
+    return this.#decoded.attributes;
+  }
+}
