@@ -22,6 +22,8 @@ export const requirements: readonly Requirement[] = [
   { file: '/usr/include/linux/if.h', debianPackage: 'linux-libc-dev', reason: 'the same for the kernel headers' },
   { file: 'musl-gcc', debianPackage: 'musl-tools', reason: 'compiling the CNI executable' },
   { file: '/usr/lib/cni/ptp', debianPackage: 'containernetworking-plugins', reason: 'the CNI benchmark' },
+  { file: 'containerd', debianPackage: 'containerd', reason: 'the container runtime of tests' },
+  { file: 'runc', debianPackage: 'runc', reason: 'the container runtime of tests' },
   { file: 'sysctl', debianPackage: 'procps', reason: 'settings of namespaces in tests' },
   { file: 'ss', debianPackage: 'iproute2', reason: 'finding who speaks BGP in tests' },
   { file: 'stdbuf', debianPackage: 'coreutils', reason: 'the ipset writer' },
@@ -34,8 +36,6 @@ export const requirements: readonly Requirement[] = [
 
 /** What the Kubernetes cluster of the tests needs besides (and Go, which Debian has too old). */
 export const clusterRequirements: readonly Requirement[] = [
-  { file: 'containerd', debianPackage: 'containerd', reason: 'the container runtime of the cluster' },
-  { file: 'runc', debianPackage: 'runc', reason: 'the container runtime of the cluster' },
   { file: 'buildah', debianPackage: 'buildah', reason: 'building the image' },
   { file: 'debootstrap', debianPackage: 'debootstrap', reason: "making the image's base" },
 ];
