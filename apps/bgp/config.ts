@@ -50,6 +50,10 @@ const holdTime = z
 
 const isCommunity = (text: string) => parseCommunity(text) !== undefined || parseLargeCommunity(text) !== undefined;
 
+const ownCommunities = z
+  .array(z.string().refine(isCommunity, 'is no community such as 65001:100 or 65001:1:2'))
+  .optional();
+
 const gracefulRestart = z.strictObject({
   mode: z.enum(['Restart', 'Helper', 'Off']),
   restartTimeSeconds: z.int().min(1).max(4095).default(120),
@@ -106,16 +110,10 @@ const schema = z
     clusterId: address.refine((text) => parseAddress(text)?.family === 4, 'is no dotted quad').optional(),
     listenPort: z.int().min(1).max(65535).default(179),
     listenAddresses: z.array(address).optional(),
-    originate: z
-      .array(
-        z.strictObject({
-          prefix,
-          communities: z
-            .array(z.string().refine(isCommunity, 'is no community such as 65001:100 or 65001:1:2'))
-            .optional(),
-        }),
-      )
-      .default([]),
+    originate: z.array(z.strictObject({ prefix, communities: ownCommunities })).default([]),
+    aggregates: z
+      .array(z.strictObject({ prefix, communities: ownCommunities, summaryOnly: z.boolean().optional() }))
+      .optional(),
     peers: z.array(peer).default([]),
     kernel: z
       .strictObject({

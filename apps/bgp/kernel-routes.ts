@@ -17,6 +17,7 @@ type Log = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
 interface Wanted {
   readonly prefix: Prefix;
+  /** None: what the route leads to is dropped. */
   readonly nextHops: readonly NextHop[];
 }
 
@@ -56,9 +57,9 @@ export class KernelRoutes implements RouteSink {
     if (!config.enabled) this.#removeAll(config.protocol);
   }
 
-  setRoute(prefix: Prefix, nextHops: readonly NextHop[]): void {
+  setRoute(prefix: Prefix, nextHops: readonly NextHop[], discard = false): void {
     const key = formatPrefix(prefix);
-    if (nextHops.length > 0) this.#wanted.set(key, { prefix, nextHops });
+    if (nextHops.length > 0 || discard) this.#wanted.set(key, { prefix, nextHops });
     else if (!this.#wanted.delete(key)) return;
     this.#apply(key, prefix);
   }
@@ -111,7 +112,7 @@ export class KernelRoutes implements RouteSink {
         return false;
       }
       for (const route of listed.value) {
-        found.set(formatPrefix(route.prefix), keyOf(route.nextHops));
+        found.set(formatPrefix(route.prefix), route.type === 'blackhole' ? discarded : keyOf(route.nextHops));
       }
     }
     this.#installed = found;
@@ -129,11 +130,13 @@ export class KernelRoutes implements RouteSink {
       return;
     }
     const hops = wanted.nextHops.map((nextHop) => this.#hopOf(nextHop));
-    const nextHops = keyOf(hops);
+    const discard = hops.length === 0;
+    const nextHops = discard ? discarded : keyOf(hops);
     this.#stale.delete(key);
     if (this.#installed.get(key) === nextHops) return;
     const outcome = this.#table.replaceRoute({
       prefix: wanted.prefix,
+      ...(discard && { type: 'blackhole' as const }),
       nextHops: distinct(hops),
       protocol: config.protocol,
       metric: metrics[wanted.prefix.address.family],
@@ -182,6 +185,9 @@ export class KernelRoutes implements RouteSink {
     this.#refused.clear();
   }
 }
+
+/** Stands for the next hops of a route that leads nowhere. */
+const discarded = 'discard';
 
 type Hop = Route['nextHops'][number];
 

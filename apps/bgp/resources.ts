@@ -47,6 +47,7 @@ export function configFromResources(text: string, options: FileOptions): ParsedC
     clusterId: node?.routeReflectorClusterID,
     listenPort: bgp?.listenPort,
     originate: (bgp?.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
+    aggregates: bgp?.aggregates?.map(({ cidr, ...rest }) => ({ prefix: cidr, ...rest })),
     peers: resources
       .filter((resource) => resource.kind === 'BGPPeer')
       .flatMap((peer) => peerOf(peer, localAs, filtersOf(resources), bgp)),

@@ -6,6 +6,7 @@ import {
   type Nlri,
   type RouteFamily,
 } from 'bgp-parser';
+import type { Aggregates } from './aggregates.ts';
 import { hasRoom, MessageSlab } from './message-slab.ts';
 import { PathTeller } from './path-batch.ts';
 import type { Peer } from './peer.ts';
@@ -56,11 +57,11 @@ export class Advertiser {
   readonly #paths = new Map<RouteFamily, AdvertisedPaths>();
   readonly #pathTeller: PathTeller;
 
-  constructor(peer: Peer, ribs: Ribs, peers: PeerSet) {
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates) {
     this.peer = peer;
     this.#ribs = ribs;
     this.#peers = peers;
-    this.#export = new RouteExport(peer, ribs, peers);
+    this.#export = new RouteExport(peer, ribs, peers, aggregates);
     this.#pathTeller = new PathTeller(peer, ribs, peers, this.#export);
     for (const family of peer.negotiated?.sendsPaths ?? []) {
       this.#paths.set(family, new AdvertisedPaths(ribs.attributes));

@@ -147,6 +147,12 @@ export interface OriginatedRoute {
   readonly communities?: readonly string[];
 }
 
+/** A route that stands for all within it. */
+export interface AggregateConfig extends OriginatedRoute {
+  /** External peers are not told of the routes within it. */
+  readonly summaryOnly?: boolean;
+}
+
 export interface KernelConfig {
   readonly enabled: boolean;
   /** The route protocol number of our routes. */
@@ -166,6 +172,8 @@ export interface SpeakerConfig {
   /** All local addresses when absent. */
   readonly listenAddresses?: readonly string[];
   readonly originate: readonly OriginatedRoute[];
+  /** Announced while there is a route within (RFC 4271 section 9.2.2.2). */
+  readonly aggregates?: readonly AggregateConfig[];
   readonly peers: readonly PeerConfig[];
   readonly kernel: KernelConfig;
 }

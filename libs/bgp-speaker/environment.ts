@@ -57,8 +57,8 @@ export interface NextHop {
 
 /** Where the kernel's routes come from: told every change of the best routes to a prefix. */
 export interface RouteSink {
-  /** No next hops: there is no route any more, or it is our own. */
-  setRoute(prefix: Prefix, nextHops: readonly NextHop[]): void;
+  /** No next hops: there is no route any more, or it is our own; `discard`: what it leads to goes nowhere. */
+  setRoute(prefix: Prefix, nextHops: readonly NextHop[], discard: boolean): void;
 }
 
 /** Everything outside that a speaker uses. */

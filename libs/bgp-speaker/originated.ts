@@ -40,12 +40,15 @@ export class Originated {
   }
 }
 
-function attributesOf({ communities = [] }: OriginatedRoute): PathAttributes {
+function attributesOf(route: OriginatedRoute): PathAttributes {
+  return { origin: origins.igp, asPath: [], ...communitiesOf(route) };
+}
+
+/** The communities of a route of our own as attributes. */
+export function communitiesOf({ communities = [] }: Pick<OriginatedRoute, 'communities'>): PathAttributes {
   const short = communities.map(parseCommunity).filter((value) => value !== undefined);
   const large = communities.map(parseLargeCommunity).filter((value) => value !== undefined);
   return {
-    origin: origins.igp,
-    asPath: [],
     ...(short.length > 0 && { communities: short }),
     ...(large.length > 0 && { largeCommunities: large }),
   };

@@ -1,5 +1,6 @@
 import type { RouteFamily } from 'bgp-parser';
 import { Advertiser } from './advertiser.ts';
+import type { Aggregates } from './aggregates.ts';
 import type { NextHop, SpeakerEnvironment } from './environment.ts';
 import { isLinkLocal } from './link-local.ts';
 import type { Peer } from './peer.ts';
@@ -21,6 +22,7 @@ export class Propagation {
   readonly #environment: SpeakerEnvironment;
   readonly #ribs: Ribs;
   readonly #peers: PeerSet;
+  readonly #aggregates: Aggregates;
   /** Whether decisions have to wait. */
   readonly #held: () => boolean;
   readonly #advertisers = new Map<Peer, Advertiser>();
@@ -30,10 +32,17 @@ export class Propagation {
   /** Routes came in since the last slice: the counters have changed. */
   #received = false;
 
-  constructor(environment: SpeakerEnvironment, ribs: Ribs, peers: PeerSet, held: () => boolean) {
+  constructor(
+    environment: SpeakerEnvironment,
+    ribs: Ribs,
+    peers: PeerSet,
+    aggregates: Aggregates,
+    held: () => boolean,
+  ) {
     this.#environment = environment;
     this.#ribs = ribs;
     this.#peers = peers;
+    this.#aggregates = aggregates;
     this.#held = held;
   }
 
@@ -48,7 +57,7 @@ export class Propagation {
   }
 
   begin(peer: Peer): void {
-    const advertiser = new Advertiser(peer, this.#ribs, this.#peers);
+    const advertiser = new Advertiser(peer, this.#ribs, this.#peers, this.#aggregates);
     this.#advertisers.set(peer, advertiser);
     if (advertiser.tellsPaths) this.#pathTellers.add(advertiser);
     this.schedule();
@@ -72,6 +81,12 @@ export class Propagation {
   /** Routes came in on the short way. */
   noteReceived(): void {
     this.#received = true;
+    this.schedule();
+  }
+
+  /** Everything is to be told again, as far as it is to be told. */
+  tellAgain(): void {
+    for (const advertiser of this.#advertisers.values()) for (const family of families) advertiser.enqueueAll(family);
     this.schedule();
   }
 
@@ -112,11 +127,13 @@ export class Propagation {
     const decided = rib.decideNext(this.#peers.facts);
     if (!decided) return;
     const { route, bestChanged, equal } = decided;
+    if (bestChanged) this.#aggregates.update(family, route);
     const told = bestChanged ? this.#advertisers.values() : this.#pathTellers;
     for (const advertiser of told) advertiser.enqueue(family, route);
     const sink = this.#environment.routes;
     if (sink) {
-      sink.setRoute(rib.prefixes.at(route), this.#nextHopsOf(rib, equal));
+      const discard = equal.length > 0 && this.#aggregates.isAggregate(rib, rib.bestPath(route));
+      sink.setRoute(rib.prefixes.at(route), this.#nextHopsOf(rib, equal), discard);
     }
     if (equal.length === 0) this.#release(family, route);
   }

@@ -1,4 +1,5 @@
 import type { PathAttributes, RouteFamily } from 'bgp-parser';
+import type { Aggregates } from './aggregates.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import { type Exported, exportAttributes, mayExport } from './policy/export.ts';
@@ -17,13 +18,15 @@ export class RouteExport {
   readonly #peer: Peer;
   readonly #ribs: Ribs;
   readonly #peers: PeerSet;
+  readonly #aggregates: Aggregates;
   /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
   #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
 
-  constructor(peer: Peer, ribs: Ribs, peers: PeerSet) {
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates) {
     this.#peer = peer;
     this.#ribs = ribs;
     this.#peers = peers;
+    this.#aggregates = aggregates;
   }
 
   /** A batch begins. */
@@ -38,6 +41,7 @@ export class RouteExport {
   ruleFor(family: RouteFamily, route: number, from: number, attributes: number): number {
     const source = this.#peers.sourceOf(from);
     if (!mayExport(this.#peer, source, from)) return -1;
+    if (this.#peer.external && this.#aggregates.hides(family, route)) return -1;
     const policy = judgeOf(this.#peer.config.exportAction, family);
     if (typeof policy === 'string') return policy === 'Accept' ? 0 : -1;
     const { action, rule } = policy.judge({

@@ -7,6 +7,7 @@ import {
   type Update,
 } from 'bgp-parser';
 import { refreshMarks } from './advertiser.ts';
+import { Aggregates } from './aggregates.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { FaultLog } from './fault-log.ts';
@@ -37,6 +38,7 @@ export class Speaker {
   readonly #faultLog: FaultLog;
   readonly #limits: PrefixLimits;
   readonly #originated: Originated;
+  readonly #aggregates: Aggregates;
   readonly #deferral: RestartDeferral;
   readonly #propagation: Propagation;
   #config: SpeakerConfig | undefined;
@@ -53,8 +55,9 @@ export class Speaker {
       },
     };
     this.#originated = new Originated(this.#ribs);
+    this.#aggregates = new Aggregates(this.#ribs);
     this.#limits = new PrefixLimits(this.#ribs, environment.log);
-    this.#propagation = new Propagation(environment, this.#ribs, this.#peers, () => this.restarting);
+    this.#propagation = new Propagation(environment, this.#ribs, this.#peers, this.#aggregates, () => this.restarting);
     this.#deferral = new RestartDeferral(environment, () => this.#propagation.schedule());
   }
 
@@ -89,6 +92,7 @@ export class Speaker {
     }
     this.#deferral.begin(config);
     this.#originated.set(config.originate);
+    if (this.#aggregates.set(config)) this.#propagation.tellAgain();
     for (const peer of config.peers) {
       if (!this.#peers.byName.has(peer.name)) this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
     }

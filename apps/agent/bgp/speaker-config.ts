@@ -56,6 +56,7 @@ export function speakerConfig(inputs: SpeakerInputs): SpeakerConfig {
       ...serviceRoutes(inputs).map((prefix) => ({ prefix, communities: communitiesOf(prefix, bgpConfiguration) })),
       ...(bgpConfiguration?.spec.originate ?? []).map(({ cidr, communities }) => ({ prefix: cidr, communities })),
     ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+    aggregates: bgpConfiguration?.spec.aggregates?.map(({ cidr, ...rest }) => ({ prefix: cidr, ...rest })),
     peers: [...configuredPeers(inputs, address), ...(mesh ? meshPeers(inputs, address) : [])].sort((a, b) =>
       a.name < b.name ? -1 : 1,
     ),

@@ -68,6 +68,25 @@ export const bgpConfigurationSpec = z
       )
       .optional()
       .meta({ description: "Prefixes that every node announces beside its blocks. Not among Calico's fields." }),
+    aggregates: z
+      .array(
+        z.strictObject({
+          cidr: strictCidr('Announced while a node has a route within it, with what that leads to nowhere dropped.'),
+          summaryOnly: z.boolean().default(false).meta({
+            description:
+              'Whether external peers are told it alone, in place of the routes within. Internal peers, such as other nodes, need those and are told both.',
+          }),
+          communities: z
+            .array(communityValue)
+            .optional()
+            .meta({ description: 'Communities that it is announced with.' }),
+        }),
+      )
+      .optional()
+      .meta({
+        description:
+          "Prefixes that stand for the routes within them (RFC 4271 9.2.2.2), with AGGREGATOR, and ATOMIC_AGGREGATE where AS numbers are left out. Not among Calico's fields.",
+      }),
     serviceClusterIPs: serviceCidrs('the cluster IPs of services'),
     serviceExternalIPs: serviceCidrs('the external IPs of services'),
     serviceLoadBalancerIPs: serviceCidrs('the addresses of load balancers'),

@@ -30,8 +30,9 @@ export class FakeWorld {
       random: () => 0.5,
       localAddresses: () => ({ ipv4: parseAddress(address), ipv6: parseAddress(`2001:db8::${address.split('.')[3]}`) }),
       routes: {
-        setRoute: (prefix: Prefix, nextHops: readonly NextHop[]) => {
-          if (nextHops.length === 0) routes.delete(formatPrefix(prefix));
+        setRoute: (prefix: Prefix, nextHops: readonly NextHop[], discard: boolean) => {
+          if (discard) routes.set(formatPrefix(prefix), ['discard']);
+          else if (nextHops.length === 0) routes.delete(formatPrefix(prefix));
           else
             routes.set(
               formatPrefix(prefix),
