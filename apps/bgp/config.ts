@@ -100,6 +100,7 @@ const peer = z.strictObject({
   asOverride: z.boolean().optional(),
   removePrivateAs: z.boolean().optional(),
   nextHopMode: z.enum(['Auto', 'Self', 'Keep']).optional(),
+  defaultOriginate: z.boolean().optional(),
   reflectorClient: z.boolean().optional(),
 });
 

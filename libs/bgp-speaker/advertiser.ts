@@ -1,3 +1,4 @@
+import { addressFromBytes, type Prefix } from '@caracal/net';
 import {
   type DecodeContext,
   encodeMessage,
@@ -26,6 +27,11 @@ export const refreshMarks = { request: 0, begin: 1, end: 2 } as const;
 
 /** How many routes are taken at once: more of them share an UPDATE, fewer let keepalives through sooner. */
 const batchSize = 4096;
+
+const defaultPrefixes: Readonly<Record<RouteFamily, Prefix>> = {
+  ipv4Unicast: { address: addressFromBytes(new Uint8Array(4)), length: 0 },
+  ipv6Unicast: { address: addressFromBytes(new Uint8Array(16)), length: 0 },
+};
 
 const sources: readonly Source[] = ['local', 'external', 'internal', 'client'];
 
@@ -72,6 +78,7 @@ export class Advertiser {
     for (const family of peer.negotiated?.families ?? []) {
       const out = new AdjRibOut();
       out.endOfRibDue = true;
+      if (peer.config.defaultOriginate) out.defaultRoute = ribs.families[family].hold(defaultPrefixes[family]);
       this.#out.set(family, out);
       this.enqueueAll(family);
     }
@@ -103,6 +110,7 @@ export class Advertiser {
     const out = this.#out.get(family);
     if (!out) return;
     this.#paths.get(family)?.unsayAll();
+    out.defaultDue = out.defaultRoute >= 0;
     this.#ribs.families[family].forEach((route) => {
       out.pending.push(route);
     });
@@ -169,8 +177,12 @@ export class Advertiser {
     const rib = this.#ribs.families[family];
     const several = this.#paths.has(family);
     this.#export.begin();
+    if (out && out.defaultRoute >= 0 && out.advertised.has(out.defaultRoute)) {
+      const own = this.#export.own(family);
+      if (own) visit(out.defaultRoute, own);
+    }
     rib.forEach((route) => {
-      if (!out?.advertised.has(route)) return;
+      if (!out?.advertised.has(route) || route === out.defaultRoute) return;
       for (const path of several ? this.#pathTeller.chosen(family, route) : [bestOf(rib, route)]) {
         const exported = this.#export.export(family, path);
         if (exported) visit(route, exported, path.id);
@@ -184,6 +196,7 @@ export class Advertiser {
 
   #nextBatch(family: RouteFamily, out: AdjRibOut, context: DecodeContext, released: Released): void {
     const said = this.#paths.get(family);
+    if (out.defaultDue) this.#tellDefault(family, out, context);
     if (said) {
       const { messages, gone } = this.#pathTeller.next(family, out, said, context);
       for (const message of messages) this.#messages.push(message);
@@ -204,6 +217,18 @@ export class Advertiser {
     }
   }
 
+  /** The default route that is ours to this peer alone (path identifier 0, which no path of the Loc-RIB has). */
+  #tellDefault(family: RouteFamily, out: AdjRibOut, context: DecodeContext): void {
+    out.defaultDue = false;
+    const own = this.#export.own(family);
+    if (!own) return;
+    const nlri = { prefix: defaultPrefixes[family], ...(this.#paths.has(family) && { pathId: 0 }) };
+    for (const message of announcements(family, own.attributes, own.nextHop, [nlri], context)) {
+      this.#messages.push(message);
+    }
+    out.advertised.add(out.defaultRoute);
+  }
+
   /**
    * Takes a batch of pending routes: those to announce are put into groups of equal attributes and source, the others
    * are withdrawn. Returns the withdrawn ones of a family that is not written directly.
@@ -217,6 +242,7 @@ export class Advertiser {
     for (let taken = 0; taken < batchSize; taken++) {
       const route = out.pending.shift();
       if (route < 0) break;
+      if (route === out.defaultRoute) continue;
       if (rib.bestPath(route) >= 0) {
         const source = this.#peers.sourceOf(rib.bestPeer(route));
         const rule = this.#export.ruleFor(family, route, rib.bestPeer(route), rib.bestAttributes(route));

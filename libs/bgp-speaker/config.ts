@@ -126,6 +126,8 @@ export interface PeerConfig {
   readonly removePrivateAs?: boolean;
   /** Next hop of passed-on routes: `Auto` is ours to external peers and the received one to internal peers. */
   readonly nextHopMode?: 'Auto' | 'Self' | 'Keep';
+  /** It is told a default route of ours, whatever the export policy, in place of any other. */
+  readonly defaultOriginate?: boolean;
   /** Routes of other internal peers are reflected to it, and its own to them (RFC 4456). */
   readonly reflectorClient?: boolean;
   /** {@link defaultGracefulRestart} when absent. */

@@ -56,6 +56,7 @@ export class PathTeller {
     for (let taken = 0; taken < batchSize; taken++) {
       const route = out.pending.shift();
       if (route < 0) break;
+      if (route === out.defaultRoute) continue;
       const chosen = this.chosen(family, route);
       const ids = new Set(chosen.map(({ id }) => id));
       for (const id of [...said.ids(route)]) {

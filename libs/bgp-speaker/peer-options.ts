@@ -14,6 +14,7 @@ interface NamedOptions {
   readonly removePrivateAS?: boolean;
   readonly nextHopMode?: 'Auto' | 'Self' | 'Keep';
   readonly keepOriginalNextHop?: boolean;
+  readonly defaultOriginate?: boolean;
   readonly routeReflectorClient?: boolean;
   readonly gracefulRestart?: GracefulRestartConfig;
 }
@@ -32,6 +33,7 @@ export function peerOptions(spec: NamedOptions): Partial<PeerConfig> {
     asOverride: spec.asOverride,
     removePrivateAs: spec.removePrivateAS,
     nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : undefined),
+    defaultOriginate: spec.defaultOriginate,
     reflectorClient: spec.routeReflectorClient,
     gracefulRestart: spec.gracefulRestart,
   };

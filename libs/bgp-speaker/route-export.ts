@@ -1,4 +1,4 @@
-import type { PathAttributes, RouteFamily } from 'bgp-parser';
+import { origins, type PathAttributes, type RouteFamily } from 'bgp-parser';
 import type { Aggregates } from './aggregates.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
@@ -67,6 +67,11 @@ export class RouteExport {
     const changed = filter.change(rule - 2, attributes.at(number));
     const keepMed = source === 'local' || filter.setsMed(rule - 2);
     return exportAttributes(this.#peer, family, source, changed, nextHop, { keepMed, originator });
+  }
+
+  /** A route of our own without anything special, whatever the policy; undefined when we have no next hop for it. */
+  own(family: RouteFamily): Exported | undefined {
+    return exportAttributes(this.#peer, family, 'local', { origin: origins.igp, asPath: [] }, undefined);
   }
 
   /** The attributes of a number, decoded once for the routes of a batch that share them. */

@@ -103,6 +103,13 @@ export const bgpPeerSpec = z
       .boolean()
       .default(false)
       .meta({ description: "Whether private AS numbers are taken out of paths. Not among Calico's fields." }),
+    defaultOriginate: z
+      .boolean()
+      .meta({
+        description:
+          "Whether the peer is told a default route to the node for every family, whatever the filters say and in place of any default route that the node has learned. Not among Calico's fields.",
+      })
+      .optional(),
     routeReflectorClient: z
       .boolean()
       .meta({

@@ -8,12 +8,16 @@ import { ChangeQueue } from './change-queue.ts';
 export class AdjRibOut {
   readonly advertised = new Bitmap();
   readonly pending = new ChangeQueue();
+  /** The route of the default prefix, when the peer is told one of our own in place of any other; else −1. */
+  defaultRoute = -1;
+  /** The peer has yet to hear of it. */
+  defaultDue = false;
   /** An End-of-RIB is due when nothing is pending. */
   endOfRibDue = false;
   /** The mark that ends a refresh is due then (RFC 7313). */
   refreshEndDue = false;
 
   holds(route: number): boolean {
-    return this.advertised.has(route) || this.pending.has(route);
+    return route === this.defaultRoute || this.advertised.has(route) || this.pending.has(route);
   }
 }

@@ -114,6 +114,13 @@ export class LocRib {
     this.changed.push(route);
   }
 
+  /** The number of a prefix that an Adj-RIB-Out holds, whether or not there is a path. */
+  hold(prefix: Prefix): number {
+    const route = this.prefixes.add(prefix);
+    if (route >= this.#heads.length) this.#grow(route + 1);
+    return route;
+  }
+
   withdraw(peer: number, prefix: Prefix, id = 0): void {
     this.withdrawRoute(peer, this.prefixes.find(prefix), id);
   }
