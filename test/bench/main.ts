@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { benchBgp, formatBgpBench } from './bgp.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
+import { benchFeed, formatFeedBench } from './feed.ts';
 import { benchIpam, formatIpamBench } from './ipam.ts';
 import { run as benchPolicy, formatPolicyBench } from './policy.ts';
 
@@ -74,6 +75,9 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
 } else if (positionals[0] === 'ipam' && positionals.length === 1) {
   const result = await benchIpam({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatIpamBench(result));
+} else if (positionals[0] === 'feed' && positionals.length === 1) {
+  const result = await benchFeed({ onProgress: progress });
+  console.log(values.json ? JSON.stringify(result) : formatFeedBench(result));
 } else if (positionals[0] === 'bgp' && positionals.length === 1) {
   const result = await benchBgp({
     routes: Number(values.routes),
@@ -85,7 +89,7 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   console.log(values.json ? JSON.stringify(result) : formatBgpBench(result));
 } else {
   console.error(
-    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam [--json]\n' +
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam|feed [--json]\n' +
       '       npm run bench -- bgp [--json] [--routes N] [--per-update N] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;

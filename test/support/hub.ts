@@ -11,7 +11,7 @@ import { type Client, createClient } from '@connectrpc/connect';
 import { type Authority, createAuthority, issueCertificate } from './pki.ts';
 
 const main = join(import.meta.dirname, '../../apps/hub/main.ts');
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 120_000;
 
 export interface TestHub {
   readonly authority: Authority;

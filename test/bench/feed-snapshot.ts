@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate } from '@caracal/datastore';
+import { isCommit, readFeed } from '../support/feed-reader.ts';
+import { prepareHub } from '../support/hub.ts';
+import { prepareLoneAgent } from '../support/lone-agent.ts';
+import { issueCertificate } from '../support/pki.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { fillDatabase } from './feed-world.ts';
+import { residentMib } from './process-memory.ts';
+
+/** The first snapshot of a large cluster, to one stream, and to a real agent that was idle before. */
+export interface Snapshot {
+  readonly pods: number;
+  readonly streamMs: number;
+  readonly mib: number;
+  readonly agent: {
+    /** Milliseconds from the moment in which a hub is there until the kernel holds what follows from it. */
+    readonly enforcedMs: number;
+    readonly idleMib: number;
+    readonly peakMib: number;
+    readonly afterMib: number;
+    readonly longestPauseMs: number;
+  };
+}
+
+const nodes = 1000;
+const podsANode = 50;
+const patienceMs = 120_000;
+
+export async function benchSnapshot({
+  onProgress,
+}: {
+  readonly onProgress: (line: string) => void;
+}): Promise<Snapshot> {
+  const postgres = await startPostgres();
+  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-feed-'));
+  const path = (name: string) => join(folder, name);
+  const closing: (() => unknown)[] = [];
+  try {
+    await migrate(postgres.url);
+    onProgress(`${nodes * podsANode} pods to one agent`);
+    await fillDatabase(postgres.url, { nodes, podsANode });
+    const hub = await prepareHub(postgres.urlFor('caracal_hub'));
+    closing.push(hub.destroy);
+    const own = await issueCertificate(hub.authority, { organization: 'caracal:nodes', commonName: 'lone' });
+    writeFileSync(path('ca.pem'), hub.authority.ca);
+    writeFileSync(path('node.pem'), own.cert);
+    writeFileSync(path('node.key'), own.key, { mode: 0o600 });
+    const credentials = { ca: path('ca.pem'), cert: path('node.pem'), key: path('node.key') };
+    const agent = await prepareLoneAgent({
+      config: { hub: { addresses: [hub.address], ...credentials }, metrics: { socket: path('metrics.sock') } },
+    });
+    closing.push(agent.remove);
+    const probe = import.meta.resolve('./pause-probe.ts');
+    await agent.start({ NODE_OPTIONS: `--import ${probe}`, PAUSE_FILE: path('pause') });
+    const pid = agent.pid() ?? 0;
+    await sleep(3000); // for what a start leaves to be collected
+    const idleMib = residentMib(pid).now;
+
+    await hub.start();
+    await hub.untilReady();
+    process.kill(pid, 'SIGUSR2'); // pauses count from here on
+    const start = performance.now();
+    // Revision 1 is what the agent has on its disk; whatever it reports itself makes a later one.
+    for (const deadline = start + patienceMs; (await enforcedRevision(path('metrics.sock'))) < 2; await sleep(50)) {
+      if (performance.now() > deadline) throw new Error(`the agent enforces no snapshot: ${agent.log()}`);
+    }
+    const enforcedMs = performance.now() - start;
+    await sleep(3000);
+    const { now, peak } = residentMib(pid);
+    await agent.stop('SIGTERM');
+    const longestPauseMs = Number(readFileSync(path('pause'), 'utf8'));
+
+    const reader = readFeed(await hub.node('bench'));
+    const began = performance.now();
+    await reader.until(isCommit);
+    const streamMs = performance.now() - began;
+    const bytes = reader.events.reduce((sum, event) => sum + event.bytes, 0);
+    await reader.close();
+    const figures = { enforcedMs, idleMib, peakMib: peak, afterMib: now, longestPauseMs };
+    return { pods: nodes * podsANode, streamMs, mib: bytes / 2 ** 20, agent: figures };
+  } finally {
+    for (const close of closing.reverse()) await close();
+    await postgres.destroy();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function enforcedRevision(socketPath: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: '/metrics' }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(Number(/^caracal_agent_enforced_revision (\d+)/m.exec(body)?.[1] ?? 0)));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
