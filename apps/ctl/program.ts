@@ -51,6 +51,7 @@ function buildProgram(io: Io): Command {
   addIpamCommands(program, io);
   addNodeCommands(program, io);
   addPolicyCommands(program, io);
+  addBackupCommands(program, io);
   return program;
 }
 
@@ -220,5 +221,25 @@ function addPolicyCommands(program: Command, io: Io): void {
     .addOption(files(true))
     .action(async (_options, command: Command) =>
       (await import('./commands/policy.ts')).whatIf(optionsOf(command), io),
+    );
+}
+
+function addBackupCommands(program: Command, io: Io): void {
+  const command = (name: string) =>
+    program
+      .command(name)
+      .requiredOption('--file <file>', 'the backup')
+      .option('--database-url-file <file>', 'holds the URL, in place of CARACAL_DATABASE_URL')
+      .option('--pg-bin <folder>', "where pg_dump and pg_restore of the server's version are");
+  command('backup')
+    .description('write the database to a file, by pg_dump')
+    .action(async (_options, command: Command) =>
+      (await import('./commands/backup.ts')).backup(optionsOf(command), io),
+    );
+  command('restore')
+    .description('compare a backup with the database; with --enforce put it in its place, once the hubs are stopped')
+    .option('--enforce', 'not only compare')
+    .action(async (_options, command: Command) =>
+      (await import('./commands/backup.ts')).restore(optionsOf(command), io),
     );
 }

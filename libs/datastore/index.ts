@@ -1,3 +1,4 @@
+export { type BackupOptions, backup, restore } from './backup.ts';
 export { type Datastore, type DatastoreOptions, openDatastore } from './datastore.ts';
 export { type FeedObserver, type FollowOptions, SchemaMismatch } from './follow.ts';
 export type {

@@ -100,7 +100,7 @@ async function applyOne(client: pg.Client, file: MigrationFile): Promise<void> {
  * Roles belong to the whole Postgres cluster, so they may be there already: made by an administrator, or for another database.
  * Their timeouts are what keeps a holder of the revision lock that stalls from stopping every writer.
  */
-async function ensureRoles(client: pg.Client): Promise<void> {
+export async function ensureRoles(client: pg.Client): Promise<void> {
   await client.query(`DO $$
     BEGIN
       PERFORM pg_advisory_xact_lock(${advisoryLock});

@@ -46,8 +46,12 @@ export function createClaims(options: ClaimOptions, blocks: OwnBlocks): Claims {
 
   async function claimOne(pool: string, address: string | undefined): Promise<ClaimResult> {
     const result = await options.claimBlock(pool, address);
-    if (!result.ok || blocks.has(result.cidr)) return result;
+    if (!result.ok) return result;
     const { cidr, pool: granted } = result;
+    // Somebody must decide about it first; to ask again would bring it again.
+    if (blocks.isWithheld(cidr))
+      return { ok: false, reason: 'unavailable', message: `block ${cidr} is withheld, and the hub has no other` };
+    if (blocks.has(cidr)) return result;
     await options.journal.append([{ type: 'block', cidr, pool: granted }], () => blocks.put(cidr, granted));
     options.onBlock(cidr);
     return result;

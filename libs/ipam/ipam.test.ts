@@ -172,6 +172,15 @@ describe('a node assigns from its own blocks', () => {
     expect(await assign(ipam, 'a')).toBe('10.0.0.0');
   });
 
+  it('does not ask for ever when the hub grants again what is withheld', async () => {
+    const { ipam, claims } = await node({ grants: ['10.0.0.0/30', '10.0.0.0/30', '10.0.0.4/30'] });
+    expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+    ipam.withhold(['10.0.0.0/30']);
+    expect(await assign(ipam, 'b')).toBe('unavailable');
+    expect(claims).toHaveLength(2);
+    expect(await assign(ipam, 'b')).toBe('10.0.0.4');
+  });
+
   it('gives up empty blocks alone, and not while an address rests', async () => {
     const { ipam, timers } = await node({ grants: ['10.0.0.0/32', '10.0.0.4/32'] });
     await assign(ipam, 'a');

@@ -1,6 +1,7 @@
 -- works with binaries from 7 on
 -- Claims and assertions at the same cost whatever the number of blocks. A session keeps the plans that it made when the tables were
--- empty, and then to walk a table in the order of its key seems as cheap as to look something up.
+-- empty, and then to walk a table in the order of its key seems as cheap as to look something up. And no block is granted again either
+-- while nodes have yet to say what they own.
 
 ALTER FUNCTION write(jsonb) SET enable_seqscan = off;
 
@@ -45,19 +46,7 @@ BEGIN
   ELSIF FOUND AND owner.fenced THEN
     RETURN jsonb_build_object('refused', format('node %s was declared to be off', claimant));
   END IF;
-  IF request ? 'held' AND asked IS NULL THEN
-    SELECT x.* INTO granted FROM (SELECT b.* FROM block b WHERE b.node = claimant OFFSET 0) x
-    WHERE x.pool = pool_name AND x.incarnation = own
-      AND x.cidr NOT IN (SELECT own_block::cidr FROM jsonb_array_elements_text(request -> 'held') own_block)
-    ORDER BY x.cidr LIMIT 1;
-    IF FOUND THEN
-      RETURN jsonb_build_object('block', block_body(granted));
-    END IF;
-  END IF;
-  IF coalesce((spec ->> 'disabled')::boolean, false) THEN
-    RETURN '{"disabledPool": true}';
-  END IF;
-
+  -- First of all: what a database that lost something has as this node's may be another's by now.
   h := notice_history(request -> 'seen', owner.asserted);
   IF NOT h.ended THEN
     SELECT array_agg(n.node ORDER BY n.node) INTO silent FROM node n WHERE n.asserted < h.number AND NOT n.fenced;
@@ -69,6 +58,19 @@ BEGIN
         CASE WHEN silent IS NULL THEN 'that may take some seconds more'
              ELSE format('%s are missing: %s', cardinality(silent), array_to_string(silent[1:5], ', ')) END));
     END IF;
+  END IF;
+
+  IF request ? 'held' AND asked IS NULL THEN
+    SELECT x.* INTO granted FROM (SELECT b.* FROM block b WHERE b.node = claimant OFFSET 0) x
+    WHERE x.pool = pool_name AND x.incarnation = own
+      AND x.cidr NOT IN (SELECT own_block::cidr FROM jsonb_array_elements_text(request -> 'held') own_block)
+    ORDER BY x.cidr LIMIT 1;
+    IF FOUND THEN
+      RETURN jsonb_build_object('block', block_body(granted));
+    END IF;
+  END IF;
+  IF coalesce((spec ->> 'disabled')::boolean, false) THEN
+    RETURN '{"disabledPool": true}';
   END IF;
 
   pool_cidr := (spec ->> 'cidr')::cidr;

@@ -105,7 +105,7 @@ export class Machine {
       node: name,
       journal,
       claimBlock: (pool, address) => {
-        const held = ipam.blocks().flatMap((block) => (block.pool === pool && !block.unsure ? [block.cidr] : []));
+        const held = ipam.blocks().flatMap((block) => (block.pool === pool ? [block.cidr] : []));
         return claimBlock(client(), { pool, address, incarnation: ipam.incarnation, held, position: position() });
       },
       onBlock: () => this.#setRoutes(ipam),
