@@ -60,6 +60,13 @@ const gracefulRestart = z.strictObject({
   notification: z.boolean().optional(),
 });
 
+/** No faster than a busy machine keeps up with. */
+const bfd = z.strictObject({
+  sendMs: z.int().min(300).max(60_000).default(300),
+  receiveMs: z.int().min(300).max(60_000).default(300),
+  multiplier: z.int().min(3).max(255).default(3),
+});
+
 const peer = z.strictObject({
   name: z.string().min(1),
   peerAddress: address.optional(),
@@ -77,6 +84,7 @@ const peer = z.strictObject({
   importAction: action.default('Accept'),
   exportAction: action.default('Accept'),
   gracefulRestart: gracefulRestart.optional(),
+  bfd: bfd.optional(),
   extendedNextHop: z.boolean().optional(),
   addPaths: z
     .strictObject({

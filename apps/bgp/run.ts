@@ -1,6 +1,7 @@
 import { Speaker, type SpeakerConfig } from '@caracal/bgp-speaker';
 import { openRouteSocket } from '@caracal/netlink';
 import type { Logger } from 'pino';
+import { createBfd } from './bfd/service.ts';
 import { parseConfig } from './config.ts';
 import { configurationFile } from './configuration-file.ts';
 import { startControlServer } from './control-server.ts';
@@ -63,6 +64,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     },
     transport: tcp,
     random: Math.random,
+    bfd: createBfd(log),
     localAddresses,
     routerOn: (name) => links.routerOn(name),
     routes: kernel,

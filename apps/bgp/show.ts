@@ -49,13 +49,15 @@ function render(head: string[], rows: string[][]): string {
 }
 
 function peersTable(peers: readonly PeerStatus[], now: number): string {
+  const withBfd = peers.some(({ bfd }) => bfd !== undefined);
   return render(
-    ['PEER', 'ADDRESS', 'AS', 'STATE', 'SINCE', 'RECEIVED', 'ADVERTISED', 'LAST ERROR'],
+    ['PEER', 'ADDRESS', 'AS', 'STATE', ...(withBfd ? ['BFD'] : []), 'SINCE', 'RECEIVED', 'ADVERTISED', 'LAST ERROR'],
     peers.map((peer) => [
       peer.name,
       peer.address,
       String(peer.asNumber),
       peer.restarting ? `${peer.state} (restarting)` : peer.state,
+      ...(withBfd ? [peer.bfd ?? '-'] : []),
       formatAge(now - peer.sinceMs),
       String(peer.received),
       String(peer.advertised),

@@ -1,4 +1,5 @@
 import type { RouteFamily } from 'bgp-parser';
+import type { BfdTimes } from './environment.ts';
 
 export type PolicyAction = 'Accept' | 'Reject';
 
@@ -130,6 +131,8 @@ export interface PeerConfig {
   readonly defaultOriginate?: boolean;
   /** Routes of other internal peers are reflected to it, and its own to them (RFC 4456). */
   readonly reflectorClient?: boolean;
+  /** BFD watches the path to the peer, and ends its session when that is dead (RFC 5882). */
+  readonly bfd?: BfdTimes;
   /** {@link defaultGracefulRestart} when absent. */
   readonly gracefulRestart?: GracefulRestartConfig;
 }

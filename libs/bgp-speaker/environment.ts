@@ -61,6 +61,32 @@ export interface RouteSink {
   setRoute(prefix: Prefix, nextHops: readonly NextHop[], discard: boolean): void;
 }
 
+/** Of a BFD session (RFC 5880 section 4.1). */
+export type BfdState = 'AdminDown' | 'Down' | 'Init' | 'Up';
+
+/** How often BFD packets go and come at most, and how many may be missed. */
+export interface BfdTimes {
+  readonly sendMs: number;
+  readonly receiveMs: number;
+  readonly multiplier: number;
+}
+
+export interface BfdTarget {
+  /** Both with `%INTERFACE` when link-local. */
+  readonly local: string;
+  readonly remote: string;
+  readonly times: BfdTimes;
+}
+
+/** Told each state; `failed` says why a session that was Up is no longer, unless the peer was told to stop. */
+export type BfdListener = (state: BfdState, failed?: string) => void;
+
+/** Watches paths by BFD (RFC 5880, 5881). */
+export interface Bfd {
+  /** Begins a session, and answers with what ends it; the listener hears nothing more then. */
+  watch(target: BfdTarget, listener: BfdListener): () => void;
+}
+
 /** Everything outside that a speaker uses. */
 export interface SpeakerEnvironment {
   readonly clock: Clock;
@@ -71,6 +97,7 @@ export interface SpeakerEnvironment {
   readonly localAddresses: (address: string) => LocalAddresses;
   /** The link-local address of the router at the other end of an interface; undefined until it has been heard of. */
   readonly routerOn?: (interfaceName: string) => string | undefined;
+  readonly bfd?: Bfd;
   /** Absent when the kernel's routes are left alone. */
   readonly routes?: RouteSink;
   /** A session's state, counters or error changed, or an End-of-RIB arrived. */

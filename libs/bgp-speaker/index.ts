@@ -9,6 +9,11 @@ export type {
 } from './config.ts';
 export { policyOfRules } from './config.ts';
 export type {
+  Bfd,
+  BfdListener,
+  BfdState,
+  BfdTarget,
+  BfdTimes,
   Clock,
   Connection,
   ConnectionListener,

@@ -17,6 +17,11 @@ interface NamedOptions {
   readonly defaultOriginate?: boolean;
   readonly routeReflectorClient?: boolean;
   readonly gracefulRestart?: GracefulRestartConfig;
+  readonly bfd?: {
+    readonly minimumSendMilliseconds: number;
+    readonly minimumReceiveMilliseconds: number;
+    readonly multiplier: number;
+  };
 }
 
 /** What of a session's configuration is the same wherever it comes from; settings that are not made are left out. */
@@ -36,6 +41,11 @@ export function peerOptions(spec: NamedOptions): Partial<PeerConfig> {
     defaultOriginate: spec.defaultOriginate,
     reflectorClient: spec.routeReflectorClient,
     gracefulRestart: spec.gracefulRestart,
+    bfd: spec.bfd && {
+      sendMs: spec.bfd.minimumSendMilliseconds,
+      receiveMs: spec.bfd.minimumReceiveMilliseconds,
+      multiplier: spec.bfd.multiplier,
+    },
   };
   // The values keep their types; only those that are undefined go.
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<PeerConfig>;

@@ -16,6 +16,7 @@ import { keptFamilies, RestartHelper } from './graceful-restart.ts';
 import { IdleHold, jitter } from './idle-hold.ts';
 import { noConnection, parseScoped, placeOf } from './link-local.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
+import { PeerBfd } from './peer-bfd.ts';
 import type { PeerListener } from './peer-listener.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
@@ -46,6 +47,7 @@ export class Peer {
   readonly endOfRib = new Set<RouteFamily>();
   /** What of its routes stays while it restarts. */
   readonly helper: RestartHelper;
+  readonly bfd: PeerBfd;
   /** Whether what stands in the kernel is ours of before: after a session, or after an earlier process. */
   #forwardingKept: boolean;
   #place: string;
@@ -77,6 +79,11 @@ export class Peer {
     this.#idleHold = new IdleHold(environment);
     this.since = environment.clock.now();
     this.#forwardingKept = environment.restarted !== undefined;
+    this.bfd = new PeerBfd(
+      environment,
+      (reason) => this.#endForBfd(reason),
+      () => listener.onChange(),
+    );
     this.helper = new RestartHelper(environment.clock, (family) => listener.onStaleEnd(this, family));
   }
 
@@ -154,6 +161,7 @@ export class Peer {
     }
     this.#stopped = true;
     this.#idleHold.cancel();
+    this.bfd.end();
     for (const session of this.#sessions) session.abandon();
     this.#sessions = [];
   }
@@ -293,6 +301,7 @@ export class Peer {
     this.#environment.log('session state', { peer: this.config.name, from, to });
     if (from === 'Established') {
       this.established = undefined;
+      this.bfd.end();
       const restart = this.negotiated?.peerRestart;
       const kept = this.#stopped ? [] : keptFamilies(restart, session.ending);
       this.#listener.onDown(this, kept);
@@ -326,7 +335,16 @@ export class Peer {
     this.#forwardingKept = true;
     this.#establishedAt = this.#environment.clock.monotonic();
     this.helper.onEstablished(session.negotiated?.peerRestart);
+    this.bfd.begin(this.config.bfd, session.localAddress, this.#place);
     this.#listener.onEstablished(this);
+  }
+
+  /** RFC 9384; a hard reset where a NOTIFICATION would keep the routes of a path that is dead (RFC 8538). */
+  #endForBfd(reason: string): void {
+    const hard = this.negotiated?.peerRestart?.notification;
+    if (hard) this.established?.stop(ceaseErrors.hardReset, Uint8Array.of(errorCodes.cease, ceaseErrors.bfdDown));
+    else this.established?.stop(ceaseErrors.bfdDown);
+    this.#onError(`BFD Down: ${reason}`, 'protocol');
   }
 
   #startLater(): void {

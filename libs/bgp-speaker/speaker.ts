@@ -128,6 +128,7 @@ export class Speaker {
       asNumber: peer.asNumber,
       state: peer.state,
       restarting: peer.helper.helping,
+      bfd: peer.bfd.state,
       sinceMs: peer.since,
       received: families.reduce((sum, family) => sum + this.#ribs.families[family].counts(peer.number).accepted, 0),
       advertised: this.#propagation.advertiserOf(peer)?.advertisedCount ?? 0,

@@ -3,6 +3,7 @@ import { formatAsPath, formatAttributes, type PathAttributes, type RouteFamily }
 import type { Advertiser } from './advertiser.ts';
 import { explain } from './decision/decide.ts';
 import type { PeerFacts } from './decision/steps.ts';
+import type { BfdState } from './environment.ts';
 import type { State } from './fsm/table.ts';
 import { excluded } from './rib/path-store.ts';
 import type { Ribs } from './update-in.ts';
@@ -17,6 +18,8 @@ export interface PeerStatus {
   readonly state: State;
   /** Whether its routes of before are kept because it restarts (RFC 4724). */
   readonly restarting: boolean;
+  /** Of the BFD session that watches the path to it; absent when there is none. */
+  readonly bfd?: BfdState;
   /** When it entered the state, Unix milliseconds. */
   readonly sinceMs: number;
   /** Prefixes accepted into the Adj-RIB-In. */

@@ -1,6 +1,6 @@
 /**
  * Numbers of the kernel's user interface, under the names that its headers give them (linux/netlink.h, rtnetlink.h,
- * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h). test/kernel compares every one with the C headers.
+ * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h, filter.h). test/kernel compares every one with the C headers.
  */
 
 export const AF_UNSPEC = 0;
@@ -8,12 +8,14 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_PEERCRED = 17;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
+export const SO_ATTACH_FILTER = 26;
 export const SOL_NETLINK = 270;
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
@@ -23,6 +25,7 @@ export const IP_TTL = 2;
 export const IP_MINTTL = 21;
 export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_MULTICAST_HOPS = 18;
+export const IPV6_V6ONLY = 26;
 export const IPV6_MINHOPCOUNT = 73;
 export const TCP_MD5SIG = 14;
 export const CLONE_NEWNET = 0x40000000;
@@ -136,3 +139,12 @@ export const RT_SCOPE_LINK = 253;
 export const RT_SCOPE_HOST = 254;
 export const RT_SCOPE_NOWHERE = 255;
 export const RT_TABLE_MAIN = 254;
+
+export const BPF_LD = 0x00;
+export const BPF_B = 0x10;
+export const BPF_ABS = 0x20;
+export const BPF_JMP = 0x05;
+export const BPF_JEQ = 0x10;
+export const BPF_K = 0x00;
+export const BPF_RET = 0x06;
+export const SKF_NET_OFF = 0xfff00000;

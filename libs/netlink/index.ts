@@ -29,3 +29,4 @@ export {
 export type { BatchFailure, Request } from './socket.ts';
 export { readSysctl, writeSysctl } from './sysctl.ts';
 export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';
+export { openUdpSocket } from './udp-socket.ts';

@@ -17,6 +17,9 @@ type Async<P extends readonly unknown[], R> = ((...parameters: P) => R) & {
   readonly async: (...parameters: [...P, (error: unknown, result: R) => void]) => void;
 };
 
+/** struct sock_fprog of linux/filter.h: the one structure here that has a pointer. */
+const filterProgram = koffi.struct({ len: 'uint16_t', filter: 'const uint8_t *' });
+
 /** The few libc functions that Node.js has no equivalent of. All of them block; each returns -1 on failure. */
 export const libc = {
   socket: declare<(domain: number, type: number, protocol: number) => number>('int socket(int, int, int)'),
@@ -33,6 +36,16 @@ export const libc = {
   setsockopt: declare<(fd: number, level: number, name: number, value: Uint8Array, length: number) => number>(
     'int setsockopt(int, int, int, const void *, uint32_t)',
   ),
+  /** setsockopt with a filter's instructions as the value. */
+  setFilter: library.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(filterProgram), 'uint32_t']) as (
+    fd: number,
+    level: number,
+    name: number,
+    program: { len: number; filter: Uint8Array },
+    length: number,
+  ) => number,
+  filterProgramSize: koffi.sizeof(filterProgram),
+  bind: declare<(fd: number, address: Uint8Array, length: number) => number>('int bind(int, const void *, uint32_t)'),
   getsockopt: declare<(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array) => number>(
     'int getsockopt(int, int, int, void *, void *)',
   ),

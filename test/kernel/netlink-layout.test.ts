@@ -29,6 +29,7 @@ const headers = [
   'linux/pkt_sched.h',
   'linux/pkt_cls.h',
   'linux/tc_act/tc_mirred.h',
+  'linux/filter.h',
 ];
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */

@@ -158,6 +158,25 @@ export const bgpPeerSpec = z
       3600,
       "Longest wait between attempts to connect. Not among Calico's fields.",
     ).optional(),
+    bfd: z
+      .strictObject({
+        minimumSendMilliseconds: integer(300, 60_000, 'The least time between two packets that are sent.').default(300),
+        minimumReceiveMilliseconds: integer(
+          300,
+          60_000,
+          'The least time between two packets that the peer may send.',
+        ).default(300),
+        multiplier: integer(
+          3,
+          255,
+          'How many packets in a row are missing when the path counts as dead; the peer is told.',
+        ).default(3),
+      })
+      .meta({
+        description:
+          "BFD watches the path to a peer on the same link (RFC 5881), and the session is ended when the path is dead; `bfd: {}` for the usual times. Not among Calico's fields.",
+      })
+      .optional(),
     gracefulRestart: gracefulRestart(
       "Graceful restart with the peer (RFC 4724); that of the BGPConfiguration when absent. Not among Calico's fields.",
     ).optional(),
