@@ -99,9 +99,10 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   await dataplane.start();
   const enforcement = createEnforcement({
     nodeName: config.nodeName,
-    compiler: createCompiler(),
+    createCompiler: (family) => createCompiler({ family }),
     dataplane,
     logger,
+    onSnapshotWanted: () => feed.wantSnapshot(),
     onEnforced: () => statusChanged(),
   });
   const drift = setInterval(() => void repairDrift(), config.resyncSeconds * 1000).unref();
@@ -225,8 +226,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     if (!enforcement.ready) return ['no policy is known yet: no hub has been reached'];
     const pools = view.pools();
     if (pools.length === 0) return ['no IPPool may be used on this node'];
-    const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
-    return blocks.length > 0 ? [] : [`no block of ${pools.join(', ')} is this node's yet`];
+    const lacking = pools.filter((list) => !ipam.blocks().some(({ pool }) => list.includes(pool)));
+    return lacking.map((list) => `no block of ${list.join(', ')} is this node's yet`);
   }
   kubernetes?.declareWhenReady(notReady);
   const operations = config.metrics

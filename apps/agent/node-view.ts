@@ -35,8 +35,8 @@ export interface NodeView {
   changed(): void;
   /** Claims a block of the pool that pods draw from first, when there is none of it yet. */
   prepareBlock(): void;
-  /** The pools that pods of this node draw from without asking, in order; of namespaces that each selects. */
-  pools(): readonly string[];
+  /** For each address of a pod that does not ask, the pools that it is drawn from, in order; of namespaces that each selects. */
+  pools(): readonly (readonly string[])[];
   /** What a request for addresses comes to, for a pod of a namespace. */
   wishes(namespace: string, request: AddressRequest): WishesResult;
   /** Whether this node may still have blocks of a pool; true while no pool is known. */
@@ -76,12 +76,12 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
     );
   }
 
-  function pools(): readonly string[] {
+  function pools(): readonly (readonly string[])[] {
     const result = wishesFor(
       candidates(() => true),
       {},
     );
-    return result.ok ? (result.wishes[0]?.pools ?? []) : [];
+    return result.ok ? result.wishes.map((wish) => wish.pools) : [];
   }
 
   function speakerInputs(): SpeakerInputs {
@@ -122,7 +122,7 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   }
 
   function prepareBlock(): void {
-    ipam.prepare(pools().slice(0, 1));
+    ipam.prepare(pools().flatMap((list) => list.slice(0, 1)));
   }
 
   return {

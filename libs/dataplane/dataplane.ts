@@ -1,15 +1,10 @@
+import type { Family } from '@caracal/net';
 import type { PolicyDelta } from '@caracal/policy';
-import { createIpsetWriter, createRestoreWriter, type Processes, systemProcesses } from 'iptables-wrapper';
-import { Engine } from './apply/engine.ts';
-import { closeIpv6 } from './apply/ipv6.ts';
-import { SetApplier } from './apply/set-applier.ts';
+import { type Processes, systemProcesses } from 'iptables-wrapper';
+import { closeUnlessKnown } from './apply/close-unless-known.ts';
+import { createFamilyDataplane, type Pool } from './family-dataplane.ts';
 import type { Logger } from './logger.ts';
-import { ipv4Net } from './render/conditions.ts';
 import type { HostPort } from './render/host-ports.ts';
-import { marksOf } from './render/marks.ts';
-import { poolSets, temporaryPoolSets } from './render/names.ts';
-import { DesiredNat } from './state/desired-nat.ts';
-import { DesiredState } from './state/desired-state.ts';
 import type { DataplaneProblem } from './state/problems.ts';
 
 export interface DataplaneOptions {
@@ -22,24 +17,16 @@ export interface DataplaneOptions {
   readonly writerTimeoutMs?: number;
 }
 
-/** An address pool, as far as it matters for address translation. */
-export interface Pool {
-  /** `10.0.0.0/16`; pools of IPv6 are ignored for now. */
-  readonly cidr: string;
-  /** Pods of this pool reach what is outside all pools with their node's address. */
-  readonly natOutgoing: boolean;
-}
-
 export interface Dataplane {
-  /** Starts the writers and closes pods' interfaces to IPv6. Rejects when iptables or ipset can't be used. */
+  /** Starts the writers of IPv4, and closes pods' interfaces to IPv6 unless rules of pods stand. Rejects when iptables or ipset can't be used. */
   start(): Promise<void>;
   /**
-   * Takes over the difference to the state before, and resolves when the kernel holds it: everything of it that the
+   * Takes over the difference to the state of a family (IPv4 unless given) before, and resolves when the kernel holds it: everything of it that the
    * kernel accepts, and closed chains for the rest (see `problems`). The first update is the complete state: with it all
    * of ours that a process before us left and that is not in it goes, in the same transaction. Failures are retried, so
    * this rejects only when stopped.
    */
-  update(delta: PolicyDelta): Promise<void>;
+  update(delta: PolicyDelta, family?: Family): Promise<void>;
   /** All pools there are. Until the first call the translation rules of a process before us stand. */
   setPools(pools: readonly Pool[]): Promise<void>;
   /** The ranges of services' addresses that this node announces; what comes for them and is for no service is refused. */
@@ -62,65 +49,63 @@ export interface Dataplane {
   readonly writerPids: readonly number[];
 }
 
-/** The dataplane of the network namespace in which `processes` run. Nothing is done before `start`. */
+/**
+ * The dataplane of the network namespace in which `processes` run: of IPv4, and of IPv6 from when something of it is known, so that a
+ * node without pays nothing for it. Nothing is done before `start`.
+ */
 export function createDataplane(options: DataplaneOptions): Dataplane {
   const { logger, processes = systemProcesses(), markMask = 0xffff0000, writerTimeoutMs = 10_000 } = options;
-  const state = new DesiredState(marksOf(markMask));
-  const nat = new DesiredNat(state.sets);
-  const rules = createRestoreWriter({ family: 4, processes, timeoutMs: writerTimeoutMs });
-  const ipset = createIpsetWriter({ processes, timeoutMs: writerTimeoutMs });
-  const sets = new SetApplier(ipset, state.sets);
-  const engine = new Engine({ state, nat, sets, rules, ipset, processes, logger });
+  const [four, six] = ([4, 6] as const).map((family) =>
+    createFamilyDataplane({ family, logger, processes, markMask, writerTimeoutMs }),
+  );
+  let usesIpv6 = false;
+  /** Does it for IPv4, and for IPv6 when that is in use: from now on, if `concerned`. */
+  async function both<T>(concerned: boolean, work: (family: typeof four) => Promise<T>): Promise<T[]> {
+    usesIpv6 ||= concerned;
+    return await Promise.all(usesIpv6 ? [work(four), work(six)] : [work(four)]);
+  }
+  const isIpv6 = (text: string) => text.includes(':');
 
   return {
     async start() {
-      rules.start();
-      ipset.start();
-      await closeIpv6(processes, writerTimeoutMs);
+      four.start();
+      await closeUnlessKnown(6, processes, writerTimeoutMs);
     },
-    async update(delta) {
-      state.update(delta);
-      await engine.changed('rules');
+    async update(delta, family = 4) {
+      usesIpv6 ||= family === 6;
+      await (family === 4 ? four : six).update(delta);
     },
     async setPools(pools) {
-      const ipv4 = pools.flatMap(({ cidr, natOutgoing }) => {
-        const net = ipv4Net(cidr);
-        return net === undefined || net === 'other' ? [] : [{ net: net.replace(/\/32$/, ''), natOutgoing }];
-      });
-      const members = {
-        all: new Set(ipv4.map(({ net }) => net)),
-        masquerade: new Set(ipv4.filter(({ natOutgoing }) => natOutgoing).map(({ net }) => net)),
-      };
-      for (const key of ['all', 'masquerade'] as const) {
-        const set = { name: poolSets[key], temporaryName: temporaryPoolSets[key], type: 'hash:net' as const };
-        state.sets.replace(set, members[key]);
-      }
-      await engine.changed('pools');
+      await both(
+        pools.some(({ cidr }) => isIpv6(cidr)),
+        (family) => family.setPools(pools),
+      );
     },
     async setServiceRanges(cidrs) {
-      const nets = cidrs.map((cidr) => ipv4Net(cidr));
-      state.setServiceRanges(nets.flatMap((net) => (net === undefined || net === 'other' ? [] : [net])));
-      if (state.hasChangedChains) await engine.changed('service ranges');
+      await both(cidrs.some(isIpv6), (family) => family.setServiceRanges(cidrs));
     },
     async setHostPorts(endpoint, ports) {
-      if (!nat.setHostPorts(endpoint, ports)) return undefined;
-      for (const { protocol, hostPort, podAddress } of nat.rivals(endpoint)) {
-        const port = `${protocol} ${hostPort}`;
-        logger.warn({ endpoint, port, other: podAddress }, 'two pods want one port of the node: the later has it');
-      }
-      await engine.changed('host ports');
-      return nat.problemOf(endpoint);
+      const [own, others] = [false, true].map((ipv6) => ports.filter((port) => isIpv6(port.podAddress) === ipv6));
+      const problems = await both(others.length > 0, (family) =>
+        family.setHostPorts(endpoint, family === four ? own : others),
+      );
+      return problems.find((problem) => problem !== undefined);
     },
     async resync() {
-      const [ipv6, ipv4] = await Promise.all([closeIpv6(processes, writerTimeoutMs), engine.resync()]);
+      const [ipv4, ipv6] = await Promise.all([
+        four.resync(),
+        usesIpv6 ? six.resync() : closeUnlessKnown(6, processes, writerTimeoutMs),
+      ]);
       const repaired = [...ipv4, ...ipv6.map((name) => `${name} (IPv6)`)];
       if (repaired.length > 0) logger.warn({ repaired }, 'dataplane: repaired what somebody else had changed');
       return repaired;
     },
-    problems: () => state.problems(),
-    stop: () => engine.stop(),
+    problems: () => [...four.problems(), ...six.problems()],
+    async stop() {
+      await Promise.all([four.stop(), six.stop()]);
+    },
     get writerPids() {
-      return [rules.pid, ipset.pid].filter((pid) => pid !== undefined);
+      return [...four.writerPids, ...six.writerPids];
     },
   };
 }

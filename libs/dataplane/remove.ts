@@ -7,7 +7,7 @@ import {
   type Processes,
   systemProcesses,
 } from 'iptables-wrapper';
-import { readIpv6Filter, readKernel } from './apply/kernel-state.ts';
+import { readKernel } from './apply/kernel-state.ts';
 import { failureMessage } from './apply/refused-chains.ts';
 import { ownsChain } from './apply/table-belief.ts';
 
@@ -21,25 +21,29 @@ const destroyPauseMs = 100;
  * No dataplane may run meanwhile.
  */
 export async function removeDataplane(processes: Processes = systemProcesses()): Promise<void> {
-  const { filter, nat, sets } = await readKernel(processes);
   const nothing = { chains: new Map(), jumps: new Map() };
-  await write(4, [
-    diffTable(filter, { table: 'filter', ...nothing }, ownsChain),
-    diffTable(nat, { table: 'nat', ...nothing }, ownsChain),
-  ]);
-  await write(6, [diffTable(await readIpv6Filter(processes), { table: 'filter', ...nothing }, ownsChain)]);
+  const names: string[] = [];
+  for (const family of [4, 6] as const) {
+    const { filter, nat, sets } = await readKernel(processes, family);
+    names.push(...sets.keys());
+    await write(family, [
+      diffTable(filter, { table: 'filter', ...nothing }, ownsChain),
+      diffTable(nat, { table: 'nat', ...nothing }, ownsChain),
+    ]);
+  }
 
   const ipset = createIpsetWriter({ processes, timeoutMs });
   try {
-    for (let attempt = 1; sets.size > 0; attempt++) {
-      const destroyed = await ipset.apply([...sets.keys()].map((name) => `destroy ${name}`));
-      const left = (await readKernel(processes)).sets;
-      if (left.size === 0) break;
+    for (let attempt = 1, left = names; left.length > 0; attempt++) {
+      const destroyed = await ipset.apply(left.map((name) => `destroy ${name}`));
+      const kernel = await Promise.all([readKernel(processes, 4), readKernel(processes, 6)]);
+      left = kernel.flatMap(({ sets }) => [...sets.keys()]);
+      if (left.length === 0) break;
       if (attempt === destroyAttempts) {
         const why = destroyed.ok
           ? ''
           : `: ${'message' in destroyed ? destroyed.message : destroyed.errors[0]?.message}`;
-        throw new Error(`sets are still in use: ${[...left.keys()].join(', ')}${why}`);
+        throw new Error(`sets are still in use: ${left.join(', ')}${why}`);
       }
       await new Promise((resolve) => setTimeout(resolve, destroyPauseMs));
     }

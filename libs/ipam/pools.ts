@@ -15,7 +15,7 @@ export interface PoolCandidate {
 
 /** What somebody wants addresses for, and which. */
 export interface AddressRequest {
-  /** One address of each of these families; both or none. Default: IPv4. */
+  /** One address of each of these families; both or none. Default: of those that a pool is for, when no address is named. */
   readonly families?: readonly Family[];
   /** Only from these pools: names, or CIDRs of pools. They may be Manual, and need not select the namespace. */
   readonly pools?: readonly string[];
@@ -54,9 +54,8 @@ export function wishesFor(pools: readonly PoolCandidate[], request: AddressReque
   const named = request.pools && request.pools.length > 0 ? request.pools : undefined;
   const unknown = named?.find((wanted) => !pools.some((pool) => isNamed(pool, wanted)));
   if (unknown !== undefined) return { ok: false, message: `there is no IPPool ${unknown}` };
-  for (const family of request.families ?? [4]) {
-    if (given.has(family)) continue;
-    const candidates = usable.filter(
+  const candidatesOf = (family: Family) =>
+    usable.filter(
       (pool) =>
         familyOf(pool.cidr) === family &&
         pool.selectsNode &&
@@ -64,6 +63,11 @@ export function wishesFor(pools: readonly PoolCandidate[], request: AddressReque
           ? named.some((wanted) => isNamed(pool, wanted))
           : pool.assignmentMode === 'Automatic' && pool.selectsNamespace),
     );
+  const possible = ([4, 6] as const).filter((family) => candidatesOf(family).length > 0);
+  const usual = given.size > 0 ? [...given] : possible.length > 0 ? possible : ([4] as const);
+  for (const family of request.families ?? usual) {
+    if (given.has(family)) continue;
+    const candidates = candidatesOf(family);
     if (candidates.length === 0) return { ok: false, message: noneMessage(family, named) };
     wishes.push({ pools: candidates.map(({ name }) => name) });
   }

@@ -27,6 +27,6 @@ export {
   replaceRoute,
 } from './routes.ts';
 export type { BatchFailure, Request } from './socket.ts';
-export { readSysctl, writeSysctl } from './sysctl.ts';
+export { listSysctls, readSysctl, writeSysctl } from './sysctl.ts';
 export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';
 export { openUdpSocket } from './udp-socket.ts';

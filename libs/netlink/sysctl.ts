@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Container runtimes mount /proc/sys read-only; where the host's is mounted too, the environment says so. */
 const root = process.env.CARACAL_PROC_SYS || '/proc/sys';
@@ -15,6 +15,11 @@ export function writeSysctl(name: readonly string[], value: string | number): vo
 /** The value of a sysctl of this thread's network namespace, without its final newline. */
 export function readSysctl(name: readonly string[]): string {
   return readFileSync(sysctlPath(name), 'utf8').trimEnd();
+}
+
+/** The names below one, such as the interfaces that have settings. */
+export function listSysctls(name: readonly string[]): string[] {
+  return readdirSync(sysctlPath(name));
 }
 
 function sysctlPath(name: readonly string[]): string {

@@ -22,13 +22,12 @@ import { type CniServer, startCniServer } from '../../apps/agent/cni/server.ts';
 const configuration = { cniVersion: '1.1.0', name: 'caracal', type: 'caracal' };
 const success: AddSuccess = {
   ok: true,
-  addresses: [{ address: '10.65.0.1', prefixLength: 32 }],
-  gateway: '169.254.1.1',
+  addresses: [{ address: '10.65.0.1', prefixLength: 32, gateway: '169.254.1.1' }],
   hostInterface: 'cara00000000001',
   hostMac: 'ee:ee:ee:ee:ee:ee',
   podMac: '02:00:00:00:00:01',
   mtu: 1400,
-  defaultRoute: true,
+  defaultRoutes: ['169.254.1.1'],
 };
 
 /** Of `caracal-ipam`, which is tested on a node. */
@@ -169,7 +168,7 @@ test('DEL and CHECK print nothing; CHECK passes on what the runtime remembers', 
   expect(await call('CHECK', { ...configuration, prevResult })).toMatchObject({ code: 0, stdout: '' });
   expect(await call('STATUS')).toMatchObject({ code: 0 });
   expect(calls[0]).toEqual(['del', { containerId: 'c1', ifname: 'eth0', network: 'caracal' }]);
-  const expected = { addresses: ['10.65.0.1'], defaultRoute: true, mac: '02:00:00:00:00:01', mtu: 1400 };
+  const expected = { addresses: ['10.65.0.1'], defaultRoutes: ['169.254.1.1'], mac: '02:00:00:00:00:01', mtu: 1400 };
   expect(calls[2]).toMatchObject(['check', { expected }]);
 });
 

@@ -71,7 +71,7 @@ test('two wired pods reach each other, the host reaches them, and IPv6 is off', 
   for (const pod of [0, 1]) {
     await pods[pod].run('ip', ['link', 'set', 'lo', 'down']);
     const wired = await wiring.wire(request(pod, { mtu: 1400 }));
-    expect(wired).toMatchObject({ ok: true, hostMac: 'ee:ee:ee:ee:ee:ee', gateway: '169.254.1.1', mtu: 1400 });
+    expect(wired).toMatchObject({ ok: true, hostMac: 'ee:ee:ee:ee:ee:ee', mtu: 1400, defaultRoutes: ['169.254.1.1'] });
     expect(await pods[pod].run('ip', ['-br', 'link', 'show', 'eth0'])).toMatch(/ UP /);
     // As the kernel has it, locally administered and unicast.
     const mac = (wired as Wired).podMac;
@@ -162,13 +162,13 @@ test('each failure has its reason and leaves nothing behind', async () => {
 
 test('inspection names everything that was changed', async () => {
   await wiring.wire(request(0));
-  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toEqual({ ok: true, problems: [] });
+  expect(await wiring.inspect({ ...request(0), defaultRoutes: ['169.254.1.1'] })).toEqual({ ok: true, problems: [] });
   const name = request(0).hostInterface;
   await pods[0].run('ip', ['neighbour', 'del', '169.254.1.1', 'dev', 'eth0']);
   await pods[0].run('ip', ['route', 'del', 'default']);
   await pods[0].run('ip', ['address', 'flush', 'dev', 'eth0']);
   await host.run('ip', ['route', 'del', '10.65.0.1']);
-  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toEqual({
+  expect(await wiring.inspect({ ...request(0), defaultRoutes: ['169.254.1.1'] })).toEqual({
     ok: true,
     problems: [
       `the route to 10.65.0.1 by ${name} is missing on the host`,
@@ -179,7 +179,7 @@ test('inspection names everything that was changed', async () => {
   });
   await host.run('ip', ['link', 'set', name, 'down']);
   await wiring.unwire(name);
-  expect(await wiring.inspect({ ...request(0), defaultRoute: true })).toMatchObject({
+  expect(await wiring.inspect({ ...request(0), defaultRoutes: ['169.254.1.1'] })).toMatchObject({
     problems: [`interface ${name} is missing on the host`, 'interface eth0 is missing in the pod'],
   });
 });

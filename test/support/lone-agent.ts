@@ -181,7 +181,7 @@ async function writeFeed(
       name,
       spec: {
         cidr,
-        blockSize: 24,
+        blockSize: cidr.includes(':') ? 120 : 24,
         natOutgoing: false,
         disabled: false,
         nodeSelector: 'all()',

@@ -179,6 +179,8 @@ function expectedOf(result: CniResult, ifname: string, netns: string): CheckRequ
   };
   const addresses = result.ips.filter(isOwn).map(({ address }) => address.split('/')[0]);
   const gateways = result.ips.filter(isOwn).map(({ gateway }) => gateway);
-  const defaultRoute = result.routes.some(({ dst, gw }) => dst === '0.0.0.0/0' && gw && gateways.includes(gw));
-  return { addresses, defaultRoute, mac: own?.mac?.toLowerCase(), mtu: own?.mtu };
+  const defaultRoutes = result.routes.flatMap(({ dst, gw }) =>
+    ['0.0.0.0/0', '::/0'].includes(dst) && gw && gateways.includes(gw) ? [gw] : [],
+  );
+  return { addresses, defaultRoutes, mac: own?.mac?.toLowerCase(), mtu: own?.mtu };
 }

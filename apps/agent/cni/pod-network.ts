@@ -47,7 +47,7 @@ export interface AddRequest extends Attachment {
   readonly sysctls?: readonly Sysctl[];
   /** Addresses that a delegated IPAM plugin has given; ours gives none then. */
   readonly given?: readonly string[];
-  /** Which addresses the pod wants; one IPv4 address when absent. */
+  /** Which addresses the pod wants; one of each family that a pool is for when absent. */
   readonly wanted?: WantedAddresses;
 }
 
@@ -80,8 +80,8 @@ export interface CheckRequest extends Attachment {
   readonly netns: string;
   readonly expected: {
     readonly addresses: readonly string[];
-    /** Whether our default route is listed. */
-    readonly defaultRoute: boolean;
+    /** The gateways of ours by which a default route is listed. */
+    readonly defaultRoutes: readonly string[];
     readonly mac?: string;
     readonly mtu?: number;
     readonly sysctls?: readonly Sysctl[];
@@ -99,15 +99,13 @@ export interface CniFailure {
 
 export interface AddSuccess {
   readonly ok: true;
-  readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
-  /** The container's default gateway. */
-  readonly gateway: string;
+  readonly addresses: readonly PlainAddress[];
   readonly hostInterface: string;
   readonly hostMac: string;
   readonly podMac: string;
   readonly mtu?: number;
-  /** Whether the interface has the pod's default route: another one may have had it already. */
-  readonly defaultRoute: boolean;
+  /** Gateways of the container's default routes by this interface: another one may have had one already. */
+  readonly defaultRoutes: readonly string[];
 }
 
 /** The pods of this node. Failures are values; an exception is a bug and is answered with code 11 and its message. */
@@ -131,7 +129,7 @@ export interface PodNetwork {
   ): Promise<{ readonly ok: true } | CniFailure>;
 }
 
-/** An address without an interface of ours. */
+/** An address as a result has it. */
 export interface PlainAddress {
   readonly address: string;
   readonly prefixLength: number;

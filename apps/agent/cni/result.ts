@@ -15,7 +15,7 @@ export function formatResult(context: ResultContext, request: AddRequest, succes
   const { version, before } = context;
   const pod = { name: request.ifname, mac: success.podMac, sandbox: request.netns };
   const interfaces = before?.interfaces ?? [];
-  const routes = success.defaultRoute ? [{ dst: '0.0.0.0/0', gw: success.gateway }] : [];
+  const routes = success.defaultRoutes.map((gw) => ({ dst: gw.includes(':') ? '::/0' : '0.0.0.0/0', gw }));
   const result = {
     ...before,
     cniVersion: version,
@@ -29,7 +29,7 @@ export function formatResult(context: ResultContext, request: AddRequest, succes
       ...(before?.ips ?? []),
       ...success.addresses.map((each) => ({
         ...formatAddress(version, each),
-        gateway: success.gateway,
+        gateway: each.gateway,
         interface: interfaces.length + 1,
       })),
     ],

@@ -18,6 +18,8 @@ export interface FollowedFeed {
   /** Hands out what a former run left on disk, as one change; call it once, when everything is connected. */
   replay(): void;
   receive(payload: Uint8Array): void;
+  /** Has everything said once more, to somebody who did not listen the first time. */
+  wantSnapshot(): void;
   /** The stream ended: what was not committed is dropped. */
   interrupted(): void;
   position(): { revision: bigint; nonce: bigint };
@@ -55,6 +57,12 @@ export async function followFeed({
     return state.revision > 0n ? { items, revision: state.revision, nonce: state.nonce, snapshot: false } : undefined;
   }
 
+  function wantSnapshot(): void {
+    if (snapshotWanted) return;
+    snapshotWanted = true;
+    onSnapshotWanted();
+  }
+
   return {
     replay() {
       if (!former) return;
@@ -67,11 +75,9 @@ export async function followFeed({
       lastGood.append(payload, step.message);
       if (!step.change) return;
       onChange(step.change);
-      if (lastGood.tailBytes > longestTailBytes && !snapshotWanted) {
-        snapshotWanted = true;
-        onSnapshotWanted();
-      }
+      if (lastGood.tailBytes > longestTailBytes) wantSnapshot();
     },
+    wantSnapshot,
     interrupted: () => state.discardPending(),
     position: () => (snapshotWanted ? { revision: 0n, nonce: 0n } : { revision: state.revision, nonce: state.nonce }),
     close: () => lastGood.close(),

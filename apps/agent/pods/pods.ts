@@ -9,13 +9,21 @@ import {
   type CniFailure,
   cniErrorCodes,
   type DeleteRequest,
+  type PlainAddress,
   type PodNetwork,
   type WantedAddresses,
 } from '../cni/pod-network.ts';
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { reached, type Step } from '../steps.ts';
-import { hostInterfaceName, type Wired, type Wiring, type WiringFailure } from '../wiring/index.ts';
+import {
+  gatewayTexts,
+  hostInterfaceName,
+  hostLengths,
+  type Wired,
+  type Wiring,
+  type WiringFailure,
+} from '../wiring/index.ts';
 import { joinAnnotations } from './annotations.ts';
 import {
   type EndpointRecord,
@@ -43,8 +51,8 @@ export interface PodsOptions {
   readonly mtu: number;
   /** The pools that a pod of this namespace may draw from, for each address that it is to have. */
   wishes(namespace: string, wanted: WantedAddresses): WishesResult;
-  /** The pools that pods of this node draw from when they do not ask. */
-  pools(): readonly string[];
+  /** For each address of a pod that does not ask, the pools that it is drawn from. */
+  pools(): readonly (readonly string[])[];
   /** Why no pod could start; nothing when one could. */
   notReady(): readonly string[];
   readonly directory: PodDirectory;
@@ -155,13 +163,12 @@ export function createPods(options: PodsOptions): PodNetwork {
     log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
     return {
       ok: true,
-      addresses: assignment.addresses.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 })),
-      gateway: wired.value.gateway,
+      addresses: assignment.addresses.map(plainAddress),
       hostInterface: record.hostInterface,
       hostMac: wired.value.hostMac,
       podMac: wired.value.podMac,
       mtu: wired.value.mtu,
-      defaultRoute: wired.value.defaultRoute,
+      defaultRoutes: wired.value.defaultRoutes,
     };
   }
 
@@ -256,9 +263,9 @@ export function createPods(options: PodsOptions): PodNetwork {
   /** Blocks are claimed ahead of need: that none has a free address means that no more was to be had. */
   function status(): { readonly ok: true } | CniFailure {
     const reasons = [...options.notReady()];
-    const pools = options.pools();
-    const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
-    if (reasons.length === 0 && blocks.every(({ free }) => free === 0)) {
+    for (const pools of reasons.length === 0 ? options.pools() : []) {
+      const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
+      if (blocks.some(({ free }) => free > 0)) continue;
       reasons.push(`no address is free in this node's blocks (${blocks.map(({ cidr }) => cidr).join(', ')})`);
     }
     if (reasons.length === 0) return { ok: true };
@@ -298,6 +305,12 @@ async function ending<T>(step: Step, work: Promise<T>): Promise<T> {
   const result = await work;
   reached(step);
   return result;
+}
+
+/** The address by itself, and the gateway of its family. */
+function plainAddress(address: string): PlainAddress {
+  const family = address.includes(':') ? 6 : 4;
+  return { address, prefixLength: hostLengths[family], gateway: gatewayTexts[family] };
 }
 
 function handleOf({ network, containerId, ifname }: Attachment): string {

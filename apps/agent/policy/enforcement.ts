@@ -1,4 +1,4 @@
-import { addressFromBytes, formatAddress } from '@caracal/net';
+import { addressFromBytes, type Family, formatAddress } from '@caracal/net';
 import type { Compiler, LocalEndpoint, PolicyDelta } from '@caracal/policy';
 import type { FeedItem, Resource } from '@caracal/protocol';
 import type { Logger } from 'pino';
@@ -6,21 +6,24 @@ import type { FeedChange } from '../feed/feed-state.ts';
 
 /** What enforcement needs of the dataplane: a change in, a promise that resolves when the kernel holds it. */
 export interface PolicyTarget {
-  update(delta: PolicyDelta): Promise<void>;
+  update(delta: PolicyDelta, family: Family): Promise<void>;
 }
 
 export interface EnforcementOptions {
   readonly nodeName: string;
-  readonly compiler: Compiler;
+  createCompiler(family: Family): Compiler;
   readonly dataplane: PolicyTarget;
   readonly logger: Logger;
+  /** IPv6 has come into use in the middle of a stream: what was said before is needed once more. */
+  onSnapshotWanted(): void;
   /** The kernel holds this revision from now on. */
   onEnforced(revision: bigint): void;
 }
 
 /**
- * Joins the feed and the node's own endpoints in the policy compiler, and sees the result into the kernel. Nothing is
- * compiled before a whole state is known: until then the rules of a former run stand.
+ * Joins the feed and the node's own endpoints in the policy compilers, and sees the results into the kernel. Nothing is
+ * compiled before a whole state is known: until then the rules of a former run stand. IPv6 has a compiler from when a pool or a pod has
+ * it; it costs as much memory as that of IPv4.
  */
 export interface Enforcement {
   /** Whether a whole state is known, so that a pod may be let in. */
@@ -34,15 +37,19 @@ export interface Enforcement {
 }
 
 export function createEnforcement(options: EnforcementOptions): Enforcement {
-  const { compiler, dataplane, nodeName, logger } = options;
+  const { dataplane, nodeName, logger } = options;
   let ready = false;
   let enforcedRevision = 0n;
   const reported = new Map<string, string>();
+  const locals = new Map<string, LocalEndpoint>();
+  const ipv4 = options.createCompiler(4);
+  let ipv6: Compiler | undefined;
+  /** Whether IPv6 has been told everything. */
+  let ipv6Complete = false;
 
   function reportProblems(): void {
-    const problems = compiler.problems();
     const current = new Set<string>();
-    for (const { policy, message } of problems) {
+    for (const { policy, message } of [...ipv4.problems(), ...(ipv6?.problems() ?? [])]) {
       current.add(policy);
       if (reported.get(policy) === message) continue;
       reported.set(policy, message);
@@ -52,9 +59,21 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   }
 
   async function flush(): Promise<void> {
-    const delta = compiler.flush();
+    const deltas = [ipv4.flush(), ipv6Complete ? ipv6?.flush() : undefined];
     reportProblems();
-    await dataplane.update(delta);
+    const [first, second] = deltas;
+    await Promise.all([first && dataplane.update(first, 4), second && dataplane.update(second, 6)]);
+  }
+
+  /** IPv6 is in use from now on. What a whole state does not say, the next one will. */
+  function useIpv6(): Compiler {
+    if (ipv6) return ipv6;
+    ipv6 = options.createCompiler(6);
+    for (const endpoint of locals.values()) {
+      if (hasIpv6(endpoint)) ipv6.apply({ type: 'localEndpoint', endpoint });
+    }
+    if (ready) options.onSnapshotWanted();
+    return ipv6;
   }
 
   return {
@@ -64,8 +83,14 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     get enforcedRevision() {
       return enforcedRevision;
     },
-    apply({ items, revision }) {
-      for (const item of items) applyItem(compiler, item, nodeName);
+    apply({ items, revision, snapshot }) {
+      if (items.some(isIpv6Pool)) useIpv6();
+      for (const item of items) {
+        applyItem(ipv4, item, nodeName);
+        if (ipv6) applyItem(ipv6, item, nodeName);
+      }
+      // What a former run left on disk is whole as well, and comes first.
+      if (ipv6 && (snapshot || !ready)) ipv6Complete = true;
       ready = true;
       flush().then(
         () => {
@@ -78,14 +103,28 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       );
     },
     async addEndpoint(endpoint) {
-      compiler.apply({ type: 'localEndpoint', endpoint });
+      locals.set(endpoint.id, endpoint);
+      ipv4.apply({ type: 'localEndpoint', endpoint });
+      if (hasIpv6(endpoint)) {
+        useIpv6().apply({ type: 'localEndpoint', endpoint });
+        if (ready && !ipv6Complete) throw new Error('the policy of IPv6 is not known yet: a hub is being asked');
+      }
       if (ready) await flush();
     },
     async removeEndpoint(id) {
-      compiler.apply({ type: 'localEndpointRemoved', id });
+      locals.delete(id);
+      ipv4.apply({ type: 'localEndpointRemoved', id });
+      ipv6?.apply({ type: 'localEndpointRemoved', id });
       if (ready) await flush();
     },
   };
+}
+
+const hasIpv6 = ({ addresses }: LocalEndpoint): boolean => addresses.some((address) => address.includes(':'));
+
+/** Whether an item of the feed is a pool of IPv6; looked at for each, so without parsing it. */
+function isIpv6Pool({ item }: FeedItem): boolean {
+  return item.case === 'resource' && item.value.kind === 'IPPool' && /"cidr":\s*"[^"]*:/.test(item.value.specJson);
 }
 
 /** Passes an item of the feed on. The node's own endpoints are left out: here the journal is the authority. */

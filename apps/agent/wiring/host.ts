@@ -44,9 +44,12 @@ export function setBlocks(host: RouteSocket, blocks: readonly string[]): WiringO
     if (!prefix) return failure('invalid', `block "${text}" is no prefix like 10.65.0.0/26`);
     wanted.set(formatPrefix(prefix), prefix);
   }
-  const present = host.listRoutes({ family: 4, protocol: routeProtocols.pod });
-  if (!present.ok) return failure('kernel', present.error.message);
-  const blackholes = present.value.filter((route) => route.type === 'blackhole');
+  const blackholes: Route[] = [];
+  for (const family of [4, 6] as const) {
+    const present = host.listRoutes({ family, protocol: routeProtocols.pod });
+    if (!present.ok) return failure('kernel', present.error.message);
+    blackholes.push(...present.value.filter((route) => route.type === 'blackhole'));
+  }
   const right = (route: Route) => route.metric === blackholeMetric && wanted.has(formatPrefix(route.prefix));
   const extra = blackholes.filter((route) => !right(route));
   const there = new Set(blackholes.filter(right).map(({ prefix }) => formatPrefix(prefix)));

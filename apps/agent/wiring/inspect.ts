@@ -3,6 +3,7 @@ import {
   enterNetns,
   type Link,
   type Netns,
+  type NextHop,
   openRouteSocket,
   type Result,
   type Route,
@@ -11,7 +12,7 @@ import {
   routeProtocols,
 } from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
-import { gatewayAddress, hostMac } from './link-local.ts';
+import { hostLengths, hostMac } from './link-local.ts';
 import { inspectShape } from './shape.ts';
 import type { Inspection, InspectRequest, Sysctl, WiringFailure, WiringOperations } from './types.ts';
 import { failure, openPodNetns } from './wire.ts';
@@ -45,7 +46,7 @@ export function inspect(host: RouteSocket, request: InspectRequest): Inspection 
 /** Our interfaces on the host with the addresses that our routes lead to them, and the blocks that have a blackhole: what recovery starts from. */
 export function listOwnInterfaces(host: RouteSocket): WiringOperations['listOwnInterfaces']['answer'] {
   try {
-    const routes = unwrap(host.listRoutes({ family: 4, protocol: routeProtocols.pod }));
+    const routes = podRoutes(host);
     const addresses = Map.groupBy(routes, (route) => route.nextHops[0]?.interfaceIndex);
     const interfaces = unwrap(host.listLinks())
       .filter((link) => link.kind === 'veth' && link.name.startsWith(hostInterfacePrefix))
@@ -57,9 +58,15 @@ export function listOwnInterfaces(host: RouteSocket): WiringOperations['listOwnI
   }
 }
 
+/** Our routes of both families. */
+function podRoutes(host: RouteSocket): Route[] {
+  const protocol = routeProtocols.pod;
+  return ([4, 6] as const).flatMap((family) => unwrap(host.listRoutes({ family, protocol })));
+}
+
 function destinations(routes: readonly Route[] = []): string[] {
   return routes
-    .filter(({ prefix, type }) => prefix.length === 32 && type !== 'blackhole')
+    .filter(({ prefix, type }) => prefix.length === hostLengths[prefix.address.family] && type !== 'blackhole')
     .map(({ prefix }) => formatAddress(prefix.address));
 }
 
@@ -71,7 +78,7 @@ function lookUp(socket: RouteSocket, name: string, where: string, problems: stri
 }
 
 function inspectHost(host: RouteSocket, link: Link, request: InspectRequest): string[] {
-  const routes = unwrap(host.listRoutes({ family: 4, protocol: routeProtocols.pod }));
+  const routes = podRoutes(host);
   return request.addresses
     .filter((address) => !routes.some((route) => leadsTo(route, address, link)))
     .map((address) => `the route to ${address} by ${link.name} is missing on the host`);
@@ -82,7 +89,7 @@ function leadsTo(route: Route, address: string, link: Link): boolean {
 }
 
 function isHost(prefix: Prefix, address: string): boolean {
-  return formatPrefix(prefix) === `${address}/32`;
+  return prefix.length === hostLengths[prefix.address.family] && formatAddress(prefix.address) === address;
 }
 
 /** Whether the host answers a pod that asks for its gateway: proxy ARP does for what is routed by another interface. */
@@ -103,21 +110,22 @@ function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest, resol
   if (mac && link.mac !== mac.toLowerCase())
     problems.push(`${link.name} in the pod has the MAC ${link.mac}, not ${mac}`);
   if (mtu && link.mtu !== mtu) problems.push(`${link.name} in the pod has the MTU ${link.mtu}, not ${mtu}`);
-  const hasDefault = unwrap(pod.listRoutes({ family: 4, table: 'all' })).some(
-    ({ prefix, nextHops }) =>
-      prefix.length === 0 &&
-      nextHops.some(
-        (hop) => hop.gateway && formatAddress(hop.gateway) === gatewayAddress && hop.interfaceIndex === link.index,
-      ),
-  );
-  if (request.defaultRoute && !hasDefault)
-    problems.push(`the default route by ${gatewayAddress} is missing in the pod`);
-  if (!request.defaultRoute || resolves) return problems;
-  const hasNeighbour = unwrap(pod.listPermanentNeighbours()).some(
-    ({ address, mac, interfaceIndex }) =>
-      formatAddress(address) === gatewayAddress && mac === hostMac && interfaceIndex === link.index,
-  );
-  if (!hasNeighbour) problems.push(`the neighbour entry of ${gatewayAddress} is missing in the pod`);
+  for (const gateway of request.defaultRoutes) {
+    const family = gateway.includes(':') ? 6 : 4;
+    const isOwn = ({ gateway: by, interfaceIndex }: NextHop) =>
+      by && formatAddress(by) === gateway && interfaceIndex === link.index;
+    const hasDefault = unwrap(pod.listRoutes({ family, table: 'all' })).some(
+      ({ prefix, nextHops }) => prefix.length === 0 && nextHops.some(isOwn),
+    );
+    if (!hasDefault) problems.push(`the default route by ${gateway} is missing in the pod`);
+    // Neighbours of IPv6 find each other by themselves: the host's end has the address.
+    if (resolves || family === 6) continue;
+    const hasNeighbour = unwrap(pod.listPermanentNeighbours()).some(
+      ({ address, mac, interfaceIndex }) =>
+        formatAddress(address) === gateway && mac === hostMac && interfaceIndex === link.index,
+    );
+    if (!hasNeighbour) problems.push(`the neighbour entry of ${gateway} is missing in the pod`);
+  }
   return problems;
 }
 

@@ -30,7 +30,7 @@ export interface WireRequest {
   readonly hostInterface: string;
   /** The pod's end, such as `eth0`. */
   readonly podInterface: string;
-  /** The pod's IPv4 addresses, without prefix length. */
+  /** The pod's addresses, without prefix length. */
   readonly addresses: readonly string[];
   /** The kernel's default (1500) when absent. */
   readonly mtu?: number;
@@ -70,10 +70,9 @@ export interface Wired {
   readonly ok: true;
   readonly hostMac: string;
   readonly podMac: string;
-  readonly gateway: string;
   readonly mtu: number;
-  /** False when the pod had a default route before: it keeps that one. */
-  readonly defaultRoute: boolean;
+  /** The gateways of the default routes that the interface has: a pod that had one of a family before keeps that one. */
+  readonly defaultRoutes: readonly string[];
 }
 
 /** What a pod's interface should look like. */
@@ -82,8 +81,8 @@ export interface InspectRequest {
   readonly hostInterface: string;
   readonly podInterface: string;
   readonly addresses: readonly string[];
-  /** Whether the pod's default route is by this interface, in whatever table a later plugin has put it. */
-  readonly defaultRoute: boolean;
+  /** Gateways of the pod's default routes by this interface, in whatever table a later plugin has put them. */
+  readonly defaultRoutes: readonly string[];
   readonly mac?: string;
   readonly mtu?: number;
   readonly bandwidth?: Bandwidth;

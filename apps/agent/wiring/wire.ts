@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type Address, hostPrefix, parseAddress, parsePrefix } from '@caracal/net';
+import { type Address, type Family, hostPrefix, parseAddress } from '@caracal/net';
 import {
   addAddress,
   addRoute,
-  type BatchFailure,
   enterNetns,
   type LinkReaper,
   type NetlinkError,
@@ -19,7 +18,15 @@ import {
   writeSysctl,
 } from '@caracal/netlink';
 import { reached } from '../steps.ts';
-import { gatewayAddress, hostMac } from './link-local.ts';
+import {
+  closeNamespaceToIpv6,
+  forwardIpv6,
+  openNamespaceToIpv6,
+  prepareHostEnd,
+  setIpv6Forwarding,
+  switchOffIpv6,
+} from './ipv6.ts';
+import { everything, gateways, gatewayTexts, hostLengths, hostMac } from './link-local.ts';
 import { shape, shaperName } from './shape.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
 
@@ -29,21 +36,21 @@ export interface HostSockets {
   readonly reaper: LinkReaper;
 }
 
-const defaultPrefix = parsePrefix('0.0.0.0/0')!;
-const gateway = parseAddress(gatewayAddress)!;
 /** The loopback interface has this index in every namespace (net/core/dev.c). */
 const loopbackIndex = 1;
 
 /**
- * Makes the pod's interface: a veth pair with one end in the pod's namespace, the address as /32, a default route by
- * the link-local gateway; on the host a route to the address. IPv6 is switched off in the pod. On failure the pair is
- * deleted again, and with it all the rest.
+ * Makes the pod's interface: a veth pair with one end in the pod's namespace, each address by itself (/32, /128), a default route of each
+ * family by its link-local gateway; on the host a route to each address. Without an address of IPv6 that is switched off. On failure
+ * the pair is deleted again, and with it all the rest.
  */
 export async function wire(sockets: HostSockets, request: WireRequest): Promise<Wired | WiringFailure> {
   const addresses = request.addresses.map((text) => parseAddress(text));
-  if (!addresses.every((address): address is Address => address?.family === 4) || addresses.length === 0) {
-    return failure('invalid', `addresses of a pod: "${request.addresses.join(', ')}" is no list of IPv4 addresses`);
+  if (!addresses.every((address): address is Address => address !== undefined) || addresses.length === 0) {
+    return failure('invalid', `addresses of a pod: "${request.addresses.join(', ')}" is no list of IP addresses`);
   }
+  const families = ([4, 6] as const).filter((family) => addresses.some((address) => address.family === family));
+  const hasIpv6 = families.includes(6);
   reached('wire: asked');
   const opened = openPodNetns(request.netnsPath);
   if (!opened.ok) return opened;
@@ -51,7 +58,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
   let pod: RouteSocket | undefined;
   let created = false;
   try {
-    pod = enterPod(netns, request.forwarding);
+    pod = enterPod(netns, request.forwarding, hasIpv6);
     reached('wire: inside');
     const podMac = request.mac ?? randomMac();
     const { hostInterface, podInterface, mtu } = request;
@@ -73,14 +80,23 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
         for (const { path, value } of sysctls) writeSysctl(path, value);
       });
     }
-    const requests = podRequests(podIndex, addresses);
+    const routes = families.map((family) => ({ family, requests: gatewayRequests(podIndex, family) }));
+    const requests = [...podRequests(podIndex, addresses), ...routes.flatMap((each) => each.requests)];
     const failures = pod.batchAll(requests);
-    const [inside] = failures.filter((failed) => !isOfAnotherInterface(failed, requests));
-    const defaultRoute = !failures.some(({ index }) => index === requests.length - 1);
+    const failed = (wanted: Request) => failures.some(({ index }) => requests[index] === wanted);
+    const shared = routes.flatMap((each) => each.requests.slice(1));
+    const [inside] = failures.filter(
+      ({ index, error }) => error.code !== 'EEXIST' || !shared.includes(requests[index]),
+    );
+    const defaultRoutes = routes.filter((each) => !failed(each.requests[2])).map(({ family }) => gatewayTexts[family]);
     if (inside) return await undo(sockets, hostInterface, inside.error.message);
     reached('wire: pod end set up');
-    // The host's end needs no IPv6 address of its own: it would answer the pod on its link-local one.
-    switchOffIpv6(hostInterface);
+    if (hasIpv6) {
+      forwardIpv6();
+      prepareHostEnd(hostInterface);
+    } else {
+      switchOffIpv6(hostInterface);
+    }
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
     writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
     const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
@@ -91,7 +107,7 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
     reached('wire: done');
-    return { ok: true, hostMac, podMac, gateway: gatewayAddress, mtu: link.value.mtu, defaultRoute };
+    return { ok: true, hostMac, podMac, mtu: link.value.mtu, defaultRoutes };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return created ? await undo(sockets, request.hostInterface, message) : failure('kernel', message);
@@ -112,13 +128,17 @@ export function failure(reason: WiringFailureReason, message: string): WiringFai
   return { ok: false, reason, message };
 }
 
-/** The only time inside: a socket that stays there, and IPv6 off before the interface exists. */
-function enterPod(netns: Netns, forwarding: boolean): RouteSocket {
+/** The only time inside: a socket that stays there, and the settings that must be there before the interface is. */
+function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSocket {
   return enterNetns(netns, () => {
     // A new namespace has the host's setting, and the host forwards.
     writeSysctl(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
-    switchOffIpv6('default');
-    switchOffIpv6('all');
+    if (hasIpv6) {
+      openNamespaceToIpv6();
+      setIpv6Forwarding(forwarding);
+    } else {
+      closeNamespaceToIpv6();
+    }
     return openRouteSocket();
   });
 }
@@ -132,41 +152,39 @@ function activate(socket: RouteSocket, name: string): void {
   socket.findLink(name);
 }
 
-/** For an interface, or for `default` and `all`. A kernel without IPv6 does not have the setting. */
-function switchOffIpv6(scope: string): void {
-  try {
-    writeSysctl(['net', 'ipv6', 'conf', scope, 'disable_ipv6'], 1);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
-}
-
-/** The routes, which come last, when another interface of the pod has them: each pod keeps its first. */
-function isOfAnotherInterface({ index, error }: BatchFailure, requests: readonly Request[]): boolean {
-  return index >= requests.length - 2 && error.code === 'EEXIST';
-}
-
 function podRequests(index: number, addresses: readonly Address[]): Request[] {
   return [
     // The pod reaches its own address over the loopback interface; not every runtime brings it up.
     setLink(loopbackIndex, { up: true }),
     setLink(index, { up: true }),
-    ...addresses.map((address) => addAddress({ interfaceIndex: index, address, prefixLength: 32 })),
-    replaceNeighbour({ interfaceIndex: index, address: gateway, mac: hostMac }),
+    ...addresses.map((address) =>
+      addAddress({ interfaceIndex: index, address, prefixLength: hostLengths[address.family] }),
+    ),
+  ];
+}
+
+/** The neighbour entry of the gateway, and two routes, which the pod may have by another interface already: each pod keeps its first. */
+function gatewayRequests(index: number, family: Family): readonly [Request, Request, Request] {
+  const address = gateways[family];
+  const protocol = routeProtocols.pod;
+  return [
+    replaceNeighbour({ interfaceIndex: index, address, mac: hostMac }),
     // Plugins that come after us add routes by the gateway as well, and do not say that it is on the link.
-    addRoute({ prefix: hostPrefix(gateway), nextHops: [{ interfaceIndex: index }], protocol: routeProtocols.pod }),
+    addRoute({ prefix: hostPrefix(address), nextHops: [{ interfaceIndex: index }], protocol }),
     addRoute({
-      prefix: defaultPrefix,
-      nextHops: [{ gateway, interfaceIndex: index, onlink: true }],
-      protocol: routeProtocols.pod,
+      prefix: everything[family],
+      nextHops: [{ gateway: address, interfaceIndex: index, onlink: true }],
+      protocol,
     }),
   ];
 }
 
 function hostRequests(index: number, addresses: readonly Address[], routeLocalnet: boolean): Request[] {
+  const hasIpv6 = addresses.some(({ family }) => family === 6);
   return [
     // Strict reverse-path filtering keeps the pod from sending under other pods' addresses even before policy does.
     setLink(index, { up: true, ipv4: { forwarding: true, proxyArp: true, reversePathFilter: 1, routeLocalnet } }),
+    ...(hasIpv6 ? [addAddress({ interfaceIndex: index, address: gateways[6], prefixLength: 64 })] : []),
     ...addresses.map((address) =>
       addRoute({ prefix: hostPrefix(address), nextHops: [{ interfaceIndex: index }], protocol: routeProtocols.pod }),
     ),

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { Family } from '@caracal/net';
 import {
   buildTransaction,
   type IpsetWriter,
@@ -9,7 +10,7 @@ import {
   type TableEdit,
 } from 'iptables-wrapper';
 import type { Logger } from '../logger.ts';
-import { poolSets } from '../render/names.ts';
+import { fixedSets } from '../render/names.ts';
 import { filterJumps, natJumps } from '../render/static-chains.ts';
 import type { DesiredNat } from '../state/desired-nat.ts';
 import type { DesiredState } from '../state/desired-state.ts';
@@ -26,8 +27,6 @@ const sweepDelayMs = 250;
 /** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
 const steps = channel('caracal:step');
 
-const poolSetNames: readonly string[] = Object.values(poolSets);
-
 interface Waiter {
   readonly resolve: (repaired: readonly string[]) => void;
   readonly reject: (error: Error) => void;
@@ -41,6 +40,7 @@ type Outcome =
   | { readonly ok: false; readonly again: 'later'; readonly message: string };
 
 export interface EngineParts {
+  readonly family: Family;
   readonly state: DesiredState;
   readonly nat: DesiredNat;
   readonly sets: SetApplier;
@@ -150,7 +150,7 @@ export class Engine {
     const mustRead = this.#mustRead;
     // Before reading: who asks for it meanwhile may know of something that this reading has missed.
     this.#mustRead = false;
-    const kernel = mustRead ? await readKernel(this.#parts.processes) : undefined;
+    const kernel = mustRead ? await readKernel(this.#parts.processes, this.#parts.family) : undefined;
     // From here to the first await everything belongs to one moment of the desired state.
     const changed = new Set(state.takeChangedChains());
     const changedNat = nat.takeChangedChains();
@@ -191,7 +191,7 @@ export class Engine {
   ): TableEdit | undefined {
     const { chains } = this.#parts.nat;
     if (!this.#poolsKnown) return undefined;
-    if (kernel) return this.#nat.observe(kernel.nat, { chains, jumps: natJumps });
+    if (kernel) return this.#nat.observe(kernel.nat, { chains, jumps: natJumps(this.#parts.family) });
     return this.#nat.editOf(changed, chains);
   }
 
@@ -241,7 +241,8 @@ export class Engine {
     this.#sweepDue = false;
     // Until the rules are ours, those before us may refer to their sets.
     if (!this.#rulesKnown) return;
-    const keep = (name: string) => !this.#poolsKnown && poolSetNames.includes(name);
+    const fixed = Object.values(fixedSets[this.#parts.family]);
+    const keep = (name: string) => !this.#poolsKnown && fixed.some((set) => set.name === name);
     const left = await this.#parts.sets.destroyUndesired(keep);
     if (left) this.#sweepLater();
   }

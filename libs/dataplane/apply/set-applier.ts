@@ -1,3 +1,4 @@
+import type { Family } from '@caracal/net';
 import type { IpsetResult, IpsetWriter, SavedSet } from 'iptables-wrapper';
 import type { DesiredSets, MemberChanges } from '../state/desired-sets.ts';
 import { type SetLine, setLines } from './set-lines.ts';
@@ -20,12 +21,14 @@ export type SetsResult =
 export class SetApplier {
   readonly #writer: IpsetWriter;
   readonly #desired: DesiredSets;
+  readonly #family: Family;
   /** Our sets in the kernel and the number of members that they have room for. */
   #kernel = new Map<string, number>();
   /** Those of them that are not desired any more. */
   #undesired = new Set<string>();
 
-  constructor(writer: IpsetWriter, desired: DesiredSets) {
+  constructor(writer: IpsetWriter, desired: DesiredSets, family: Family) {
+    this.#family = family;
     this.#writer = writer;
     this.#desired = desired;
   }
@@ -66,7 +69,7 @@ export class SetApplier {
         continue;
       }
       this.#undesired.delete(name);
-      const plan = setLines(set, changes, this.#kernel.get(name));
+      const plan = setLines(set, changes, this.#kernel.get(name), this.#family);
       lines.push(...plan.lines);
       maxElements.set(name, plan.maxElements);
     }

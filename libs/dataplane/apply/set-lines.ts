@@ -1,3 +1,4 @@
+import type { Family } from '@caracal/net';
 import { createSetLine } from 'iptables-wrapper';
 import type { DesiredSet, SetChanges } from '../state/desired-sets.ts';
 
@@ -25,6 +26,7 @@ export function setLines(
   set: DesiredSet,
   { members: changes, isNew }: SetChanges,
   kernelMaxElements: number | undefined,
+  family: Family = 4,
 ): { readonly lines: readonly SetLine[]; readonly maxElements: number } {
   const lines: SetLine[] = [];
   const add = (line: string) => lines.push({ set: set.name, line });
@@ -38,7 +40,7 @@ export function setLines(
   const maxElements = maxElementsFor(set.members.size);
   const target = kernelMaxElements === undefined ? set.name : set.temporaryName;
   if (target === set.temporaryName) add(`destroy ${target}`);
-  add(createSetLine(target, set.type, 4, maxElements));
+  add(createSetLine(target, set.type, family, maxElements));
   for (const member of set.members) add(`add ${target} ${member}`);
   if (target === set.temporaryName) {
     add(`swap ${target} ${set.name}`);

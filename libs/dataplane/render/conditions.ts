@@ -1,4 +1,4 @@
-import { parseAddress, parsePrefix } from '@caracal/net';
+import type { Family } from '@caracal/net';
 import { protocolName } from 'iptables-wrapper';
 
 /** A conjunction of matches that fits into one iptables rule; each place can be taken once. */
@@ -58,17 +58,15 @@ export function isProtocol(protocol: number, negated = false): string {
   return `${negated ? '! ' : ''}-p ${protocolName(protocol)}`;
 }
 
-/** The ICMP type, and code when given. */
-export function isIcmp(icmp: { type: number; code?: number }, negated = false): Conjunction {
-  const text = icmp.code === undefined ? `${icmp.type}` : `${icmp.type}/${icmp.code}`;
-  return { protocol: isProtocol(1), matches: [`-m icmp ${negated ? '! ' : ''}--icmp-type ${text}`] };
-}
+/** The protocol of the family's ICMP. */
+export const icmpProtocol = { 4: 1, 6: 58 } as const;
 
-/** An IPv4 address or CIDR as iptables prints it; 'other' for one of IPv6, undefined for none. */
-export function ipv4Net(text: string): string | 'other' | undefined {
-  const address = parseAddress(text);
-  if (address) return address.family === 4 ? `${text}/32` : 'other';
-  const prefix = parsePrefix(text);
-  if (!prefix) return undefined;
-  return prefix.address.family === 4 ? text : 'other';
+/** The ICMP type, and code when given. */
+export function isIcmp(family: Family, icmp: { type: number; code?: number }, negated = false): Conjunction {
+  const text = icmp.code === undefined ? `${icmp.type}` : `${icmp.type}/${icmp.code}`;
+  const [match, option] = family === 4 ? ['icmp', '--icmp-type'] : ['icmp6', '--icmpv6-type'];
+  return {
+    protocol: isProtocol(icmpProtocol[family]),
+    matches: [`-m ${match} ${negated ? '! ' : ''}${option} ${text}`],
+  };
 }

@@ -1,5 +1,7 @@
+import type { Family } from '@caracal/net';
 import { parseAddress } from '@caracal/net';
 import type { CompiledEndpoint, Direction, PolicyId } from '@caracal/policy';
+import { hostLength } from './family.ts';
 import { isClear, isSet, type Marks } from './marks.ts';
 import { chains } from './names.ts';
 
@@ -13,11 +15,12 @@ export type PolicyReference = { readonly chain: string } | 'empty' | 'missing';
 export function renderEndpoint(
   endpoint: CompiledEndpoint,
   direction: Direction,
+  family: Family,
   marks: Marks,
   find: (policy: PolicyId) => PolicyReference,
 ): readonly string[] {
   const rules: string[] = [];
-  if (direction === 'egress') rules.push(...antiSpoofing(endpoint.addresses, marks));
+  if (direction === 'egress') rules.push(...antiSpoofing(endpoint.addresses, family, marks));
   rules.push(`-j ${chains.conntrack}`);
   const tiers = endpoint[direction].filter((tier) => tier.policies.length > 0);
   // Without tiers everything returns anyway.
@@ -45,13 +48,13 @@ export function renderEndpoint(
  * Drops what has another source than the endpoint's own; before the look at established flows, so that a pod can't put
  * packets into another's flow either.
  */
-function antiSpoofing(addresses: readonly string[], marks: Marks): string[] {
-  const own = addresses.filter((address) => parseAddress(address)?.family === 4);
+function antiSpoofing(addresses: readonly string[], family: Family, marks: Marks): string[] {
+  const own = addresses.filter((address) => parseAddress(address)?.family === family);
   if (own.length === 0) return ['-j DROP'];
-  if (own.length === 1) return [`! -s ${own[0]}/32 -j DROP`];
+  if (own.length === 1) return [`! -s ${own[0]}/${hostLength[family]} -j DROP`];
   return [
     `-j ${chains.clear}`,
-    ...own.map((address) => `-s ${address}/32 -j ${chains.pass}`),
+    ...own.map((address) => `-s ${address}/${hostLength[family]} -j ${chains.pass}`),
     `${isClear(marks.pass)} -j DROP`,
   ];
 }

@@ -1,3 +1,5 @@
+import type { Family } from '@caracal/net';
+import { hostLength } from './family.ts';
 import { chainPrefix, chains } from './names.ts';
 
 /** A port of the node that leads to a pod; addresses of one family. */
@@ -31,11 +33,11 @@ export function hostPortRoot(ranges: Iterable<string>): string[] {
 }
 
 /** The rules of a range. Of two that want the same port the later one has it; one address goes before any. */
-export function hostPortRules(ports: readonly HostPort[], hostLength: 32 | 128): string[] {
+export function hostPortRules(ports: readonly HostPort[], family: Family): string[] {
   const [some, any] = [ports.filter((port) => port.hostAddress), ports.filter((port) => !port.hostAddress)];
   return [...some.reverse(), ...any.reverse()].map((port) => {
     const { protocol, hostPort, hostAddress, podAddress, podPort } = port;
-    const address = hostAddress ? `-d ${hostAddress}/${hostLength} ` : '';
+    const address = hostAddress ? `-d ${hostAddress}/${hostLength[family]} ` : '';
     const target = podAddress.includes(':') ? `[${podAddress}]:${podPort}` : `${podAddress}:${podPort}`;
     return `${address}-p ${protocol} -m ${protocol} --dport ${hostPort} -j DNAT --to-destination ${target}`;
   });
@@ -46,8 +48,14 @@ export function hairpinMember({ protocol, podAddress, podPort }: HostPort): stri
   return `${podAddress},${protocol}:${podPort},${podAddress}`;
 }
 
-/** What is addressed to the node itself, from elsewhere and from its own processes. */
-export const hostPortJumps: ReadonlyMap<string, string> = new Map([
-  ['PREROUTING', `-m addrtype --dst-type LOCAL -j ${chains.hostPorts}`],
-  ['OUTPUT', `-m addrtype --dst-type LOCAL -j ${chains.hostPorts}`],
-]);
+/**
+ * The jumps for what is addressed to the node itself, from elsewhere and from its own processes. The loopback address of IPv6 can be
+ * translated to nothing beyond the node (RFC 4291, section 2.5.3).
+ */
+export function hostPortJumps(family: Family): ReadonlyMap<string, string> {
+  const jump = `-m addrtype --dst-type LOCAL -j ${chains.hostPorts}`;
+  return new Map([
+    ['PREROUTING', jump],
+    ['OUTPUT', family === 4 ? jump : `! -d ::1/128 ${jump}`],
+  ]);
+}

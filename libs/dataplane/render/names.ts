@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Family } from '@caracal/net';
 import type { Direction, PolicyId, SetDefinition } from '@caracal/policy';
 
 /** Every chain of ours begins so. iptables takes names of up to 28 characters. */
@@ -9,7 +10,7 @@ export const podInterfaces = 'cara+';
 export const podInterfacePrefix = 'cara';
 
 /** Sets of ours begin so; ipset takes names of up to 31 characters. */
-export const setPrefix = 'cara4-';
+export const setPrefix = { 4: 'cara4-', 6: 'cara6-' } as const;
 
 /** The fixed chains. Those that only set a mark exist so that other chains can do it by a jump (see static-chains). */
 export const chains = {
@@ -58,19 +59,36 @@ export function policyChain(direction: Direction, id: PolicyId): string {
 
 /** The set of an id of the compiled state (at most 20 characters of it). The type is part of the name: sets of one name and two types could not be swapped. */
 export function setName(definition: SetDefinition): string {
-  return `${setPrefix}${definition.type === 'net' ? 'n' : 'p'}-${definition.id}`;
+  return `${setPrefix[definition.family]}${definition.type === 'net' ? 'n' : 'p'}-${definition.id}`;
 }
 
 /** The set in which a large change is built up before it is swapped in. */
 export function temporarySetName(definition: SetDefinition): string {
-  return `${setPrefix}t-${definition.id}`;
+  return `${setPrefix[definition.family]}t-${definition.id}`;
 }
 
-/** All pools, and those of them whose pods leave with the node's address. */
-export const poolSets = { all: `${setPrefix}pools-all`, masquerade: `${setPrefix}pools-masq` } as const;
+/** A set with a fixed name, and the name under which a large change of it is built. */
+export interface FixedSet {
+  readonly name: string;
+  readonly temporaryName: string;
+}
 
-/** Pods that reach themselves by a port of their node: their answer must come back by the node. */
-export const hairpinSet = `${setPrefix}hairpin`;
-export const temporaryHairpinSet = `${setPrefix}t-hairpin`;
+/** The fixed sets of a family. */
+export interface FixedSets {
+  /** All pools. */
+  readonly pools: FixedSet;
+  /** Those of them whose pods leave with the node's address. */
+  readonly masquerade: FixedSet;
+  /** Pods that reach themselves by a port of their node: their answer must come back by the node. */
+  readonly hairpin: FixedSet;
+}
 
-export const temporaryPoolSets = { all: `${setPrefix}t-pools-all`, masquerade: `${setPrefix}t-pools-masq` } as const;
+function fixedSetsOf(family: Family): FixedSets {
+  const named = (name: string) => ({
+    name: setPrefix[family] + name,
+    temporaryName: `${setPrefix[family]}t-${name}`,
+  });
+  return { pools: named('pools-all'), masquerade: named('pools-masq'), hairpin: named('hairpin') };
+}
+
+export const fixedSets: Readonly<Record<Family, FixedSets>> = { 4: fixedSetsOf(4), 6: fixedSetsOf(6) };

@@ -1,3 +1,4 @@
+import type { Family } from '@caracal/net';
 import type { CompiledPolicy, Direction } from '@caracal/policy';
 import type { Marks } from './marks.ts';
 import { renderRule, type SetLookup } from './rule.ts';
@@ -18,12 +19,13 @@ export const closedRules: readonly string[] = ['-j DROP'];
 export function renderPolicy(
   policy: CompiledPolicy,
   direction: Direction,
+  family: Family,
   marks: Marks,
   set: SetLookup,
 ): { readonly rules: readonly string[]; readonly problem?: RuleProblem } {
   const rules: string[] = [];
   for (const rule of policy[direction]) {
-    const rendered = renderRule(rule, { marks, set, logPrefix: policy.id });
+    const rendered = renderRule(rule, { family, marks, set, logPrefix: policy.id });
     if (!rendered.ok) {
       return { rules: closedRules, problem: { rule: rule.index, message: rendered.message } };
     }

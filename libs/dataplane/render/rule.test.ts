@@ -10,6 +10,7 @@ const sets: Record<string, SetDefinition> = {
   p2: { id: 'p2', type: 'ip,port', family: 4 },
 };
 const context = {
+  family: 4 as const,
   marks: marksOf(0xffff0000),
   set: (id: string) => (sets[id] ? { definition: sets[id] } : { problem: 'it does not exist' }),
   logPrefix: 'knp/shop/db',

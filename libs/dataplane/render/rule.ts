@@ -1,3 +1,4 @@
+import type { Family } from '@caracal/net';
 import type { PeerMatch, Rule, SetDefinition, SetId } from '@caracal/policy';
 import { quoteArgument } from 'iptables-wrapper';
 import {
@@ -5,14 +6,15 @@ import {
   both,
   type Conjunction,
   conjunctionText,
+  icmpProtocol,
   inNet,
   inPorts,
   inSet,
-  ipv4Net,
   isIcmp,
   isProtocol,
   type Side,
 } from './conditions.ts';
+import { everything, netOf } from './family.ts';
 import { isClear, isSet, type Marks } from './marks.ts';
 import { chains, setName } from './names.ts';
 import { coversAllPorts, portGroups, wrongRange } from './ports.ts';
@@ -23,6 +25,7 @@ export type SetLookup = (
 
 /** What a rule needs to know of its surroundings. */
 export interface RuleContext {
+  readonly family: Family;
   readonly marks: Marks;
   /** The definition of a set, or why it can't be used. */
   readonly set: SetLookup;
@@ -45,12 +48,12 @@ interface Conditions {
   base: Conjunction;
   readonly alternatives: Conjunction[][];
   readonly exceptions: Conjunction[];
-  /** Some condition can't hold for any IPv4 packet. */
+  /** Some condition can't hold for any packet of the family. */
   never: boolean;
 }
 
 /**
- * The iptables rules for a rule of a policy, in IPv4: none if it can't match; one if its conditions fit into one; else a
+ * The iptables rules for a rule of a policy, in one family: none if it can't match; one if its conditions fit into one; else a
  * group that works out the match in the scratch marks. A rule that makes no sense (a port without a protocol that has
  * ports, an unknown set) is a message.
  */
@@ -103,16 +106,17 @@ function assemble(conditions: Conditions, action: string, marks: Marks): string[
 
 function collect(rule: Rule, context: RuleContext): Conditions {
   const conditions: Conditions = { base: always, alternatives: [], exceptions: [], never: false };
-  collectProtocol(rule, conditions);
+  collectProtocol(rule, conditions, context.family);
   for (const side of ['source', 'destination'] as const) {
-    collectNets(side, rule[side], conditions);
+    collectNets(side, rule[side], conditions, context.family);
     collectSets(side, rule[side], conditions, context);
     collectPorts(side, rule[side], rule.protocol, conditions, context);
   }
   return conditions;
 }
 
-function collectProtocol(rule: Rule, conditions: Conditions): void {
+function collectProtocol(rule: Rule, conditions: Conditions, family: Family): void {
+  const own = icmpProtocol[family];
   const { protocol, notProtocol, icmp, notIcmp } = rule;
   for (const number of [protocol, notProtocol]) {
     // To iptables protocol 0 is every protocol.
@@ -133,34 +137,34 @@ function collectProtocol(rule: Rule, conditions: Conditions): void {
     }
   }
   if (icmp) {
-    if ((protocol ?? 1) !== 1 || notProtocol === 1) conditions.never = true;
-    else needs(conditions, isIcmp(icmp));
+    if ((protocol ?? own) !== own || notProtocol === own) conditions.never = true;
+    else needs(conditions, isIcmp(family, icmp));
   }
-  if (notIcmp && (protocol ?? 1) === 1) {
-    if (protocol === 1) needs(conditions, isIcmp(notIcmp, true));
-    else conditions.exceptions.push(isIcmp(notIcmp));
+  if (notIcmp && (protocol ?? own) === own) {
+    if (protocol === own) needs(conditions, isIcmp(family, notIcmp, true));
+    else conditions.exceptions.push(isIcmp(family, notIcmp));
   }
 }
 
-function collectNets(side: Side, peer: PeerMatch, conditions: Conditions): void {
+function collectNets(side: Side, peer: PeerMatch, conditions: Conditions, family: Family): void {
   if (peer.nets && peer.nets.length > 0) {
-    const nets = ipv4Nets(peer.nets);
+    const nets = netsOf(peer.nets, family);
     if (nets.length === 0) conditions.never = true;
-    if (!nets.includes('0.0.0.0/0'))
+    if (!nets.includes(everything[family]))
       oneOf(
         conditions,
         nets.map((net) => inNet(side, net)),
       );
   }
-  for (const net of ipv4Nets(peer.notNets ?? [])) {
-    if (net === '0.0.0.0/0') conditions.never = true;
+  for (const net of netsOf(peer.notNets ?? [], family)) {
+    if (net === everything[family]) conditions.never = true;
     else exclude(conditions, inNet(side, net), inNet(side, net, true));
   }
 }
 
-function ipv4Nets(nets: readonly string[]): string[] {
+function netsOf(nets: readonly string[], family: Family): string[] {
   return nets.flatMap((text) => {
-    const net = ipv4Net(text);
+    const net = netOf(text, family);
     if (net === undefined) throw new CannotRender(`${text} is no address and no CIDR`);
     return net === 'other' ? [] : [net];
   });

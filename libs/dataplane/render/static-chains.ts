@@ -1,6 +1,7 @@
+import type { Family } from '@caracal/net';
 import { hostPortJumps } from './host-ports.ts';
 import { hex, type Marks } from './marks.ts';
-import { chains, dispatchChain, hairpinSet, podInterfaces, poolSets } from './names.ts';
+import { chains, dispatchChain, fixedSets, podInterfaces } from './names.ts';
 
 /*
  * The way of a packet. FORWARD and INPUT lead here first. A packet from a pod's interface goes through the tree to the
@@ -13,21 +14,14 @@ import { chains, dispatchChain, hairpinSet, podInterfaces, poolSets } from './na
  * destructors. So marks are set in chains of their own, reached by a jump, and a rule that allows goes to cara-accept.
  */
 
-/** The fixed chains of the filter table of IPv4. */
-export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly string[]> {
+/** The fixed chains of the filter table. */
+export function staticFilterChains(family: Family, marks: Marks): ReadonlyMap<string, readonly string[]> {
   const all = hex(marks.accept | marks.pass | marks.match | marks.any);
   const set = (bit: number) => [`-j MARK --set-xmark ${hex(bit)}/${hex(bit)}`];
   const clear = (bit: number) => [`-j MARK --set-xmark 0x0/${hex(bit)}`];
   return new Map<string, readonly string[]>([
-    [chains.forward, forwardRules([])],
-    // What the pod's egress allows to the host goes on to the host's own rules. The way back of the loopback address's ports is open to answers alone.
-    [
-      chains.input,
-      [
-        `-d 127.0.0.0/8 -i ${podInterfaces} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`,
-        `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
-      ],
-    ],
+    [chains.forward, forwardRules(family, [])],
+    [chains.input, inputRules(family)],
     [
       chains.conntrack,
       [
@@ -48,17 +42,30 @@ export function staticFilterChains(marks: Marks): ReadonlyMap<string, readonly s
 }
 
 /**
+ * What pods send to the host: what their egress allows goes on to the host's own rules. The way back of ports of the loopback address is
+ * open to answers alone. Neighbours must find each other before anything else can be allowed or not (RFC 4861); each pod has a link of its own.
+ */
+function inputRules(family: Family): string[] {
+  const before =
+    family === 4
+      ? [`-d 127.0.0.0/8 -i ${podInterfaces} -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`]
+      : [135, 136].map((type) => `-i ${podInterfaces} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`);
+  return [...before, `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`];
+}
+
+/**
  * The way of forwarded packets. `serviceRanges` are announced as ours, so what is still addressed to them after kube-proxy has put a pod's address in
  * its place is for no service: it would go back to the router that sent it, and come again. It is answered as kube-proxy
  * answers for a service without endpoints.
  */
-export function forwardRules(serviceRanges: readonly string[]): string[] {
+export function forwardRules(family: Family, serviceRanges: readonly string[]): string[] {
+  const unreachable = family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable';
   return [
     `-i ${podInterfaces} -j ${dispatchChain('egress', '')}`,
     `-o ${podInterfaces} -j ${dispatchChain('ingress', '')}`,
     `-i ${podInterfaces} -j ACCEPT`,
     `-o ${podInterfaces} -j ACCEPT`,
-    ...serviceRanges.map((cidr) => `-d ${cidr} -j REJECT --reject-with icmp-port-unreachable`),
+    ...serviceRanges.map((cidr) => `-d ${cidr} -j REJECT --reject-with ${unreachable}`),
   ];
 }
 
@@ -72,21 +79,21 @@ export const filterJumps: ReadonlyMap<string, string> = new Map([
  * What leaves with the node's address: what pods of masquerading pools send to what is outside all pools, what a pod sends to itself by a
  * port of the node, and what processes of the node send to a pod by a port of the loopback address.
  */
-export function postroutingRules(): string[] {
+export function postroutingRules(family: Family): string[] {
+  const { pools, masquerade, hairpin } = fixedSets[family];
   return [
-    `-m set --match-set ${poolSets.masquerade} src -m set ! --match-set ${poolSets.all} dst -j MASQUERADE`,
-    `-m set --match-set ${hairpinSet} dst,dst,src -j MASQUERADE`,
-    `-s 127.0.0.0/8 -o ${podInterfaces} -j MASQUERADE`,
+    `-m set --match-set ${masquerade.name} src -m set ! --match-set ${pools.name} dst -j MASQUERADE`,
+    `-m set --match-set ${hairpin.name} dst,dst,src -j MASQUERADE`,
+    ...(family === 4 ? [`-s 127.0.0.0/8 -o ${podInterfaces} -j MASQUERADE`] : []),
   ];
 }
 
-export const natJumps: ReadonlyMap<string, string> = new Map([
-  ['POSTROUTING', `-j ${chains.postrouting}`],
-  ...hostPortJumps,
-]);
+export function natJumps(family: Family): ReadonlyMap<string, string> {
+  return new Map([['POSTROUTING', `-j ${chains.postrouting}`], ...hostPortJumps(family)]);
+}
 
-/** IPv6: pods have none, so nothing of it passes their interfaces. */
-export const ipv6FilterChains: ReadonlyMap<string, readonly string[]> = new Map([
+/** Before anything is known of IPv6: nothing of it passes pods' interfaces. */
+export const closedFilterChains: ReadonlyMap<string, readonly string[]> = new Map([
   [chains.forward, [`-i ${podInterfaces} -j DROP`, `-o ${podInterfaces} -j DROP`]],
   [chains.input, [`-i ${podInterfaces} -j DROP`]],
 ]);

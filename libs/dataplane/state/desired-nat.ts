@@ -1,5 +1,6 @@
+import type { Family } from '@caracal/net';
 import { type HostPort, hairpinMember, hostPortChain, hostPortRoot, hostPortRules } from '../render/host-ports.ts';
-import { chains, hairpinSet, temporaryHairpinSet } from '../render/names.ts';
+import { chains, fixedSets } from '../render/names.ts';
 import { postroutingRules } from '../render/static-chains.ts';
 import type { DesiredSets } from './desired-sets.ts';
 
@@ -7,6 +8,7 @@ import type { DesiredSets } from './desired-sets.ts';
 export class DesiredNat {
   readonly #chains = new Map<string, readonly string[]>();
   #changed = new Set<string>();
+  readonly #family: Family;
   readonly #sets: DesiredSets;
   readonly #portsOf = new Map<string, readonly HostPort[]>();
   /** By range; of each range in the order in which they came. */
@@ -14,9 +16,10 @@ export class DesiredNat {
   /** Ranges that the kernel refused, and why: they are empty until they change. */
   readonly #refused = new Map<string, string>();
 
-  constructor(sets: DesiredSets) {
+  constructor(family: Family, sets: DesiredSets) {
+    this.#family = family;
     this.#sets = sets;
-    this.#set(chains.postrouting, postroutingRules());
+    this.#set(chains.postrouting, postroutingRules(family));
     this.#set(chains.hostPorts, []);
     this.#sets.change(this.#hairpin(), [], []);
   }
@@ -88,7 +91,7 @@ export class DesiredNat {
     this.#refused.delete(chain);
     const ports = this.#ranges.get(chain) ?? [];
     if (ports.length > 0) {
-      this.#set(chain, hostPortRules(ports, 32));
+      this.#set(chain, hostPortRules(ports, this.#family));
       return;
     }
     this.#ranges.delete(chain);
@@ -107,6 +110,6 @@ export class DesiredNat {
   }
 
   #hairpin() {
-    return { name: hairpinSet, temporaryName: temporaryHairpinSet, type: 'hash:ip,port,ip' as const };
+    return { ...fixedSets[this.#family].hairpin, type: 'hash:ip,port,ip' as const };
   }
 }

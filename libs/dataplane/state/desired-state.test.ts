@@ -60,7 +60,7 @@ const anyStep = fc.record({
 test('any sequence of deltas, also ones that refer to what is not there, ends where one delta does', () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 40 }), (steps) => {
-      const state = new DesiredState(marks);
+      const state = new DesiredState(4, marks);
       const world: World = { sets: new Set(), policies: new Map(), endpoints: new Map() };
       const kernel = new Map<string, readonly string[]>();
       for (const step of steps) {
@@ -87,7 +87,7 @@ test('any sequence of deltas, also ones that refer to what is not there, ends wh
           else kernel.delete(chain);
         }
       }
-      const fresh = new DesiredState(marks);
+      const fresh = new DesiredState(4, marks);
       fresh.update({
         ...nothing,
         sets: [...world.sets].map((id) => set(id)),
@@ -106,7 +106,7 @@ test('any sequence of deltas, also ones that refer to what is not there, ends wh
 });
 
 test('a new endpoint changes its own chains and the way to them, however many there are', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   const many = Array.from({ length: 250 }, (_, n) =>
     endpoint(n, { interfaceName: `cara${((n * 40503) % 65536).toString(16).padStart(4, '0')}0000000` }),
   );
@@ -123,7 +123,7 @@ test('a new endpoint changes its own chains and the way to them, however many th
 });
 
 test('a policy whose rule makes no sense is closed, alone, and named', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   state.update({
     ...nothing,
     policies: [
@@ -145,7 +145,7 @@ test('a policy whose rule makes no sense is closed, alone, and named', () => {
 });
 
 test('what the kernel refused stays closed until it changes or is given another chance', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   const good = { id: 'np/a/x', ingress: [rule({})], egress: [] };
   state.update({ ...nothing, policies: [good] });
   const chain = [...state.chains.keys()].find((name) => name.startsWith('cara-pi-')) ?? '';
@@ -162,7 +162,7 @@ test('what the kernel refused stays closed until it changes or is given another 
 });
 
 test('a set that the kernel refused closes the policies that use it', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   state.update({
     ...nothing,
     sets: [set('s1', ['10.0.0.1'])],
@@ -181,7 +181,7 @@ test('a set that the kernel refused closes the policies that use it', () => {
 });
 
 test('an interface name that iptables could misread makes a problem of its endpoint, not a rule', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   state.update({ ...nothing, endpoints: [endpoint(1, { interfaceName: 'cara+' })] });
   expect(state.problems().map(formatProblem)).toEqual([
     'endpoint c1/eth0: interface cara+ is not cara and up to 11 of A-Z a-z 0-9 _ . -',
@@ -190,7 +190,7 @@ test('an interface name that iptables could misread makes a problem of its endpo
 });
 
 test('an interface that moves to another endpoint stays with the last one', () => {
-  const state = new DesiredState(marks);
+  const state = new DesiredState(4, marks);
   state.update({ ...nothing, endpoints: [endpoint(1)] });
   state.update({
     ...nothing,

@@ -1,3 +1,4 @@
+import type { Family } from '@caracal/net';
 import type { CompiledEndpoint, CompiledPolicy, Direction, PolicyDelta, PolicyId, SetId } from '@caracal/policy';
 import { renderDispatchNode } from '../render/dispatch.ts';
 import { type PolicyReference, renderEndpoint } from '../render/endpoint.ts';
@@ -31,7 +32,7 @@ interface KnownPolicy {
 type ChainOwner = Pick<DataplaneProblem, 'object'> & { readonly direction: Direction };
 
 /**
- * The desired filter chains and sets for IPv4, kept up to date by deltas. A delta re-renders what it names and what
+ * The desired filter chains and sets of one family, kept up to date by deltas. A delta re-renders what it names and what
  * refers to that; nothing here walks all endpoints or all policies.
  */
 export class DesiredState {
@@ -44,6 +45,7 @@ export class DesiredState {
   readonly #refused = new Set<string>();
   /** Sets that were refused have another chance: what the kernel holds of them is not known. */
   #mended = false;
+  readonly #family: Family;
   readonly #marks: Marks;
   readonly #directory = new SetDirectory();
   readonly #policies = new Map<PolicyId, KnownPolicy>();
@@ -54,9 +56,10 @@ export class DesiredState {
   readonly #interfaces = new Map<string, string>();
   readonly #tree = new DispatchTree();
 
-  constructor(marks: Marks) {
+  constructor(family: Family, marks: Marks) {
+    this.#family = family;
     this.#marks = marks;
-    this.#chains = new Map(staticFilterChains(marks));
+    this.#chains = new Map(staticFilterChains(family, marks));
     this.#renderDispatch([podInterfacePrefix]);
   }
 
@@ -85,8 +88,7 @@ export class DesiredState {
     const endpoints = new Set<string>();
     for (const change of delta.sets) {
       const { definition, added, removed } = change;
-      // IPv6 is dropped as a whole for now.
-      if (definition.family !== 4) continue;
+      if (definition.family !== this.#family) continue;
       const name = setName(definition);
       const type = definition.type === 'net' ? 'hash:net' : 'hash:ip,port';
       this.sets.change({ name, temporaryName: temporarySetName(definition), type }, added, removed);
@@ -118,7 +120,7 @@ export class DesiredState {
 
   /** Ranges of services' addresses in the form that iptables prints. */
   setServiceRanges(ranges: readonly string[]): void {
-    const rules = forwardRules(ranges);
+    const rules = forwardRules(this.#family, ranges);
     if (this.#chains.get(chains.forward)?.join() !== rules.join()) this.#setChain(chains.forward, rules);
   }
 
@@ -214,7 +216,7 @@ export class DesiredState {
         this.#dropChain(chain);
         continue;
       }
-      const { rules, problem } = renderPolicy(known.policy, direction, this.#marks, lookup);
+      const { rules, problem } = renderPolicy(known.policy, direction, this.#family, this.#marks, lookup);
       const owner: ChainOwner = { object: { kind: 'policy', id }, direction };
       this.#setChain(chain, rules, owner, problem && { ...owner, ...problem });
     }
@@ -264,7 +266,7 @@ export class DesiredState {
         if (!known) return 'missing';
         return known.policy[direction].length === 0 ? 'empty' : { chain: known.chains[direction] };
       };
-      const rules = renderEndpoint(endpoint, direction, this.#marks, find);
+      const rules = renderEndpoint(endpoint, direction, this.#family, this.#marks, find);
       this.#setChain(endpointChain(direction, endpoint.interfaceName), rules, {
         object: { kind: 'endpoint', id },
         direction,

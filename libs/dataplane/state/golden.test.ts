@@ -73,12 +73,30 @@ const delta: PolicyDelta = {
 };
 
 test('the chains of a small node', async () => {
-  const state = new DesiredState(marksOf(0xffff0000));
+  const state = new DesiredState(4, marksOf(0xffff0000));
   state.update(delta);
   const text = [...state.chains]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([chain, rules]) => [`${chain}:`, ...rules.map((rule) => `  ${rule}`)].join('\n'))
     .join('\n');
   await expect(`${text}\n`).toMatchFileSnapshot('./golden/small-node.txt');
+  expect(state.problems()).toEqual([]);
+});
+
+test('the chains of IPv6 say the same of its own addresses', () => {
+  const state = new DesiredState(6, marksOf(0xffff0000));
+  const ping = { action: 'Allow' as const, icmp: { type: 128 }, source: { sets: ['web6'] }, destination: {}, index: 0 };
+  state.update({
+    ...delta,
+    sets: [{ definition: { id: 'web6', type: 'net', family: 6 }, added: ['fd00::2'], removed: [] }],
+    policies: [{ id: 'np/shop/ping', ingress: [ping], egress: [] }],
+    endpoints: [{ ...endpoints[2], ingress: [{ name: 'default', policies: ['np/shop/ping'], defaultAction: 'Deny' }] }],
+  });
+  const [policy] = [...state.chains].find(([chain]) => chain.startsWith('cara-pi-'))!;
+  expect(state.chains.get(policy)).toEqual([
+    '-p ipv6-icmp -m icmp6 --icmpv6-type 128 -m set --match-set cara6-n-web6 src -g cara-accept',
+  ]);
+  expect(state.chains.get('cara-fw-3333cccc444')).toEqual(['! -s fd00::1/128 -j DROP', '-j cara-conntrack']);
+  expect(state.chains.get('cara-tw-3333cccc444')).toContain(`-j ${policy}`);
   expect(state.problems()).toEqual([]);
 });

@@ -25,7 +25,7 @@ function listen({ protocol, port }: Command): Promise<boolean> {
         socket.pipe(socket);
       });
       server.once('error', reject);
-      server.listen(port, '0.0.0.0', () => resolve(true));
+      server.listen(port, '::', () => resolve(true));
     } else {
       const socket = createSocket('udp4');
       socket.once('error', reject);
