@@ -1,58 +1,31 @@
 import { addressFromBytes, type Prefix } from '@caracal/net';
-import {
-  type DecodeContext,
-  encodeMessage,
-  familyNumbers,
-  messageLimit,
-  type Nlri,
-  type RouteFamily,
-} from 'bgp-parser';
+import { type DecodeContext, encodeMessage, familyNumbers, type RouteFamily } from 'bgp-parser';
 import type { Aggregates } from './aggregates.ts';
-import { hasRoom, MessageSlab } from './message-slab.ts';
+import { MessageSlab } from './message-slab.ts';
 import { PathTeller } from './path-batch.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
-import { type Exported, exportsPlainly, isReflected, type Source } from './policy/export.ts';
-import { exportPlain, plainExportLength } from './policy/export-plain.ts';
+import type { Exported } from './policy/export.ts';
 import { AdjRibOut } from './rib/adj-rib-out.ts';
 import { AdvertisedPaths } from './rib/advertised-paths.ts';
-import type { LocRib } from './rib/loc-rib.ts';
-import { RouteGroups } from './rib/route-groups.ts';
-import { type ExportedPath, RouteExport } from './route-export.ts';
+import { bestPathOf, type Released, RouteTeller } from './route-batch.ts';
+import { RouteExport } from './route-export.ts';
+import { type SharedExport, treatmentOf } from './shared-export.ts';
 import type { Ribs } from './update-in.ts';
-import { announcements, endOfRib, withdrawals } from './update-out.ts';
+import { announcements, endOfRib } from './update-out.ts';
 
 /** Demarcation of a ROUTE-REFRESH, RFC 7313 section 3.2. */
 export const refreshMarks = { request: 0, begin: 1, end: 2 } as const;
-
-/** How many routes are taken at once: more of them share an UPDATE, fewer let keepalives through sooner. */
-const batchSize = 4096;
 
 const defaultPrefixes: Readonly<Record<RouteFamily, Prefix>> = {
   ipv4Unicast: { address: addressFromBytes(new Uint8Array(4)), length: 0 },
   ipv6Unicast: { address: addressFromBytes(new Uint8Array(16)), length: 0 },
 };
 
-const sources: readonly Source[] = ['local', 'external', 'internal', 'client'];
-
-/**
- * Routes that share an UPDATE: the key of their group is (variant, attributes, source). Variant 0 is the plain way; others
- * count the rules of the export filter and, of reflected routes, the peers that they come from.
- */
-const variantStep = 2 ** 29;
-const ruleVariants = 2 ** 10;
-
-type Released = (family: RouteFamily, route: number) => void;
-
-// One batch is worked off at a time, of whichever peer: they share what it needs.
-const groups = new RouteGroups(batchSize);
-const plainAttributes = new Uint8Array(plainExportLength);
-
 /** Tells one established peer what changed in the Loc-RIBs. Lives as long as the session. */
 export class Advertiser {
   readonly peer: Peer;
   readonly #ribs: Ribs;
-  readonly #peers: PeerSet;
   readonly #out = new Map<RouteFamily, AdjRibOut>();
   readonly #messages: MessageSlab;
   /** Families that the peer has asked for while their routes were being told. */
@@ -62,12 +35,12 @@ export class Advertiser {
   /** Families of which the peer hears several paths to a prefix (RFC 7911), and what it has heard. */
   readonly #paths = new Map<RouteFamily, AdvertisedPaths>();
   readonly #pathTeller: PathTeller;
+  readonly #routeTeller: RouteTeller;
 
-  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates) {
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates, shared: SharedExport) {
     this.peer = peer;
     this.#ribs = ribs;
-    this.#peers = peers;
-    this.#export = new RouteExport(peer, ribs, peers, aggregates);
+    this.#export = new RouteExport(peer, ribs, peers, aggregates, shared.rules);
     this.#pathTeller = new PathTeller(peer, ribs, peers, this.#export);
     for (const family of peer.negotiated?.sendsPaths ?? []) {
       this.#paths.set(family, new AdvertisedPaths(ribs.attributes));
@@ -75,6 +48,7 @@ export class Advertiser {
     this.#messages = new MessageSlab((bytes) => {
       if (!peer.write(bytes)) this.#blocked = true;
     });
+    this.#routeTeller = new RouteTeller(peer, ribs, peers, this.#export, shared, this.#messages);
     for (const family of peer.negotiated?.families ?? []) {
       const out = new AdjRibOut();
       out.endOfRibDue = true;
@@ -98,6 +72,7 @@ export class Advertiser {
   /** The session is over. */
   end(): void {
     for (const said of this.#paths.values()) said.clear();
+    this.#export.end();
   }
 
   /** A route's best path changed, or one of the others. */
@@ -111,6 +86,8 @@ export class Advertiser {
     if (!out) return;
     this.#paths.get(family)?.unsayAll();
     out.defaultDue = out.defaultRoute >= 0;
+    out.treatment = treatmentOf(this.peer, family);
+    this.#export.usePolicy(family);
     this.#ribs.families[family].forEach((route) => {
       out.pending.push(route);
     });
@@ -183,7 +160,7 @@ export class Advertiser {
     }
     rib.forEach((route) => {
       if (!out?.advertised.has(route) || route === out.defaultRoute) return;
-      for (const path of several ? this.#pathTeller.chosen(family, route) : [bestOf(rib, route)]) {
+      for (const path of several ? this.#pathTeller.chosen(family, route) : [bestPathOf(rib, route)]) {
         const exported = this.#export.export(family, path);
         if (exported) visit(route, exported, path.id);
       }
@@ -203,18 +180,7 @@ export class Advertiser {
       for (const route of gone) released(family, route);
       return;
     }
-    const rib = this.#ribs.families[family];
-    const withdrawn = this.#collect(family, rib, out, context, released);
-    for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
-    for (let group = 0; group < groups.count; group++) {
-      const key = groups.key(group) % variantStep;
-      const source = sources[key % sources.length];
-      const attributes = Math.floor(key / sources.length);
-      const plain = groups.key(group) < variantStep && exportsPlainly(this.peer);
-      if (!plain || family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
-        this.#announceDecoded(family, rib, out, context, group, released);
-      }
-    }
+    this.#routeTeller.next(family, out, context, released);
   }
 
   /** The default route that is ours to this peer alone (path identifier 0, which no path of the Loc-RIB has). */
@@ -228,92 +194,4 @@ export class Advertiser {
     }
     out.advertised.add(out.defaultRoute);
   }
-
-  /**
-   * Takes a batch of pending routes: those to announce are put into groups of equal attributes and source, the others
-   * are withdrawn. Returns the withdrawn ones of a family that is not written directly.
-   */
-  #collect(family: RouteFamily, rib: LocRib, out: AdjRibOut, context: DecodeContext, released: Released): Nlri[] {
-    const direct = family === 'ipv4Unicast';
-    const withdrawn: Nlri[] = [];
-    groups.clear();
-    this.#export.begin();
-    this.#messages.beginWithdrawing(messageLimit(context));
-    for (let taken = 0; taken < batchSize; taken++) {
-      const route = out.pending.shift();
-      if (route < 0) break;
-      if (route === out.defaultRoute) continue;
-      if (rib.bestPath(route) >= 0) {
-        const source = this.#peers.sourceOf(rib.bestPeer(route));
-        const rule = this.#export.ruleFor(family, route, rib.bestPeer(route), rib.bestAttributes(route));
-        if (rule >= 0) {
-          const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
-          const from = isReflected(this.peer, source) ? rib.bestPeer(route) : 0;
-          groups.add((from * ruleVariants + rule) * variantStep + key, route);
-          continue;
-        }
-      }
-      if (out.advertised.delete(route)) {
-        if (direct) this.#messages.add(rib.prefixes, route);
-        else withdrawn.push({ prefix: rib.prefixes.at(route) });
-      }
-      released(family, route);
-    }
-    this.#messages.end();
-    return withdrawn;
-  }
-
-  /** Announces a group whose attributes need no decoding; false when they do. */
-  #announcePlain(
-    rib: LocRib,
-    out: AdjRibOut,
-    context: DecodeContext,
-    group: number,
-    attributes: number,
-    source: Source,
-  ): boolean {
-    const limit = messageLimit(context);
-    const length = exportPlain(this.peer, source, this.#ribs.attributes, attributes, plainAttributes);
-    if (length < 0 || !hasRoom(length, limit)) return false;
-    this.#messages.beginAnnouncing(plainAttributes, length, limit);
-    for (let member = groups.first(group); member >= 0; member = groups.next(member)) {
-      const route = groups.route(member);
-      this.#messages.add(rib.prefixes, route);
-      out.advertised.add(route);
-    }
-    this.#messages.end();
-    return true;
-  }
-
-  #announceDecoded(
-    family: RouteFamily,
-    rib: LocRib,
-    out: AdjRibOut,
-    context: DecodeContext,
-    group: number,
-    released: Released,
-  ): void {
-    const routes: number[] = [];
-    for (let member = groups.first(group); member >= 0; member = groups.next(member)) routes.push(groups.route(member));
-    const exported = this.#export.export(family, bestOf(rib, routes[0]));
-    const list = routes.map((route) => ({ prefix: rib.prefixes.at(route) }));
-    const messages = exported ? announcements(family, exported.attributes, exported.nextHop, list, context) : [];
-    for (const message of messages) this.#messages.push(message);
-    if (messages.length > 0) {
-      for (const route of routes) out.advertised.add(route);
-      return;
-    }
-    // It must not be told, or its attributes do not fit into a message: the peer must not keep what it had.
-    const withdrawn: Nlri[] = [];
-    for (const [i, route] of routes.entries()) {
-      if (out.advertised.delete(route)) withdrawn.push(list[i]);
-      released(family, route);
-    }
-    for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
-  }
-}
-
-/** The best path of a route. */
-function bestOf(rib: LocRib, route: number): ExportedPath & { readonly id?: number } {
-  return { route, from: rib.bestPeer(route), attributes: rib.bestAttributes(route) };
 }

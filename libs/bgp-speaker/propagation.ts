@@ -7,6 +7,7 @@ import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 import { localPeer } from './rib/path-store.ts';
+import { SharedExport } from './shared-export.ts';
 import type { Ribs } from './update-in.ts';
 
 /** How long decisions and packing may take before input, timers and keepalives have their turn. */
@@ -26,6 +27,7 @@ export class Propagation {
   /** Whether decisions have to wait. */
   readonly #held: () => boolean;
   readonly #advertisers = new Map<Peer, Advertiser>();
+  readonly #shared = new SharedExport();
   /** Those that tell of other paths than the best. */
   readonly #pathTellers = new Set<Advertiser>();
   #scheduled = false;
@@ -57,7 +59,7 @@ export class Propagation {
   }
 
   begin(peer: Peer): void {
-    const advertiser = new Advertiser(peer, this.#ribs, this.#peers, this.#aggregates);
+    const advertiser = new Advertiser(peer, this.#ribs, this.#peers, this.#aggregates, this.#shared);
     this.#advertisers.set(peer, advertiser);
     if (advertiser.tellsPaths) this.#pathTellers.add(advertiser);
     this.schedule();
@@ -120,6 +122,7 @@ export class Propagation {
       if (advertiser.flush((family, route) => this.#release(family, route), !more)) more = true;
       if (advertiser.advertisedCount !== before) this.#environment.onChange();
     }
+    this.#shared.forgetTellings();
     return more;
   }
 
@@ -127,7 +130,10 @@ export class Propagation {
     const decided = rib.decideNext(this.#peers.facts);
     if (!decided) return;
     const { route, bestChanged, equal } = decided;
-    if (bestChanged) this.#aggregates.update(family, route);
+    if (bestChanged) {
+      this.#aggregates.update(family, route);
+      this.#shared.rules.forget(family, route);
+    }
     const told = bestChanged ? this.#advertisers.values() : this.#pathTellers;
     for (const advertiser of told) advertiser.enqueue(family, route);
     const sink = this.#environment.routes;

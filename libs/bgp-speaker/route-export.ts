@@ -1,9 +1,11 @@
 import { origins, type PathAttributes, type RouteFamily } from 'bgp-parser';
 import type { Aggregates } from './aggregates.ts';
+import type { Policy } from './config.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
 import { type Exported, exportAttributes, mayExport } from './policy/export.ts';
 import { type Filter, judgeOf } from './policy/filter.ts';
+import type { RouteRules, SharedRules } from './policy/shared-rules.ts';
 import type { Ribs } from './update-in.ts';
 
 /** A path that may be told: the peer that it comes from, and the number of its attributes. */
@@ -19,14 +21,32 @@ export class RouteExport {
   readonly #ribs: Ribs;
   readonly #peers: PeerSet;
   readonly #aggregates: Aggregates;
+  readonly #shared: SharedRules;
+  /** What the peer's policy, in its present form, says of best paths. */
+  readonly #rules = new Map<RouteFamily, { readonly policy: Policy; readonly rules: RouteRules | undefined }>();
   /** What was decoded last for a filter; only while a batch is collected, as numbers are given out again. */
   #decoded: { readonly number: number; readonly attributes: PathAttributes } | undefined;
 
-  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates) {
+  constructor(peer: Peer, ribs: Ribs, peers: PeerSet, aggregates: Aggregates, rules: SharedRules) {
     this.#peer = peer;
     this.#ribs = ribs;
     this.#peers = peers;
     this.#aggregates = aggregates;
+    this.#shared = rules;
+  }
+
+  /** The peer's policy of a family may be another one. */
+  usePolicy(family: RouteFamily): void {
+    const policy = this.#peer.config.exportAction;
+    const before = this.#rules.get(family);
+    this.#rules.set(family, { policy, rules: this.#shared.take(policy, family) });
+    if (before?.rules) this.#shared.giveBack(before.policy, family);
+  }
+
+  /** The session is over. */
+  end(): void {
+    for (const [family, { policy, rules }] of this.#rules) if (rules) this.#shared.giveBack(policy, family);
+    this.#rules.clear();
   }
 
   /** A batch begins. */
@@ -44,13 +64,21 @@ export class RouteExport {
     if (this.#peer.external && this.#aggregates.hides(family, route)) return -1;
     const policy = judgeOf(this.#peer.config.exportAction, family);
     if (typeof policy === 'string') return policy === 'Accept' ? 0 : -1;
+    const rib = this.#ribs.families[family];
+    // Of a route's best path the answer is the same for all peers with this policy.
+    const best = rib.bestPath(route) >= 0 && rib.bestPeer(route) === from && rib.bestAttributes(route) === attributes;
+    const rules = best ? this.#rules.get(family)?.rules : undefined;
+    const known = rules?.get(route);
+    if (known !== undefined) return known;
     const { action, rule } = policy.judge({
-      prefix: this.#ribs.families[family].prefixes.at(route),
+      prefix: rib.prefixes.at(route),
       attributes: this.#attributesAt(attributes),
       nextHop: this.#ribs.attributes.nextHop(attributes),
       learned: source !== 'local',
     });
-    return action === 'Accept' ? rule + 2 : -1;
+    const found = action === 'Accept' ? rule + 2 : -1;
+    rules?.set(route, found);
+    return found;
   }
 
   /** The path as the peer gets it; undefined when it must not get it. */

@@ -12,6 +12,8 @@ export class AdjRibOut {
   defaultRoute = -1;
   /** The peer has yet to hear of it. */
   defaultDue = false;
+  /** How the peer is treated: those with the same share what they are told. */
+  treatment = '';
   /** An End-of-RIB is due when nothing is pending. */
   endOfRibDue = false;
   /** The mark that ends a refresh is due then (RFC 7313). */
