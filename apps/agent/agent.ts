@@ -8,6 +8,7 @@ import { createCompiler } from '@caracal/policy';
 import { protocolVersion } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { linkToSpeaker } from './bgp/link.ts';
+import { keepCertificate } from './certificate/renew.ts';
 import { startCniServer } from './cni/index.ts';
 import { type AgentConfig, machineId } from './config.ts';
 import { askAnyHub } from './feed/ask-hub.ts';
@@ -178,6 +179,11 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, logger }, addresses),
   });
   statusChanged = reporter.statusChanged;
+  const certificate = keepCertificate({
+    hub: config.hub,
+    ask: (question) => askAnyHub(config, hubAddresses(), question),
+    logger,
+  });
 
   /** Asks what the hub knows before it is told what we have: a full report makes it forget the rest. */
   async function settleAndReport(): Promise<void> {
@@ -248,6 +254,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       await kubernetes?.stop();
       await cni.close();
       reporter.stop();
+      certificate.stop();
       ownership.stop();
       await hub.stop();
       speaker.stop();

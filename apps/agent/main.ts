@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { kubeApi, serviceAccount } from '@caracal/kube';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
+import { enrol } from './certificate/enrol.ts';
 import { cleanNode } from './clean.ts';
 import { readAgentConfig } from './config.ts';
 import { cleanMark, retire } from './kubernetes/retire.ts';
@@ -33,6 +34,17 @@ program
       process.exit(0);
     };
     process.once('SIGTERM', stop).once('SIGINT', stop);
+  });
+
+program
+  .command('enrol')
+  .description("Get this node its certificate by a token of a hub's.")
+  .requiredOption('--config <file>', 'the agent configuration, YAML')
+  .requiredOption('--token-file <file>', 'what `caracal hub token` printed')
+  .action(async ({ config: path, tokenFile }: { config: string; tokenFile: string }) => {
+    const config = readAgentConfig(path);
+    await enrol(config, readFileSync(tokenFile, 'utf8'));
+    console.log(`node ${config.nodeName} is enrolled`);
   });
 
 program

@@ -19,6 +19,15 @@ const schema = z.strictObject({
     /** Common names that make an administrator where a certificate has no organization: helm can make no other. */
     adminNames: z.array(z.string().min(1)).default([]),
   }),
+  /** Where nodes enrol: we sign their certificates. Not in the mode kubernetes, where tokens of the API server are what they are known by. */
+  enrolment: z
+    .strictObject({
+      /** The private key of the authority in `tls.ca`, PEM (PKCS 8). */
+      caKey: absolutePath,
+      /** How long a node's certificate is valid; it is renewed in the last third. */
+      certificateDays: z.number().min(1).max(3650).default(90),
+    })
+    .optional(),
   /** A file with the database's URL; without it the environment has it in CARACAL_DATABASE_URL. */
   databaseUrlFile: absolutePath.optional(),
   /** The same for `migrate`, which needs a role that may create others; by default the database's URL. Or CARACAL_MIGRATION_DATABASE_URL. */
@@ -73,7 +82,9 @@ export type HubConfig = z.infer<typeof schema>;
 
 /** Throws an Error that names the field that is wrong. */
 function parseHubConfig(value: unknown, name: string): HubConfig {
-  const result = schema.safeParse(value ?? {});
+  const result = schema
+    .refine(({ mode, enrolment }) => mode !== 'kubernetes' || !enrolment, 'enrolment is for the mode standalone')
+    .safeParse(value ?? {});
   if (result.success) return result.data;
   throw new Error(`${name} is no hub configuration:\n${z.prettifyError(result.error)}`);
 }

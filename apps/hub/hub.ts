@@ -5,6 +5,8 @@ import { AdminService, NodeService } from '@caracal/protocol';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { adminService } from './admin-service/index.ts';
+import type { Authority } from './certificates/authority.ts';
+import { certifyNode, enrolmentIdentity } from './certificates/enrolment.ts';
 import type { HubConfig } from './config.ts';
 import { Feed } from './feed/feed.ts';
 import { cachedIdentity } from './identity/cached-identity.ts';
@@ -13,7 +15,7 @@ import { ConnectedNodes } from './node-service/connected-nodes.ts';
 import { nodeService } from './node-service/index.ts';
 import { startOpsListener } from './ops/listener.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
-import { authenticateNodes } from './server/authenticate.ts';
+import { admitEnrolment, authenticateNodes } from './server/authenticate.ts';
 import { authorise, explainErrors } from './server/interceptors.ts';
 import { startServer } from './server/server.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -50,6 +52,8 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
   });
   const upkeep = startUpkeep(datastore, config, logger);
 
+  const { enrolment } = config;
+  const authority = enrolment && readAuthority(config.tls.ca, enrolment.caKey);
   const node = nodeService({
     datastore,
     feed,
@@ -58,6 +62,10 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     standalone: config.mode === 'standalone',
     heartbeatMs: config.feed.heartbeatMs,
     stallMs: config.feed.stallMs,
+    ...(authority && {
+      certify: (name: string, publicKey: Uint8Array) =>
+        certifyNode(authority, name, publicKey, enrolment.certificateDays),
+    }),
     logger,
   });
   const admin = adminService({ datastore, connected, standalone: config.mode === 'standalone', logger });
@@ -65,12 +73,13 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     listen: config.listen,
     tls: pemTexts(config.tls),
     adminNames: config.tls.adminNames,
-    tokens: config.mode === 'kubernetes',
+    tokens: config.mode === 'kubernetes' || authority !== undefined,
     ping: config.ping,
     interceptors: [
       metrics.interceptor,
       explainErrors(logger),
       ...(config.mode === 'kubernetes' ? [authenticateNodes(identityOf(config.kubernetes))] : []),
+      ...(authority ? [admitEnrolment(enrolmentIdentity(authority, Date.now))] : []),
       authorise,
       knownSchema(feed),
     ],
@@ -144,6 +153,11 @@ function announcing(feed: Feed, datastore: Datastore, logger: Logger) {
       told = error.message;
     },
   };
+}
+
+/** Of the certificate and the key that the files hold; a network of several authorities signs with the first. */
+export function readAuthority(ca: string, caKey: string): Authority {
+  return { ca: readFileSync(ca, 'utf8'), caKey: readFileSync(caKey, 'utf8') };
 }
 
 function pemTexts({ ca, cert, key }: HubConfig['tls']) {

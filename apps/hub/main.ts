@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type MigrationReport, migrate, unavailableReason } from '@caracal/datastore';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Logger, pino } from 'pino';
+import { enrolmentToken } from './certificates/enrolment.ts';
+import { makeCertificates } from './certificates/make.ts';
 import { databaseUrl, migrationDatabaseUrl, readHubConfig } from './config.ts';
-import { startHub } from './hub.ts';
+import { readAuthority, startHub } from './hub.ts';
 
 const program = new Command('hub').description('The API in front of Postgres, for node agents and caracalctl');
 
@@ -37,6 +39,27 @@ program
     const logger = pino({ name: 'hub', level: config?.logLevel ?? 'info' });
     const { from, to, applied } = await migrateWithin(wait, migrationDatabaseUrl(config ?? {}, process.env), logger);
     logger.info({ from, to, applied }, applied.length > 0 ? 'schema migrated' : 'the schema is the newest already');
+  });
+
+program
+  .command('certificates')
+  .description('make an authority, and certificates for hubs and for an administrator')
+  .requiredOption('--folder <folder>', 'where they are written')
+  .option('--host <name...>', 'further names and addresses of hubs, for clients other than ours', [])
+  .action(async ({ folder, host }: { folder: string; host: string[] }) => {
+    console.log(`${folder}: ${(await makeCertificates(folder, host)).join(', ')}`);
+  });
+
+program
+  .command('token')
+  .description('print a token by which a new node enrols')
+  .requiredOption('--config <file>', 'YAML or JSON')
+  .requiredOption('--node <name>', 'the only node that it is good for')
+  .option('--seconds <seconds>', 'for how long', seconds, 3600)
+  .action(({ config: file, node, seconds: lifetime }: { config: string; node: string; seconds: number }) => {
+    const { tls, enrolment } = readHubConfig(file);
+    if (!enrolment) throw new Error(`${file} has no enrolment: name the authority's key in it`);
+    console.log(enrolmentToken(readAuthority(tls.ca, enrolment.caKey), node, Date.now() + lifetime * 1000));
   });
 
 function seconds(text: string): number {

@@ -1,4 +1,5 @@
 export { createHubTransport, type HubTransport, type HubTransportOptions, hubServerName } from './client.ts';
+export { decodeEnrolmentToken, type EnrolmentClaims, encodeEnrolmentToken } from './enrolment-token.ts';
 export * from './gen/caracal/v1/hub_pb.ts';
 
 /** The version of the protocol that this tree speaks; a hub also accepts the one before it. */

@@ -42,8 +42,8 @@ export interface Hub {
  */
 export function connectHub(options: HubOptions): Hub {
   const { logger, addresses } = options;
-  const identity = hubIdentity(options.credentials);
   const stopping = new AbortController();
+  let identity = hubIdentity(options.credentials);
   // Nodes spread over the hubs.
   let next = Math.floor(Math.random() * 1024);
   let address = '';
@@ -57,6 +57,16 @@ export function connectHub(options: HubOptions): Hub {
     // Until a hub is known every call fails, as with one that is away.
     address = known[next % known.length] ?? '127.0.0.1:1';
     return createHubTransport({ address, ...identity });
+  }
+
+  /** Certificates are renewed. One that cannot be read is about to be replaced: until then the former counts. */
+  function readAgain(): ReturnType<typeof hubIdentity> {
+    try {
+      return hubIdentity(options.credentials);
+    } catch (error) {
+      logger.warn({ reason: String(error) }, "the node's certificate cannot be read");
+      return identity;
+    }
   }
 
   async function follow(): Promise<void> {
@@ -107,6 +117,7 @@ export function connectHub(options: HubOptions): Hub {
       pauseMs = Math.min(longestPauseMs, pauseMs * 2);
       transport.close();
       next++;
+      identity = readAgain();
       transport = open();
       client = createClient(NodeService, transport);
     }

@@ -20,6 +20,8 @@ export interface NodeServiceOptions {
   readonly standalone: boolean;
   readonly heartbeatMs: number;
   readonly stallMs: number;
+  /** Signs a node's key; absent where nodes do not enrol. */
+  readonly certify?: (node: string, publicKey: Uint8Array) => Promise<string>;
   readonly logger: Logger;
 }
 
@@ -71,6 +73,19 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
     report: (request, context) => report(nodeOf(context), request),
     assertBlocks: (request, context) => assertBlocks(datastore, logger, nodeOf(context), request),
     recover: (_request, context) => recoverNode(datastore, nodeOf(context)),
+    certify: async ({ publicKey }, context) => {
+      const node = nodeOf(context);
+      if (!options.certify)
+        throw new ConnectError(
+          'this hub signs no certificates: its configuration has no enrolment',
+          Code.Unimplemented,
+        );
+      const certificate = await options.certify(node, publicKey).catch((error: Error) => {
+        throw new ConnectError(`no ECDSA P-256 key can be read: ${error.message}`, Code.InvalidArgument);
+      });
+      logger.info({ node }, 'a certificate was signed');
+      return { certificate };
+    },
   };
 }
 

@@ -5,6 +5,18 @@ import { callerKey } from './caller.ts';
 
 const longestToken = 16 * 1024;
 
+/** A new node has no certificate: an enrolment token in its place gets it one, and nothing else. */
+export function admitEnrolment(identity: NodeIdentity): Interceptor {
+  return (next) => async (request) => {
+    const header = request.header.get('authorization');
+    if (request.method !== NodeService.method.certify || header === null) return next(request);
+    const identified = await identity.identify(/^Bearer +(\S+)$/i.exec(header)?.[1] ?? '');
+    if (!identified.ok) throw new ConnectError(identified.message, Code.Unauthenticated);
+    request.contextValues.set(callerKey, { role: 'node', name: identified.node });
+    return next(request);
+  };
+}
+
 /**
  * Where nodes are known by tokens (RFC 6750, "Bearer") they are known by nothing else: a node's certificate, valid for years and known to no
  * API server, would outlive its node.

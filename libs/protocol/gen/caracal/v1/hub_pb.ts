@@ -12,7 +12,45 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file caracal/v1/hub.proto.
  */
 export const file_caracal_v1_hub: GenFile = /*@__PURE__*/
-  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIo4BChFDbGFpbUJsb2NrUmVxdWVzdBIMCgRwb29sGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEiQKBGhlbGQYAyABKAsyFi5jYXJhY2FsLnYxLkhlbGRCbG9ja3MSDwoHYWRkcmVzcxgEIAEoCRIQCghyZXZpc2lvbhgFIAEoBBINCgVub25jZRgGIAEoBCIbCgpIZWxkQmxvY2tzEg0KBWNpZHJzGAEgAygJIs0BChJDbGFpbUJsb2NrUmVzcG9uc2USIgoFYmxvY2sYASABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASKQoJcG9vbF9mdWxsGAIgASgLMhQuY2FyYWNhbC52MS5Qb29sRnVsbEgAEiIKBXRha2VuGAMgASgLMhEuY2FyYWNhbC52MS5CbG9ja0gAEicKBWxpbWl0GAQgASgLMhYuY2FyYWNhbC52MS5CbG9ja0xpbWl0SAASEQoHcmVmdXNlZBgFIAEoCUgAQggKBnJlc3VsdCIcCgpCbG9ja0xpbWl0Eg4KBmJsb2NrcxgBIAEoDSIaCghQb29sRnVsbBIOCgZibG9ja3MYASABKA0ifwoTQXNzZXJ0QmxvY2tzUmVxdWVzdBITCgtpbmNhcm5hdGlvbhgBIAEoCRIPCgdtYWNoaW5lGAIgASgJEiEKBmJsb2NrcxgDIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSEAoIcmV2aXNpb24YBCABKAQSDQoFbm9uY2UYBSABKAQicwoUQXNzZXJ0QmxvY2tzUmVzcG9uc2USKAoIYXNzZXJ0ZWQYASABKAsyFC5jYXJhY2FsLnYxLkFzc2VydGVkSAASEAoGZmVuY2VkGAIgASgJSAASFQoLb3RoZXJfYWxpdmUYAyABKAlIAEIICgZyZXN1bHQieAoIQXNzZXJ0ZWQSJAoJY29uZmxpY3RzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIjCghzdHJhbmRlZBgCIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSIQoGYmxvY2tzGAMgAygLMhEuY2FyYWNhbC52MS5CbG9jayIQCg5SZWNvdmVyUmVxdWVzdCJ6Cg9SZWNvdmVyUmVzcG9uc2USEwoLaW5jYXJuYXRpb24YASABKAkSIQoGYmxvY2tzGAIgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIvCgllbmRwb2ludHMYAyADKAsyHC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQiOAoTUmVsZWFzZUJsb2NrUmVxdWVzdBIMCgRjaWRyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJIhYKFFJlbGVhc2VCbG9ja1Jlc3BvbnNlItYBCg1SZXBvcnRSZXF1ZXN0EgwKBGZ1bGwYASABKAgSLwoJZW5kcG9pbnRzGAIgAygLMhwuY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50EigKB3JlbW92ZWQYAyADKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5EiYKBnN0YXR1cxgEIAEoCzIWLmNhcmFjYWwudjEuTm9kZVN0YXR1cxI0ChByZWxlYXNlX3JlZnVzYWxzGAUgAygLMhouY2FyYWNhbC52MS5SZWxlYXNlUmVmdXNhbCIxCg5SZWxlYXNlUmVmdXNhbBIPCgdhZGRyZXNzGAEgASgJEg4KBnJlYXNvbhgCIAEoCSLiAQoQUmVwb3J0ZWRFbmRwb2ludBImCghlbmRwb2ludBgBIAEoCzIULmNhcmFjYWwudjEuRW5kcG9pbnQSOAoGbGFiZWxzGAIgAygLMiguY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50LkxhYmVsc0VudHJ5EhcKD3NlcnZpY2VfYWNjb3VudBgDIAEoCRIkCgVwb3J0cxgEIAMoCzIVLmNhcmFjYWwudjEuTmFtZWRQb3J0Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoJTmFtZWRQb3J0EgwKBG5hbWUYASABKAkSEAoIcHJvdG9jb2wYAiABKAkSDAoEcG9ydBgDIAEoDSLeAQoKTm9kZVN0YXR1cxISCgphZGRyZXNzX3Y0GAEgASgJEhIKCmFkZHJlc3NfdjYYAiABKAkSEQoJYXNfbnVtYmVyGAMgASgNEhkKEWVuZm9yY2VkX3JldmlzaW9uGAQgASgEEiwKCWJncF9wZWVycxgFIAMoCzIZLmNhcmFjYWwudjEuQmdwUGVlclN0YXR1cxIPCgd2ZXJzaW9uGAYgASgJEhMKC2luY2FybmF0aW9uGAcgASgJEiYKBmJsb2NrcxgIIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSKcAQoNQmdwUGVlclN0YXR1cxIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEQoJYXNfbnVtYmVyGAMgASgNEg0KBXN0YXRlGAQgASgJEhAKCHNpbmNlX21zGAUgASgEEhAKCHJlY2VpdmVkGAYgASgNEhIKCmFkdmVydGlzZWQYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSIoCgpCbG9ja1VzYWdlEgwKBGNpZHIYASABKAkSDAoEdXNlZBgCIAEoDSIhCg5SZXBvcnRSZXNwb25zZRIPCgdyZWxlYXNlGAEgAygJIjIKDEFwcGx5UmVxdWVzdBIRCglkb2N1bWVudHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCKVAQoNQXBwbHlSZXNwb25zZRIlCghwcm9ibGVtcxgBIAMoCzITLmNhcmFjYWwudjEuUHJvYmxlbRIkCgdhcHBsaWVkGAIgAygLMhMuY2FyYWNhbC52MS5BcHBsaWVkEhAKCHJldmlzaW9uGAMgASgEEiUKCHdhcm5pbmdzGAQgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtIksKB1Byb2JsZW0SEAoIZG9jdW1lbnQYASABKA0SDgoGb2JqZWN0GAIgASgJEg0KBWZpZWxkGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiKgoHQXBwbGllZBIOCgZvYmplY3QYASABKAkSDwoHb3V0Y29tZRgCIAEoCSI7CgpHZXRSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkiSAoLR2V0UmVzcG9uc2USJwoJcmVzb3VyY2VzGAEgAygLMhQuY2FyYWNhbC52MS5SZXNvdXJjZRIQCghyZXZpc2lvbhgCIAEoBCI2Cg1EZWxldGVSZXF1ZXN0EiUKBGtleXMYASADKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5IkkKDkRlbGV0ZVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEhAKCHJldmlzaW9uGAIgASgEIpkBCgxMYWJlbFJlcXVlc3QSJAoDa2V5GAEgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleRI0CgZsYWJlbHMYAiADKAsyJC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiEKDUxhYmVsUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiEwoRTGlzdEJsb2Nrc1JlcXVlc3QiXgoSTGlzdEJsb2Nrc1Jlc3BvbnNlEiEKBmJsb2NrcxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSJQoFdXNhZ2UYAiADKAsyFi5jYXJhY2FsLnYxLkJsb2NrVXNhZ2UiJwoUTGlzdEVuZHBvaW50c1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSJAChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USJwoJZW5kcG9pbnRzGAEgAygLMhQuY2FyYWNhbC52MS5FbmRwb2ludCISChBMaXN0Tm9kZXNSZXF1ZXN0IjkKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBW5vZGVzGAEgAygLMhUuY2FyYWNhbC52MS5Ob2RlRW50cnkibAoJTm9kZUVudHJ5EgwKBG5hbWUYASABKAkSJgoGc3RhdHVzGAIgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAMgASgEEhEKCWNvbm5lY3RlZBgEIAEoCCISChBDaGVja0lwYW1SZXF1ZXN0ImwKEUNoZWNrSXBhbVJlc3BvbnNlEiUKCGZpbmRpbmdzGAEgAygLMhMuY2FyYWNhbC52MS5GaW5kaW5nEg0KBXBvb2xzGAIgASgNEg4KBmJsb2NrcxgDIAEoDRIRCglhZGRyZXNzZXMYBCABKA0iOAoHRmluZGluZxIMCgRraW5kGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVtZWR5GAMgASgJIjcKFUFkZHJlc3NIaXN0b3J5UmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEg0KBWxpbWl0GAIgASgNIkIKFkFkZHJlc3NIaXN0b3J5UmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguY2FyYWNhbC52MS5BZGRyZXNzRXZlbnQivwEKDEFkZHJlc3NFdmVudBINCgVhdF9tcxgBIAEoBBINCgVldmVudBgCIAEoCRIMCgRjaWRyGAMgASgJEgwKBG5vZGUYBCABKAkSFQoNcG9kX25hbWVzcGFjZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIPCgdwb2RfdWlkGAcgASgJEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoCRIQCghyZXZpc2lvbhgKIAEoBCI3ChVSZWxlYXNlQWRkcmVzc1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCRINCgVhZ2FpbhgCIAEoCCJFChZSZWxlYXNlQWRkcmVzc1Jlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBG5vZGUYAiABKAkSDgoGcmVhc29uGAMgASgJIjcKElJlY2xhaW1Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEhMKC2Zvcm1lcl9vbmx5GAIgASgIIjcKE1JlY2xhaW1Ob2RlUmVzcG9uc2USDQoFY2lkcnMYASADKAkSEQoJZW5kcG9pbnRzGAIgASgNIhcKFUVuZFJlYXNzZXJ0aW9uUmVxdWVzdCInChZFbmRSZWFzc2VydGlvblJlc3BvbnNlEg0KBW5vZGVzGAEgAygJIjcKEFNwbGl0UG9vbFJlcXVlc3QSDAoEcG9vbBgBIAEoCRIVCg1wcmVmaXhfbGVuZ3RoGAIgASgNIkkKEVNwbGl0UG9vbFJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEg0KBXBvb2xzGAIgAygJMskDCgtOb2RlU2VydmljZRJCCglTdWJzY3JpYmUSHC5jYXJhY2FsLnYxLlN1YnNjcmliZVJlcXVlc3QaFS5jYXJhY2FsLnYxLkZlZWRGcmFtZTABEksKCkNsYWltQmxvY2sSHS5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXF1ZXN0Gh4uY2FyYWNhbC52MS5DbGFpbUJsb2NrUmVzcG9uc2USUQoMUmVsZWFzZUJsb2NrEh8uY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXF1ZXN0GiAuY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXNwb25zZRI/CgZSZXBvcnQSGS5jYXJhY2FsLnYxLlJlcG9ydFJlcXVlc3QaGi5jYXJhY2FsLnYxLlJlcG9ydFJlc3BvbnNlElEKDEFzc2VydEJsb2NrcxIfLmNhcmFjYWwudjEuQXNzZXJ0QmxvY2tzUmVxdWVzdBogLmNhcmFjYWwudjEuQXNzZXJ0QmxvY2tzUmVzcG9uc2USQgoHUmVjb3ZlchIaLmNhcmFjYWwudjEuUmVjb3ZlclJlcXVlc3QaGy5jYXJhY2FsLnYxLlJlY292ZXJSZXNwb25zZTLfBwoMQWRtaW5TZXJ2aWNlEjwKBUFwcGx5EhguY2FyYWNhbC52MS5BcHBseVJlcXVlc3QaGS5jYXJhY2FsLnYxLkFwcGx5UmVzcG9uc2USNgoDR2V0EhYuY2FyYWNhbC52MS5HZXRSZXF1ZXN0GhcuY2FyYWNhbC52MS5HZXRSZXNwb25zZRI/CgZEZWxldGUSGS5jYXJhY2FsLnYxLkRlbGV0ZVJlcXVlc3QaGi5jYXJhY2FsLnYxLkRlbGV0ZVJlc3BvbnNlEjwKBUxhYmVsEhguY2FyYWNhbC52MS5MYWJlbFJlcXVlc3QaGS5jYXJhY2FsLnYxLkxhYmVsUmVzcG9uc2USSwoKTGlzdEJsb2NrcxIdLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1JlcXVlc3QaHi5jYXJhY2FsLnYxLkxpc3RCbG9ja3NSZXNwb25zZRJUCg1MaXN0RW5kcG9pbnRzEiAuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBohLmNhcmFjYWwudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlEkgKCUxpc3ROb2RlcxIcLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVxdWVzdBodLmNhcmFjYWwudjEuTGlzdE5vZGVzUmVzcG9uc2USSAoJQ2hlY2tJcGFtEhwuY2FyYWNhbC52MS5DaGVja0lwYW1SZXF1ZXN0Gh0uY2FyYWNhbC52MS5DaGVja0lwYW1SZXNwb25zZRJXCg5BZGRyZXNzSGlzdG9yeRIhLmNhcmFjYWwudjEuQWRkcmVzc0hpc3RvcnlSZXF1ZXN0GiIuY2FyYWNhbC52MS5BZGRyZXNzSGlzdG9yeVJlc3BvbnNlElcKDlJlbGVhc2VBZGRyZXNzEiEuY2FyYWNhbC52MS5SZWxlYXNlQWRkcmVzc1JlcXVlc3QaIi5jYXJhY2FsLnYxLlJlbGVhc2VBZGRyZXNzUmVzcG9uc2USTgoLUmVjbGFpbU5vZGUSHi5jYXJhY2FsLnYxLlJlY2xhaW1Ob2RlUmVxdWVzdBofLmNhcmFjYWwudjEuUmVjbGFpbU5vZGVSZXNwb25zZRJXCg5FbmRSZWFzc2VydGlvbhIhLmNhcmFjYWwudjEuRW5kUmVhc3NlcnRpb25SZXF1ZXN0GiIuY2FyYWNhbC52MS5FbmRSZWFzc2VydGlvblJlc3BvbnNlEkgKCVNwbGl0UG9vbBIcLmNhcmFjYWwudjEuU3BsaXRQb29sUmVxdWVzdBodLmNhcmFjYWwudjEuU3BsaXRQb29sUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSIkCg5DZXJ0aWZ5UmVxdWVzdBISCgpwdWJsaWNfa2V5GAEgASgMIiYKD0NlcnRpZnlSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwiwwEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAQgkKB21lc3NhZ2UiDwoNU25hcHNob3RCZWdpbiIsCgVJdGVtcxIjCgVpdGVtcxgBIAMoCzIULmNhcmFjYWwudjEuRmVlZEl0ZW0iKQoGQ29tbWl0EhAKCHJldmlzaW9uGAEgASgEEg0KBW5vbmNlGAIgASgEIjEKCUhlYXJ0YmVhdBIMCgRsaXZlGAEgASgIEhYKDnN0YWxlX3NpbmNlX21zGAIgASgEIo0CCghGZWVkSXRlbRIoCghyZXNvdXJjZRgBIAEoCzIULmNhcmFjYWwudjEuUmVzb3VyY2VIABIzChByZXNvdXJjZV9kZWxldGVkGAIgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleUgAEigKCGVuZHBvaW50GAMgASgLMhQuY2FyYWNhbC52MS5FbmRwb2ludEgAEjMKEGVuZHBvaW50X2RlbGV0ZWQYBCABKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5SAASIgoFYmxvY2sYBSABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASFwoNYmxvY2tfZGVsZXRlZBgGIAEoCUgAQgYKBGl0ZW0i5QIKCFJlc291cmNlEgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkSCwoDdWlkGAQgASgJEjAKBmxhYmVscxgFIAMoCzIgLmNhcmFjYWwudjEuUmVzb3VyY2UuTGFiZWxzRW50cnkSEQoJc3BlY19qc29uGAYgASgJEhIKCmdlbmVyYXRpb24YByABKAQSEAoIcmV2aXNpb24YCCABKAQSOgoLYW5ub3RhdGlvbnMYCSADKAsyJS5jYXJhY2FsLnYxLlJlc291cmNlLkFubm90YXRpb25zRW50cnkSEwoLYXBpX3ZlcnNpb24YCiABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKOAQoIRW5kcG9pbnQSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEhUKDXBvZF9uYW1lc3BhY2UYBCABKAkSEAoIcG9kX25hbWUYBSABKAkSDwoHcG9kX3VpZBgGIAEoCRIRCglhZGRyZXNzZXMYByADKAwiRAoLRW5kcG9pbnRLZXkSDAoEbm9kZRgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJIjEKBUJsb2NrEgwKBGNpZHIYASABKAkSDAoEcG9vbBgCIAEoCRIMCgRub2RlGAMgASgJIo4BChFDbGFpbUJsb2NrUmVxdWVzdBIMCgRwb29sGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEiQKBGhlbGQYAyABKAsyFi5jYXJhY2FsLnYxLkhlbGRCbG9ja3MSDwoHYWRkcmVzcxgEIAEoCRIQCghyZXZpc2lvbhgFIAEoBBINCgVub25jZRgGIAEoBCIbCgpIZWxkQmxvY2tzEg0KBWNpZHJzGAEgAygJIs0BChJDbGFpbUJsb2NrUmVzcG9uc2USIgoFYmxvY2sYASABKAsyES5jYXJhY2FsLnYxLkJsb2NrSAASKQoJcG9vbF9mdWxsGAIgASgLMhQuY2FyYWNhbC52MS5Qb29sRnVsbEgAEiIKBXRha2VuGAMgASgLMhEuY2FyYWNhbC52MS5CbG9ja0gAEicKBWxpbWl0GAQgASgLMhYuY2FyYWNhbC52MS5CbG9ja0xpbWl0SAASEQoHcmVmdXNlZBgFIAEoCUgAQggKBnJlc3VsdCIcCgpCbG9ja0xpbWl0Eg4KBmJsb2NrcxgBIAEoDSIaCghQb29sRnVsbBIOCgZibG9ja3MYASABKA0ifwoTQXNzZXJ0QmxvY2tzUmVxdWVzdBITCgtpbmNhcm5hdGlvbhgBIAEoCRIPCgdtYWNoaW5lGAIgASgJEiEKBmJsb2NrcxgDIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSEAoIcmV2aXNpb24YBCABKAQSDQoFbm9uY2UYBSABKAQicwoUQXNzZXJ0QmxvY2tzUmVzcG9uc2USKAoIYXNzZXJ0ZWQYASABKAsyFC5jYXJhY2FsLnYxLkFzc2VydGVkSAASEAoGZmVuY2VkGAIgASgJSAASFQoLb3RoZXJfYWxpdmUYAyABKAlIAEIICgZyZXN1bHQieAoIQXNzZXJ0ZWQSJAoJY29uZmxpY3RzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIjCghzdHJhbmRlZBgCIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSIQoGYmxvY2tzGAMgAygLMhEuY2FyYWNhbC52MS5CbG9jayIQCg5SZWNvdmVyUmVxdWVzdCJ6Cg9SZWNvdmVyUmVzcG9uc2USEwoLaW5jYXJuYXRpb24YASABKAkSIQoGYmxvY2tzGAIgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIvCgllbmRwb2ludHMYAyADKAsyHC5jYXJhY2FsLnYxLlJlcG9ydGVkRW5kcG9pbnQiOAoTUmVsZWFzZUJsb2NrUmVxdWVzdBIMCgRjaWRyGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJIhYKFFJlbGVhc2VCbG9ja1Jlc3BvbnNlItYBCg1SZXBvcnRSZXF1ZXN0EgwKBGZ1bGwYASABKAgSLwoJZW5kcG9pbnRzGAIgAygLMhwuY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50EigKB3JlbW92ZWQYAyADKAsyFy5jYXJhY2FsLnYxLkVuZHBvaW50S2V5EiYKBnN0YXR1cxgEIAEoCzIWLmNhcmFjYWwudjEuTm9kZVN0YXR1cxI0ChByZWxlYXNlX3JlZnVzYWxzGAUgAygLMhouY2FyYWNhbC52MS5SZWxlYXNlUmVmdXNhbCIxCg5SZWxlYXNlUmVmdXNhbBIPCgdhZGRyZXNzGAEgASgJEg4KBnJlYXNvbhgCIAEoCSLiAQoQUmVwb3J0ZWRFbmRwb2ludBImCghlbmRwb2ludBgBIAEoCzIULmNhcmFjYWwudjEuRW5kcG9pbnQSOAoGbGFiZWxzGAIgAygLMiguY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50LkxhYmVsc0VudHJ5EhcKD3NlcnZpY2VfYWNjb3VudBgDIAEoCRIkCgVwb3J0cxgEIAMoCzIVLmNhcmFjYWwudjEuTmFtZWRQb3J0Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoJTmFtZWRQb3J0EgwKBG5hbWUYASABKAkSEAoIcHJvdG9jb2wYAiABKAkSDAoEcG9ydBgDIAEoDSLeAQoKTm9kZVN0YXR1cxISCgphZGRyZXNzX3Y0GAEgASgJEhIKCmFkZHJlc3NfdjYYAiABKAkSEQoJYXNfbnVtYmVyGAMgASgNEhkKEWVuZm9yY2VkX3JldmlzaW9uGAQgASgEEiwKCWJncF9wZWVycxgFIAMoCzIZLmNhcmFjYWwudjEuQmdwUGVlclN0YXR1cxIPCgd2ZXJzaW9uGAYgASgJEhMKC2luY2FybmF0aW9uGAcgASgJEiYKBmJsb2NrcxgIIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSKcAQoNQmdwUGVlclN0YXR1cxIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEQoJYXNfbnVtYmVyGAMgASgNEg0KBXN0YXRlGAQgASgJEhAKCHNpbmNlX21zGAUgASgEEhAKCHJlY2VpdmVkGAYgASgNEhIKCmFkdmVydGlzZWQYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSIoCgpCbG9ja1VzYWdlEgwKBGNpZHIYASABKAkSDAoEdXNlZBgCIAEoDSIhCg5SZXBvcnRSZXNwb25zZRIPCgdyZWxlYXNlGAEgAygJIjIKDEFwcGx5UmVxdWVzdBIRCglkb2N1bWVudHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCKVAQoNQXBwbHlSZXNwb25zZRIlCghwcm9ibGVtcxgBIAMoCzITLmNhcmFjYWwudjEuUHJvYmxlbRIkCgdhcHBsaWVkGAIgAygLMhMuY2FyYWNhbC52MS5BcHBsaWVkEhAKCHJldmlzaW9uGAMgASgEEiUKCHdhcm5pbmdzGAQgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtIksKB1Byb2JsZW0SEAoIZG9jdW1lbnQYASABKA0SDgoGb2JqZWN0GAIgASgJEg0KBWZpZWxkGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiKgoHQXBwbGllZBIOCgZvYmplY3QYASABKAkSDwoHb3V0Y29tZRgCIAEoCSI7CgpHZXRSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkiSAoLR2V0UmVzcG9uc2USJwoJcmVzb3VyY2VzGAEgAygLMhQuY2FyYWNhbC52MS5SZXNvdXJjZRIQCghyZXZpc2lvbhgCIAEoBCI2Cg1EZWxldGVSZXF1ZXN0EiUKBGtleXMYASADKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5IkkKDkRlbGV0ZVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEhAKCHJldmlzaW9uGAIgASgEIpkBCgxMYWJlbFJlcXVlc3QSJAoDa2V5GAEgASgLMhcuY2FyYWNhbC52MS5SZXNvdXJjZUtleRI0CgZsYWJlbHMYAiADKAsyJC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiEKDUxhYmVsUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiEwoRTGlzdEJsb2Nrc1JlcXVlc3QiXgoSTGlzdEJsb2Nrc1Jlc3BvbnNlEiEKBmJsb2NrcxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSJQoFdXNhZ2UYAiADKAsyFi5jYXJhY2FsLnYxLkJsb2NrVXNhZ2UiJwoUTGlzdEVuZHBvaW50c1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSJAChVMaXN0RW5kcG9pbnRzUmVzcG9uc2USJwoJZW5kcG9pbnRzGAEgAygLMhQuY2FyYWNhbC52MS5FbmRwb2ludCISChBMaXN0Tm9kZXNSZXF1ZXN0IjkKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBW5vZGVzGAEgAygLMhUuY2FyYWNhbC52MS5Ob2RlRW50cnkibAoJTm9kZUVudHJ5EgwKBG5hbWUYASABKAkSJgoGc3RhdHVzGAIgASgLMhYuY2FyYWNhbC52MS5Ob2RlU3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAMgASgEEhEKCWNvbm5lY3RlZBgEIAEoCCISChBDaGVja0lwYW1SZXF1ZXN0ImwKEUNoZWNrSXBhbVJlc3BvbnNlEiUKCGZpbmRpbmdzGAEgAygLMhMuY2FyYWNhbC52MS5GaW5kaW5nEg0KBXBvb2xzGAIgASgNEg4KBmJsb2NrcxgDIAEoDRIRCglhZGRyZXNzZXMYBCABKA0iOAoHRmluZGluZxIMCgRraW5kGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVtZWR5GAMgASgJIjcKFUFkZHJlc3NIaXN0b3J5UmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEg0KBWxpbWl0GAIgASgNIkIKFkFkZHJlc3NIaXN0b3J5UmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguY2FyYWNhbC52MS5BZGRyZXNzRXZlbnQivwEKDEFkZHJlc3NFdmVudBINCgVhdF9tcxgBIAEoBBINCgVldmVudBgCIAEoCRIMCgRjaWRyGAMgASgJEgwKBG5vZGUYBCABKAkSFQoNcG9kX25hbWVzcGFjZRgFIAEoCRIQCghwb2RfbmFtZRgGIAEoCRIPCgdwb2RfdWlkGAcgASgJEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoCRIQCghyZXZpc2lvbhgKIAEoBCI3ChVSZWxlYXNlQWRkcmVzc1JlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCRINCgVhZ2FpbhgCIAEoCCJFChZSZWxlYXNlQWRkcmVzc1Jlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBG5vZGUYAiABKAkSDgoGcmVhc29uGAMgASgJIjcKElJlY2xhaW1Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEhMKC2Zvcm1lcl9vbmx5GAIgASgIIjcKE1JlY2xhaW1Ob2RlUmVzcG9uc2USDQoFY2lkcnMYASADKAkSEQoJZW5kcG9pbnRzGAIgASgNIhcKFUVuZFJlYXNzZXJ0aW9uUmVxdWVzdCInChZFbmRSZWFzc2VydGlvblJlc3BvbnNlEg0KBW5vZGVzGAEgAygJIjcKEFNwbGl0UG9vbFJlcXVlc3QSDAoEcG9vbBgBIAEoCRIVCg1wcmVmaXhfbGVuZ3RoGAIgASgNIkkKEVNwbGl0UG9vbFJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEg0KBXBvb2xzGAIgAygJMo0ECgtOb2RlU2VydmljZRJCCglTdWJzY3JpYmUSHC5jYXJhY2FsLnYxLlN1YnNjcmliZVJlcXVlc3QaFS5jYXJhY2FsLnYxLkZlZWRGcmFtZTABEksKCkNsYWltQmxvY2sSHS5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXF1ZXN0Gh4uY2FyYWNhbC52MS5DbGFpbUJsb2NrUmVzcG9uc2USUQoMUmVsZWFzZUJsb2NrEh8uY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXF1ZXN0GiAuY2FyYWNhbC52MS5SZWxlYXNlQmxvY2tSZXNwb25zZRI/CgZSZXBvcnQSGS5jYXJhY2FsLnYxLlJlcG9ydFJlcXVlc3QaGi5jYXJhY2FsLnYxLlJlcG9ydFJlc3BvbnNlElEKDEFzc2VydEJsb2NrcxIfLmNhcmFjYWwudjEuQXNzZXJ0QmxvY2tzUmVxdWVzdBogLmNhcmFjYWwudjEuQXNzZXJ0QmxvY2tzUmVzcG9uc2USQgoHUmVjb3ZlchIaLmNhcmFjYWwudjEuUmVjb3ZlclJlcXVlc3QaGy5jYXJhY2FsLnYxLlJlY292ZXJSZXNwb25zZRJCCgdDZXJ0aWZ5EhouY2FyYWNhbC52MS5DZXJ0aWZ5UmVxdWVzdBobLmNhcmFjYWwudjEuQ2VydGlmeVJlc3BvbnNlMt8HCgxBZG1pblNlcnZpY2USPAoFQXBwbHkSGC5jYXJhY2FsLnYxLkFwcGx5UmVxdWVzdBoZLmNhcmFjYWwudjEuQXBwbHlSZXNwb25zZRI2CgNHZXQSFi5jYXJhY2FsLnYxLkdldFJlcXVlc3QaFy5jYXJhY2FsLnYxLkdldFJlc3BvbnNlEj8KBkRlbGV0ZRIZLmNhcmFjYWwudjEuRGVsZXRlUmVxdWVzdBoaLmNhcmFjYWwudjEuRGVsZXRlUmVzcG9uc2USPAoFTGFiZWwSGC5jYXJhY2FsLnYxLkxhYmVsUmVxdWVzdBoZLmNhcmFjYWwudjEuTGFiZWxSZXNwb25zZRJLCgpMaXN0QmxvY2tzEh0uY2FyYWNhbC52MS5MaXN0QmxvY2tzUmVxdWVzdBoeLmNhcmFjYWwudjEuTGlzdEJsb2Nrc1Jlc3BvbnNlElQKDUxpc3RFbmRwb2ludHMSIC5jYXJhY2FsLnYxLkxpc3RFbmRwb2ludHNSZXF1ZXN0GiEuY2FyYWNhbC52MS5MaXN0RW5kcG9pbnRzUmVzcG9uc2USSAoJTGlzdE5vZGVzEhwuY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh0uY2FyYWNhbC52MS5MaXN0Tm9kZXNSZXNwb25zZRJICglDaGVja0lwYW0SHC5jYXJhY2FsLnYxLkNoZWNrSXBhbVJlcXVlc3QaHS5jYXJhY2FsLnYxLkNoZWNrSXBhbVJlc3BvbnNlElcKDkFkZHJlc3NIaXN0b3J5EiEuY2FyYWNhbC52MS5BZGRyZXNzSGlzdG9yeVJlcXVlc3QaIi5jYXJhY2FsLnYxLkFkZHJlc3NIaXN0b3J5UmVzcG9uc2USVwoOUmVsZWFzZUFkZHJlc3MSIS5jYXJhY2FsLnYxLlJlbGVhc2VBZGRyZXNzUmVxdWVzdBoiLmNhcmFjYWwudjEuUmVsZWFzZUFkZHJlc3NSZXNwb25zZRJOCgtSZWNsYWltTm9kZRIeLmNhcmFjYWwudjEuUmVjbGFpbU5vZGVSZXF1ZXN0Gh8uY2FyYWNhbC52MS5SZWNsYWltTm9kZVJlc3BvbnNlElcKDkVuZFJlYXNzZXJ0aW9uEiEuY2FyYWNhbC52MS5FbmRSZWFzc2VydGlvblJlcXVlc3QaIi5jYXJhY2FsLnYxLkVuZFJlYXNzZXJ0aW9uUmVzcG9uc2USSAoJU3BsaXRQb29sEhwuY2FyYWNhbC52MS5TcGxpdFBvb2xSZXF1ZXN0Gh0uY2FyYWNhbC52MS5TcGxpdFBvb2xSZXNwb25zZWIGcHJvdG8z");
+
+/**
+ * @generated from message caracal.v1.CertifyRequest
+ */
+export type CertifyRequest = Message<"caracal.v1.CertifyRequest"> & {
+  /**
+   * ECDSA P-256, SubjectPublicKeyInfo, DER. Its private half never leaves the node.
+   *
+   * @generated from field: bytes public_key = 1;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message caracal.v1.CertifyRequest.
+ * Use `create(CertifyRequestSchema)` to create a new message.
+ */
+export const CertifyRequestSchema: GenMessage<CertifyRequest> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 0);
+
+/**
+ * @generated from message caracal.v1.CertifyResponse
+ */
+export type CertifyResponse = Message<"caracal.v1.CertifyResponse"> & {
+  /**
+   * PEM.
+   *
+   * @generated from field: string certificate = 1;
+   */
+  certificate: string;
+};
+
+/**
+ * Describes the message caracal.v1.CertifyResponse.
+ * Use `create(CertifyResponseSchema)` to create a new message.
+ */
+export const CertifyResponseSchema: GenMessage<CertifyResponse> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 1);
 
 /**
  * @generated from message caracal.v1.SubscribeRequest
@@ -41,7 +79,7 @@ export type SubscribeRequest = Message<"caracal.v1.SubscribeRequest"> & {
  * Use `create(SubscribeRequestSchema)` to create a new message.
  */
 export const SubscribeRequestSchema: GenMessage<SubscribeRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 0);
+  messageDesc(file_caracal_v1_hub, 2);
 
 /**
  * A FeedMessage as bytes, so that the hub encodes a change once for all its streams.
@@ -60,7 +98,7 @@ export type FeedFrame = Message<"caracal.v1.FeedFrame"> & {
  * Use `create(FeedFrameSchema)` to create a new message.
  */
 export const FeedFrameSchema: GenMessage<FeedFrame> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 1);
+  messageDesc(file_caracal_v1_hub, 3);
 
 /**
  * @generated from message caracal.v1.FeedMessage
@@ -106,7 +144,7 @@ export type FeedMessage = Message<"caracal.v1.FeedMessage"> & {
  * Use `create(FeedMessageSchema)` to create a new message.
  */
 export const FeedMessageSchema: GenMessage<FeedMessage> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 2);
+  messageDesc(file_caracal_v1_hub, 4);
 
 /**
  * @generated from message caracal.v1.SnapshotBegin
@@ -119,7 +157,7 @@ export type SnapshotBegin = Message<"caracal.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 3);
+  messageDesc(file_caracal_v1_hub, 5);
 
 /**
  * @generated from message caracal.v1.Items
@@ -136,7 +174,7 @@ export type Items = Message<"caracal.v1.Items"> & {
  * Use `create(ItemsSchema)` to create a new message.
  */
 export const ItemsSchema: GenMessage<Items> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 4);
+  messageDesc(file_caracal_v1_hub, 6);
 
 /**
  * @generated from message caracal.v1.Commit
@@ -158,7 +196,7 @@ export type Commit = Message<"caracal.v1.Commit"> & {
  * Use `create(CommitSchema)` to create a new message.
  */
 export const CommitSchema: GenMessage<Commit> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 5);
+  messageDesc(file_caracal_v1_hub, 7);
 
 /**
  * @generated from message caracal.v1.Heartbeat
@@ -182,7 +220,7 @@ export type Heartbeat = Message<"caracal.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 6);
+  messageDesc(file_caracal_v1_hub, 8);
 
 /**
  * @generated from message caracal.v1.FeedItem
@@ -237,7 +275,7 @@ export type FeedItem = Message<"caracal.v1.FeedItem"> & {
  * Use `create(FeedItemSchema)` to create a new message.
  */
 export const FeedItemSchema: GenMessage<FeedItem> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 7);
+  messageDesc(file_caracal_v1_hub, 9);
 
 /**
  * Configuration (IPPool, GlobalNetworkPolicy, …) and mirrored objects (Pod, Namespace, Node, NetworkPolicy).
@@ -307,7 +345,7 @@ export type Resource = Message<"caracal.v1.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 8);
+  messageDesc(file_caracal_v1_hub, 10);
 
 /**
  * @generated from message caracal.v1.ResourceKey
@@ -334,7 +372,7 @@ export type ResourceKey = Message<"caracal.v1.ResourceKey"> & {
  * Use `create(ResourceKeySchema)` to create a new message.
  */
 export const ResourceKeySchema: GenMessage<ResourceKey> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 9);
+  messageDesc(file_caracal_v1_hub, 11);
 
 /**
  * A pod's interface with its addresses; joined with the Pod on pod_uid.
@@ -387,7 +425,7 @@ export type Endpoint = Message<"caracal.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 10);
+  messageDesc(file_caracal_v1_hub, 12);
 
 /**
  * @generated from message caracal.v1.EndpointKey
@@ -414,7 +452,7 @@ export type EndpointKey = Message<"caracal.v1.EndpointKey"> & {
  * Use `create(EndpointKeySchema)` to create a new message.
  */
 export const EndpointKeySchema: GenMessage<EndpointKey> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 11);
+  messageDesc(file_caracal_v1_hub, 13);
 
 /**
  * @generated from message caracal.v1.Block
@@ -441,7 +479,7 @@ export type Block = Message<"caracal.v1.Block"> & {
  * Use `create(BlockSchema)` to create a new message.
  */
 export const BlockSchema: GenMessage<Block> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 12);
+  messageDesc(file_caracal_v1_hub, 14);
 
 /**
  * @generated from message caracal.v1.ClaimBlockRequest
@@ -492,7 +530,7 @@ export type ClaimBlockRequest = Message<"caracal.v1.ClaimBlockRequest"> & {
  * Use `create(ClaimBlockRequestSchema)` to create a new message.
  */
 export const ClaimBlockRequestSchema: GenMessage<ClaimBlockRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 13);
+  messageDesc(file_caracal_v1_hub, 15);
 
 /**
  * @generated from message caracal.v1.HeldBlocks
@@ -509,7 +547,7 @@ export type HeldBlocks = Message<"caracal.v1.HeldBlocks"> & {
  * Use `create(HeldBlocksSchema)` to create a new message.
  */
 export const HeldBlocksSchema: GenMessage<HeldBlocks> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 14);
+  messageDesc(file_caracal_v1_hub, 16);
 
 /**
  * @generated from message caracal.v1.ClaimBlockResponse
@@ -564,7 +602,7 @@ export type ClaimBlockResponse = Message<"caracal.v1.ClaimBlockResponse"> & {
  * Use `create(ClaimBlockResponseSchema)` to create a new message.
  */
 export const ClaimBlockResponseSchema: GenMessage<ClaimBlockResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 15);
+  messageDesc(file_caracal_v1_hub, 17);
 
 /**
  * @generated from message caracal.v1.BlockLimit
@@ -581,7 +619,7 @@ export type BlockLimit = Message<"caracal.v1.BlockLimit"> & {
  * Use `create(BlockLimitSchema)` to create a new message.
  */
 export const BlockLimitSchema: GenMessage<BlockLimit> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 16);
+  messageDesc(file_caracal_v1_hub, 18);
 
 /**
  * @generated from message caracal.v1.PoolFull
@@ -598,7 +636,7 @@ export type PoolFull = Message<"caracal.v1.PoolFull"> & {
  * Use `create(PoolFullSchema)` to create a new message.
  */
 export const PoolFullSchema: GenMessage<PoolFull> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 17);
+  messageDesc(file_caracal_v1_hub, 19);
 
 /**
  * What a node holds, by its journal: said when it reaches a hub, and when a block of it has gone.
@@ -643,7 +681,7 @@ export type AssertBlocksRequest = Message<"caracal.v1.AssertBlocksRequest"> & {
  * Use `create(AssertBlocksRequestSchema)` to create a new message.
  */
 export const AssertBlocksRequestSchema: GenMessage<AssertBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 18);
+  messageDesc(file_caracal_v1_hub, 20);
 
 /**
  * @generated from message caracal.v1.AssertBlocksResponse
@@ -682,7 +720,7 @@ export type AssertBlocksResponse = Message<"caracal.v1.AssertBlocksResponse"> & 
  * Use `create(AssertBlocksResponseSchema)` to create a new message.
  */
 export const AssertBlocksResponseSchema: GenMessage<AssertBlocksResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 19);
+  messageDesc(file_caracal_v1_hub, 21);
 
 /**
  * @generated from message caracal.v1.Asserted
@@ -715,7 +753,7 @@ export type Asserted = Message<"caracal.v1.Asserted"> & {
  * Use `create(AssertedSchema)` to create a new message.
  */
 export const AssertedSchema: GenMessage<Asserted> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 20);
+  messageDesc(file_caracal_v1_hub, 22);
 
 /**
  * For a node whose journal is lost while its pods run.
@@ -730,7 +768,7 @@ export type RecoverRequest = Message<"caracal.v1.RecoverRequest"> & {
  * Use `create(RecoverRequestSchema)` to create a new message.
  */
 export const RecoverRequestSchema: GenMessage<RecoverRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 21);
+  messageDesc(file_caracal_v1_hub, 23);
 
 /**
  * @generated from message caracal.v1.RecoverResponse
@@ -759,7 +797,7 @@ export type RecoverResponse = Message<"caracal.v1.RecoverResponse"> & {
  * Use `create(RecoverResponseSchema)` to create a new message.
  */
 export const RecoverResponseSchema: GenMessage<RecoverResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 22);
+  messageDesc(file_caracal_v1_hub, 24);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockRequest
@@ -781,7 +819,7 @@ export type ReleaseBlockRequest = Message<"caracal.v1.ReleaseBlockRequest"> & {
  * Use `create(ReleaseBlockRequestSchema)` to create a new message.
  */
 export const ReleaseBlockRequestSchema: GenMessage<ReleaseBlockRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 23);
+  messageDesc(file_caracal_v1_hub, 25);
 
 /**
  * @generated from message caracal.v1.ReleaseBlockResponse
@@ -794,7 +832,7 @@ export type ReleaseBlockResponse = Message<"caracal.v1.ReleaseBlockResponse"> & 
  * Use `create(ReleaseBlockResponseSchema)` to create a new message.
  */
 export const ReleaseBlockResponseSchema: GenMessage<ReleaseBlockResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 24);
+  messageDesc(file_caracal_v1_hub, 26);
 
 /**
  * @generated from message caracal.v1.ReportRequest
@@ -837,7 +875,7 @@ export type ReportRequest = Message<"caracal.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 25);
+  messageDesc(file_caracal_v1_hub, 27);
 
 /**
  * @generated from message caracal.v1.ReleaseRefusal
@@ -859,7 +897,7 @@ export type ReleaseRefusal = Message<"caracal.v1.ReleaseRefusal"> & {
  * Use `create(ReleaseRefusalSchema)` to create a new message.
  */
 export const ReleaseRefusalSchema: GenMessage<ReleaseRefusal> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 26);
+  messageDesc(file_caracal_v1_hub, 28);
 
 /**
  * @generated from message caracal.v1.ReportedEndpoint
@@ -895,7 +933,7 @@ export type ReportedEndpoint = Message<"caracal.v1.ReportedEndpoint"> & {
  * Use `create(ReportedEndpointSchema)` to create a new message.
  */
 export const ReportedEndpointSchema: GenMessage<ReportedEndpoint> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 27);
+  messageDesc(file_caracal_v1_hub, 29);
 
 /**
  * @generated from message caracal.v1.NamedPort
@@ -924,7 +962,7 @@ export type NamedPort = Message<"caracal.v1.NamedPort"> & {
  * Use `create(NamedPortSchema)` to create a new message.
  */
 export const NamedPortSchema: GenMessage<NamedPort> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 28);
+  messageDesc(file_caracal_v1_hub, 30);
 
 /**
  * @generated from message caracal.v1.NodeStatus
@@ -978,7 +1016,7 @@ export type NodeStatus = Message<"caracal.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 29);
+  messageDesc(file_caracal_v1_hub, 31);
 
 /**
  * @generated from message caracal.v1.BgpPeerStatus
@@ -1042,7 +1080,7 @@ export type BgpPeerStatus = Message<"caracal.v1.BgpPeerStatus"> & {
  * Use `create(BgpPeerStatusSchema)` to create a new message.
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 30);
+  messageDesc(file_caracal_v1_hub, 32);
 
 /**
  * @generated from message caracal.v1.BlockUsage
@@ -1064,7 +1102,7 @@ export type BlockUsage = Message<"caracal.v1.BlockUsage"> & {
  * Use `create(BlockUsageSchema)` to create a new message.
  */
 export const BlockUsageSchema: GenMessage<BlockUsage> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 31);
+  messageDesc(file_caracal_v1_hub, 33);
 
 /**
  * @generated from message caracal.v1.ReportResponse
@@ -1083,7 +1121,7 @@ export type ReportResponse = Message<"caracal.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 32);
+  messageDesc(file_caracal_v1_hub, 34);
 
 /**
  * @generated from message caracal.v1.ApplyRequest
@@ -1107,7 +1145,7 @@ export type ApplyRequest = Message<"caracal.v1.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 33);
+  messageDesc(file_caracal_v1_hub, 35);
 
 /**
  * @generated from message caracal.v1.ApplyResponse
@@ -1143,7 +1181,7 @@ export type ApplyResponse = Message<"caracal.v1.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 34);
+  messageDesc(file_caracal_v1_hub, 36);
 
 /**
  * @generated from message caracal.v1.Problem
@@ -1183,7 +1221,7 @@ export type Problem = Message<"caracal.v1.Problem"> & {
  * Use `create(ProblemSchema)` to create a new message.
  */
 export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 35);
+  messageDesc(file_caracal_v1_hub, 37);
 
 /**
  * @generated from message caracal.v1.Applied
@@ -1207,7 +1245,7 @@ export type Applied = Message<"caracal.v1.Applied"> & {
  * Use `create(AppliedSchema)` to create a new message.
  */
 export const AppliedSchema: GenMessage<Applied> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 36);
+  messageDesc(file_caracal_v1_hub, 38);
 
 /**
  * @generated from message caracal.v1.GetRequest
@@ -1238,7 +1276,7 @@ export type GetRequest = Message<"caracal.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 37);
+  messageDesc(file_caracal_v1_hub, 39);
 
 /**
  * @generated from message caracal.v1.GetResponse
@@ -1260,7 +1298,7 @@ export type GetResponse = Message<"caracal.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 38);
+  messageDesc(file_caracal_v1_hub, 40);
 
 /**
  * @generated from message caracal.v1.DeleteRequest
@@ -1277,7 +1315,7 @@ export type DeleteRequest = Message<"caracal.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 39);
+  messageDesc(file_caracal_v1_hub, 41);
 
 /**
  * @generated from message caracal.v1.DeleteResponse
@@ -1299,7 +1337,7 @@ export type DeleteResponse = Message<"caracal.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 40);
+  messageDesc(file_caracal_v1_hub, 42);
 
 /**
  * @generated from message caracal.v1.LabelRequest
@@ -1321,7 +1359,7 @@ export type LabelRequest = Message<"caracal.v1.LabelRequest"> & {
  * Use `create(LabelRequestSchema)` to create a new message.
  */
 export const LabelRequestSchema: GenMessage<LabelRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 41);
+  messageDesc(file_caracal_v1_hub, 43);
 
 /**
  * @generated from message caracal.v1.LabelResponse
@@ -1338,7 +1376,7 @@ export type LabelResponse = Message<"caracal.v1.LabelResponse"> & {
  * Use `create(LabelResponseSchema)` to create a new message.
  */
 export const LabelResponseSchema: GenMessage<LabelResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 42);
+  messageDesc(file_caracal_v1_hub, 44);
 
 /**
  * @generated from message caracal.v1.ListBlocksRequest
@@ -1351,7 +1389,7 @@ export type ListBlocksRequest = Message<"caracal.v1.ListBlocksRequest"> & {
  * Use `create(ListBlocksRequestSchema)` to create a new message.
  */
 export const ListBlocksRequestSchema: GenMessage<ListBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 43);
+  messageDesc(file_caracal_v1_hub, 45);
 
 /**
  * @generated from message caracal.v1.ListBlocksResponse
@@ -1373,7 +1411,7 @@ export type ListBlocksResponse = Message<"caracal.v1.ListBlocksResponse"> & {
  * Use `create(ListBlocksResponseSchema)` to create a new message.
  */
 export const ListBlocksResponseSchema: GenMessage<ListBlocksResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 44);
+  messageDesc(file_caracal_v1_hub, 46);
 
 /**
  * @generated from message caracal.v1.ListEndpointsRequest
@@ -1392,7 +1430,7 @@ export type ListEndpointsRequest = Message<"caracal.v1.ListEndpointsRequest"> & 
  * Use `create(ListEndpointsRequestSchema)` to create a new message.
  */
 export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 45);
+  messageDesc(file_caracal_v1_hub, 47);
 
 /**
  * @generated from message caracal.v1.ListEndpointsResponse
@@ -1409,7 +1447,7 @@ export type ListEndpointsResponse = Message<"caracal.v1.ListEndpointsResponse"> 
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
 export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 46);
+  messageDesc(file_caracal_v1_hub, 48);
 
 /**
  * @generated from message caracal.v1.ListNodesRequest
@@ -1422,7 +1460,7 @@ export type ListNodesRequest = Message<"caracal.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 47);
+  messageDesc(file_caracal_v1_hub, 49);
 
 /**
  * @generated from message caracal.v1.ListNodesResponse
@@ -1439,7 +1477,7 @@ export type ListNodesResponse = Message<"caracal.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 48);
+  messageDesc(file_caracal_v1_hub, 50);
 
 /**
  * @generated from message caracal.v1.NodeEntry
@@ -1471,7 +1509,7 @@ export type NodeEntry = Message<"caracal.v1.NodeEntry"> & {
  * Use `create(NodeEntrySchema)` to create a new message.
  */
 export const NodeEntrySchema: GenMessage<NodeEntry> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 49);
+  messageDesc(file_caracal_v1_hub, 51);
 
 /**
  * @generated from message caracal.v1.CheckIpamRequest
@@ -1484,7 +1522,7 @@ export type CheckIpamRequest = Message<"caracal.v1.CheckIpamRequest"> & {
  * Use `create(CheckIpamRequestSchema)` to create a new message.
  */
 export const CheckIpamRequestSchema: GenMessage<CheckIpamRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 50);
+  messageDesc(file_caracal_v1_hub, 52);
 
 /**
  * @generated from message caracal.v1.CheckIpamResponse
@@ -1516,7 +1554,7 @@ export type CheckIpamResponse = Message<"caracal.v1.CheckIpamResponse"> & {
  * Use `create(CheckIpamResponseSchema)` to create a new message.
  */
 export const CheckIpamResponseSchema: GenMessage<CheckIpamResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 51);
+  messageDesc(file_caracal_v1_hub, 53);
 
 /**
  * @generated from message caracal.v1.Finding
@@ -1547,7 +1585,7 @@ export type Finding = Message<"caracal.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 52);
+  messageDesc(file_caracal_v1_hub, 54);
 
 /**
  * @generated from message caracal.v1.AddressHistoryRequest
@@ -1571,7 +1609,7 @@ export type AddressHistoryRequest = Message<"caracal.v1.AddressHistoryRequest"> 
  * Use `create(AddressHistoryRequestSchema)` to create a new message.
  */
 export const AddressHistoryRequestSchema: GenMessage<AddressHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 53);
+  messageDesc(file_caracal_v1_hub, 55);
 
 /**
  * @generated from message caracal.v1.AddressHistoryResponse
@@ -1588,7 +1626,7 @@ export type AddressHistoryResponse = Message<"caracal.v1.AddressHistoryResponse"
  * Use `create(AddressHistoryResponseSchema)` to create a new message.
  */
 export const AddressHistoryResponseSchema: GenMessage<AddressHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 54);
+  messageDesc(file_caracal_v1_hub, 56);
 
 /**
  * @generated from message caracal.v1.AddressEvent
@@ -1658,7 +1696,7 @@ export type AddressEvent = Message<"caracal.v1.AddressEvent"> & {
  * Use `create(AddressEventSchema)` to create a new message.
  */
 export const AddressEventSchema: GenMessage<AddressEvent> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 55);
+  messageDesc(file_caracal_v1_hub, 57);
 
 /**
  * @generated from message caracal.v1.ReleaseAddressRequest
@@ -1682,7 +1720,7 @@ export type ReleaseAddressRequest = Message<"caracal.v1.ReleaseAddressRequest"> 
  * Use `create(ReleaseAddressRequestSchema)` to create a new message.
  */
 export const ReleaseAddressRequestSchema: GenMessage<ReleaseAddressRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 56);
+  messageDesc(file_caracal_v1_hub, 58);
 
 /**
  * @generated from message caracal.v1.ReleaseAddressResponse
@@ -1713,7 +1751,7 @@ export type ReleaseAddressResponse = Message<"caracal.v1.ReleaseAddressResponse"
  * Use `create(ReleaseAddressResponseSchema)` to create a new message.
  */
 export const ReleaseAddressResponseSchema: GenMessage<ReleaseAddressResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 57);
+  messageDesc(file_caracal_v1_hub, 59);
 
 /**
  * @generated from message caracal.v1.ReclaimNodeRequest
@@ -1737,7 +1775,7 @@ export type ReclaimNodeRequest = Message<"caracal.v1.ReclaimNodeRequest"> & {
  * Use `create(ReclaimNodeRequestSchema)` to create a new message.
  */
 export const ReclaimNodeRequestSchema: GenMessage<ReclaimNodeRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 58);
+  messageDesc(file_caracal_v1_hub, 60);
 
 /**
  * @generated from message caracal.v1.ReclaimNodeResponse
@@ -1759,7 +1797,7 @@ export type ReclaimNodeResponse = Message<"caracal.v1.ReclaimNodeResponse"> & {
  * Use `create(ReclaimNodeResponseSchema)` to create a new message.
  */
 export const ReclaimNodeResponseSchema: GenMessage<ReclaimNodeResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 59);
+  messageDesc(file_caracal_v1_hub, 61);
 
 /**
  * @generated from message caracal.v1.EndReassertionRequest
@@ -1772,7 +1810,7 @@ export type EndReassertionRequest = Message<"caracal.v1.EndReassertionRequest"> 
  * Use `create(EndReassertionRequestSchema)` to create a new message.
  */
 export const EndReassertionRequestSchema: GenMessage<EndReassertionRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 60);
+  messageDesc(file_caracal_v1_hub, 62);
 
 /**
  * @generated from message caracal.v1.EndReassertionResponse
@@ -1791,7 +1829,7 @@ export type EndReassertionResponse = Message<"caracal.v1.EndReassertionResponse"
  * Use `create(EndReassertionResponseSchema)` to create a new message.
  */
 export const EndReassertionResponseSchema: GenMessage<EndReassertionResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 61);
+  messageDesc(file_caracal_v1_hub, 63);
 
 /**
  * @generated from message caracal.v1.SplitPoolRequest
@@ -1815,7 +1853,7 @@ export type SplitPoolRequest = Message<"caracal.v1.SplitPoolRequest"> & {
  * Use `create(SplitPoolRequestSchema)` to create a new message.
  */
 export const SplitPoolRequestSchema: GenMessage<SplitPoolRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 62);
+  messageDesc(file_caracal_v1_hub, 64);
 
 /**
  * @generated from message caracal.v1.SplitPoolResponse
@@ -1837,7 +1875,7 @@ export type SplitPoolResponse = Message<"caracal.v1.SplitPoolResponse"> & {
  * Use `create(SplitPoolResponseSchema)` to create a new message.
  */
 export const SplitPoolResponseSchema: GenMessage<SplitPoolResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 63);
+  messageDesc(file_caracal_v1_hub, 65);
 
 /**
  * For node agents. The caller's node name is that of its certificate; a request never carries it.
@@ -1896,6 +1934,17 @@ export const NodeService: GenService<{
     methodKind: "unary";
     input: typeof RecoverRequestSchema;
     output: typeof RecoverResponseSchema;
+  },
+  /**
+   * A certificate for the caller's key: a new node's, who shows an enrolment token as bearer token, or a known one's, before its old
+   * certificate ends.
+   *
+   * @generated from rpc caracal.v1.NodeService.Certify
+   */
+  certify: {
+    methodKind: "unary";
+    input: typeof CertifyRequestSchema;
+    output: typeof CertifyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_caracal_v1_hub, 0);
