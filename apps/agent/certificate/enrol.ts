@@ -32,7 +32,7 @@ export async function enrol({ nodeName, hub }: AgentConfig, token: string): Prom
 }
 
 /** As the hub wants it, of a private key in PEM. */
-export function publicKeyOf(privateKey: string | Buffer): Uint8Array {
+function publicKeyOf(privateKey: string | Buffer): Uint8Array {
   return createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
 }
 
