@@ -1,2 +1,7 @@
 // Certificates for tests and lab, made by what makes them for real.
-export { type Authority, createAuthority, issueCertificate } from '../../apps/hub/certificates/authority.ts';
+export {
+  type Authority,
+  createAuthority,
+  type IssuedCertificate,
+  issueCertificate,
+} from '../../apps/hub/certificates/authority.ts';
