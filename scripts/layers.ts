@@ -25,7 +25,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   ],
   'apps/bgp': ['libs/api', 'libs/bgp-parser', 'libs/bgp-speaker', 'libs/net', 'libs/netlink'],
   'apps/cni': [],
-  'apps/ctl': ['libs/api', 'libs/datastore', 'libs/net', 'libs/policy', 'libs/protocol'],
+  'apps/ctl': ['apps/cni', 'libs/api', 'libs/datastore', 'libs/net', 'libs/policy', 'libs/protocol'],
   operator: ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/kube', 'libs/net', 'libs/policy', 'libs/protocol'],
   'apps/hub': ['libs/api', 'libs/datastore', 'libs/ipam', 'libs/kube', 'libs/net', 'libs/protocol'],
 };

@@ -182,9 +182,18 @@ function addIpamCommands(program: Command, io: Io): void {
 }
 
 function addNodeCommands(program: Command, io: Io): void {
-  program
-    .command('node')
-    .description('nodes and their agents')
+  const node = program.command('node').description('nodes and their agents');
+  node
+    .command('check')
+    .description('what on this very node would stop pods from working, and what to do about it; asks no hub')
+    .option('--config <file>', 'of the agent', '/etc/caracal/agent.yaml')
+    .option('--net-d <folder>', 'where the runtime finds network configurations', '/etc/cni/net.d')
+    .option('--plugins <folder>', 'where it finds plugins', '/opt/cni/bin')
+    .addOption(tableOutput())
+    .action(async (_options, command: Command) =>
+      (await import('./commands/node-check.ts')).nodeCheck(optionsOf(command), io),
+    );
+  node
     .command('status')
     .description('which nodes are connected, what their kernels enforce, their BGP sessions')
     .addOption(tableOutput())
