@@ -10,6 +10,7 @@ const well: Health = {
   nodes: 2,
   reportingNodes: 2,
   goneNodes: [],
+  durability: { notDurable: undefined, reasserting: undefined },
 };
 const summary = (health: Health) =>
   healthConditions(health).map(({ type, status, reason }) => `${type} ${status} ${reason}`);
@@ -29,6 +30,28 @@ test.each([
   ],
 ])('%j', (change, expected) => {
   expect(summary({ ...well, ...change }).slice(0, 3)).toEqual(expected);
+});
+
+test('claims that a failover could lose are a warning, and so is a failover that is being dealt with', () => {
+  const reasserting = { since: new Date(0), reason: 'the database was 1 and is 2', missing: ['n1', 'n2'] };
+  const warned = healthConditions({ ...well, durability: { notDurable: 'there is no standby', reasserting } });
+  expect(warned).toEqual(
+    expect.arrayContaining([
+      { type: 'ClaimsNotDurable', status: 'True', reason: 'NoSynchronousStandby', message: 'there is no standby' },
+      {
+        type: 'BlocksNotGranted',
+        status: 'True',
+        reason: 'Reasserting',
+        message: expect.stringContaining('because the database was 1 and is 2; missing: n1, n2.'),
+      },
+      expect.objectContaining({ type: 'Degraded', status: 'False' }),
+    ]),
+  );
+  expect(summary(well).slice(-2)).toEqual(['ClaimsNotDurable False AsExpected', 'BlocksNotGranted False AsExpected']);
+  expect(summary({ ...well, durability: undefined }).slice(-2)).toEqual([
+    'ClaimsNotDurable Unknown DatabaseAway',
+    'BlocksNotGranted Unknown DatabaseAway',
+  ]);
 });
 
 test('sessions of a peer are counted over the nodes', () => {

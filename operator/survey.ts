@@ -1,6 +1,6 @@
 /** What is looked at from time to time: usage of pools, sessions of peers, and from all of it the one status object. */
 
-import type { Datastore } from '@caracal/datastore';
+import type { Datastore, Durability } from '@caracal/datastore';
 import type { KubeObject } from '@caracal/kube';
 import { parsePrefix } from '@caracal/net';
 import { type GoneNode, goneNodesText } from './nodes.ts';
@@ -67,6 +67,8 @@ export interface Health {
   readonly nodes: number;
   readonly reportingNodes: number;
   readonly goneNodes: readonly GoneNode[];
+  /** Undefined while Postgres cannot be asked. */
+  readonly durability: Durability | undefined;
 }
 
 /** The conditions of the status object. */
@@ -137,15 +139,45 @@ export function healthConditions(health: Health): Condition[] {
           reason: 'AsExpected',
           message: 'every block is owned by a node that Kubernetes has',
         };
-  return [available, progressing, degraded, massDelete, goneNodes];
+  return [available, progressing, degraded, massDelete, goneNodes, ...durabilityConditions(health.durability)];
+}
+
+/** What a failover could lose, and whether one is being dealt with: warnings, not faults. */
+function durabilityConditions(durability: Durability | undefined): Condition[] {
+  const types = ['ClaimsNotDurable', 'BlocksNotGranted'] as const;
+  if (!durability) {
+    const unknown = { status: 'Unknown', reason: 'DatabaseAway', message: 'Postgres cannot be asked' } as const;
+    return types.map((type) => ({ type, ...unknown }));
+  }
+  const { notDurable, reasserting } = durability;
+  const missing = reasserting?.missing.join(', ');
+  return [
+    notDurable
+      ? { type: types[0], status: 'True', reason: 'NoSynchronousStandby', message: notDurable }
+      : { type: types[0], status: 'False', reason: 'AsExpected', message: 'claims are committed to a standby too' },
+    reasserting
+      ? {
+          type: types[1],
+          status: 'True',
+          reason: 'Reasserting',
+          message: `every node has yet to say what it owns, because ${reasserting.reason}; missing: ${missing || 'nobody'}. When one is off for good: caracalctl ipam release --node NODE`,
+        }
+      : {
+          type: types[1],
+          status: 'False',
+          reason: 'AsExpected',
+          message: 'nodes are granted the blocks that they ask for',
+        },
+  ];
 }
 
 /** What a survey asks Postgres. */
 export async function look(datastore: Datastore) {
-  const [usage, statuses, owners] = await Promise.all([
+  const [usage, statuses, owners, durability] = await Promise.all([
     datastore.poolUsage(),
     datastore.listNodeStatus(),
     datastore.blockOwners(),
+    datastore.durability(),
   ]);
-  return { usage: new Map(usage.map((each) => [each.pool, each])), statuses, owners };
+  return { usage: new Map(usage.map((each) => [each.pool, each])), statuses, owners, durability };
 }

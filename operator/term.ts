@@ -218,6 +218,7 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
         nodes,
         reportingNodes: seen?.statuses.filter(({ node }) => mirror.world.object('Node', node)).length ?? 0,
         goneNodes,
+        durability: seen?.durability,
       };
       const extra = { nodes, reportingNodes: health.reportingNodes, invalidObjects: invalid.size };
       await ownStatus

@@ -11,5 +11,6 @@ export type {
   StoredResource,
 } from './items.ts';
 export { type MigrationReport, migrate, schemaRange } from './migrate.ts';
+export type { Durability } from './queries/durability.ts';
 export type { PutOutcome, Refusal, ResourcePut, ResourcesRequest } from './queries/write.ts';
 export { unavailableReason } from './unavailable.ts';

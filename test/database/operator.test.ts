@@ -1,5 +1,6 @@
 import { migrate, openDatastore } from '@caracal/datastore';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { look } from '../../operator/survey.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 
 let postgres: Postgres;
@@ -63,6 +64,19 @@ test('how much of a pool is in use', async () => {
     };
     await datastore.write({ op: 'report', node: 'n1', full: true, endpoints: [endpoint], removed: [] });
     expect(await datastore.poolUsage()).toEqual([{ pool: 'p', blocks: 2, addresses: 1 }]);
+  } finally {
+    await datastore.close();
+  }
+});
+
+test('a survey sees that claims are not durable, and that blocks are not granted, from what Postgres says', async () => {
+  const datastore = openDatastore(postgres.urlFor('caracal_hub'));
+  try {
+    const notDurable = expect.stringContaining('no synchronous standby');
+    expect((await look(datastore)).durability).toEqual({ notDurable, reasserting: undefined });
+    await datastore.write({ op: 'notice', seen: { revision: 2n ** 40n, nonce: 1n } });
+    const { durability } = await look(datastore);
+    expect(durability.reasserting?.reason).toContain('which this database does not have');
   } finally {
     await datastore.close();
   }
