@@ -4,6 +4,7 @@ import { ensureBinaries } from './build.ts';
 import { apply, kubectl } from './commands.ts';
 import { type Sctp, writeConformance } from './conformance.ts';
 import { runNetpol, type SpecResult } from './netpol.ts';
+import { useCluster } from './shared.ts';
 import { agnhostImage } from './support-image.ts';
 import { connectFrom } from './traffic.ts';
 
@@ -24,6 +25,7 @@ let results: SpecResult[];
 let sctp: Sctp;
 
 beforeAll(async () => {
+  await useCluster();
   await ensureBinaries(['e2e.test']);
   sctp = await trySctp();
   const progress = (line: string) => console.error(`  ${line}`);
