@@ -11,6 +11,7 @@ spec:
   nodeToNodeMeshEnabled: false
   originate:
     - {cidr: 10.1.0.0/24, communities: ['65001:1', '65001:1:2']}
+  aggregates: [{cidr: 10.0.0.0/8, summaryOnly: true}]
 ---
 apiVersion: caracal.network/v1
 kind: BGPFilter
@@ -31,6 +32,11 @@ apiVersion: caracal.network/v1
 kind: BGPPeer
 metadata: {name: inside}
 spec: {peerIP: 10.99.1.3, asNumber: 65001}
+---
+apiVersion: caracal.network/v1
+kind: BGPPeer
+metadata: {name: rack}
+spec: {interface: eth1, remoteAS: External, addPaths: {receive: true, send: Best, bestPaths: 3}}
 `;
 
 it('makes a configuration of the resources', () => {
@@ -42,6 +48,7 @@ it('makes a configuration of the resources', () => {
       routerId: '10.0.0.1',
       listenPort: 1179,
       originate: [{ prefix: '10.1.0.0/24', communities: ['65001:1', '65001:1:2'] }],
+      aggregates: [{ prefix: '10.0.0.0/8', summaryOnly: true }],
       peers: [
         {
           name: 'upstream',
@@ -59,6 +66,13 @@ it('makes a configuration of the resources', () => {
           importAction: { ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' },
         },
         { name: 'inside', importAction: { ipv4Unicast: 'Accept', ipv6Unicast: 'Accept' } },
+        {
+          name: 'rack',
+          interface: 'eth1',
+          peerAs: 'External',
+          addPaths: { receive: true, send: 'Best', bestPaths: 3 },
+          exportAction: { ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' },
+        },
       ],
     },
   });

@@ -91,6 +91,30 @@ describe('the configuration of a speaker', () => {
     ]);
   });
 
+  it('peers by interface, with whatever AS is there, and hands on what is ours', () => {
+    const peers = [
+      resource('BGPPeer', 'tor', { interface: 'eth1', remoteAS: 'External', defaultOriginate: true }),
+      resource('BGPPeer', 'wide', {
+        peerIP: '2001:db8::1',
+        asNumber: 65000,
+        extendedNextHop: true,
+        addPaths: { send: 'All' },
+      }),
+    ];
+    const spec = { nodeToNodeMeshEnabled: false, aggregates: [{ cidr: '10.0.0.0/16', communities: ['64512:1'] }] };
+    const config = speakerConfig(inputs({ bgpConfiguration: resource('BGPConfiguration', 'default', spec), peers }));
+    expect(config.aggregates).toEqual([{ prefix: '10.0.0.0/16', summaryOnly: false, communities: ['64512:1'] }]);
+    const [tor, wide] = config.peers;
+    expect(tor).toMatchObject({ name: 'tor', interface: 'eth1', peerAs: 'External', defaultOriginate: true });
+    expect([tor.peerAddress, tor.localAddress]).toEqual([undefined, undefined]);
+    expect(wide).toMatchObject({
+      peerAddress: '2001:db8::1',
+      extendedNextHop: true,
+      addPaths: { receive: false, send: 'All', bestPaths: 2 },
+    });
+    expect(wide.localAddress).toBeUndefined();
+  });
+
   it('filters each family by the first rule, and closes what names a filter that is not there', () => {
     const filter = resource('BGPFilter', 'f', { importV6: [{ action: 'Reject' }], exportV4: [{ action: 'Reject' }] });
     const policies = (filters: string[]) => {

@@ -22,6 +22,8 @@ export interface NeighborDescription {
   /** Speaks as routers did before RFC 6793. */
   readonly twoOctetAs?: boolean;
   readonly bfd?: boolean;
+  /** Several paths to a prefix in both directions (RFC 7911). */
+  readonly addPaths?: boolean;
 }
 
 export interface OwnRoute {

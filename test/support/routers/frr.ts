@@ -92,6 +92,7 @@ function frrConfiguration({ as, routerId, neighbors, routes, forwards }: RouterD
       return [
         `neighbor ${address} activate`,
         ...(reflectorClient ? [`neighbor ${address} route-reflector-client`] : []),
+        ...(neighbor.addPaths ? [`neighbor ${address} addpath-tx-all-paths`] : []),
       ];
     }),
     'exit-address-family',

@@ -62,7 +62,7 @@ function configuration({ as, routerId, neighbors }: RouterDescription): string {
 
 function session(neighbor: NeighborDescription, routerId: string): string {
   if (neighbor.twoOctetAs || neighbor.bfd) throw new Error('GoBGP has neither 2-octet sessions nor BFD');
-  const { address, as, password, reflectorClient } = neighbor;
+  const { address, as, password, reflectorClient, addPaths } = neighbor;
   const lines = [
     '[[neighbors]]',
     '[neighbors.config]',
@@ -86,6 +86,7 @@ function session(neighbor: NeighborDescription, routerId: string): string {
   for (const family of familiesOf(neighbor)) {
     lines.push('[[neighbors.afi-safis]]', '[neighbors.afi-safis.config]', `afi-safi-name = "ipv${family}-unicast"`);
     lines.push('[neighbors.afi-safis.mp-graceful-restart.config]', 'enabled = true');
+    if (addPaths) lines.push('[neighbors.afi-safis.add-paths.config]', 'receive = true', 'send-max = 8');
   }
   return lines.join('\n');
 }
