@@ -1,9 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { connect, createNetns, type Netns } from '../support/netns.ts';
+import { startDaemon } from '../support/routers/daemon.ts';
 import { birdConfig, createFixture, speakerConfig } from './fixture.ts';
 import { createSpeaker, eventually } from './speaker.ts';
 
@@ -99,19 +99,16 @@ async function startFrr(netns: Netns, config: string) {
   chmodSync(folder, 0o777);
   const file = join(folder, 'frr.conf');
   writeFileSync(file, `log file ${folder}/log\n${config}`);
-  const daemons: ChildProcess[] = ['zebra', 'bgpd'].map((name) => {
+  const daemons = ['zebra', 'bgpd'].map((name) => {
     const paths = ['-f', file, '-i', join(folder, `${name}.pid`), '--vty_socket', folder, '-z', join(folder, 'zserv')];
-    return netns.spawn(`/usr/lib/frr/${name}`, paths, { stdio: 'ignore' });
+    return startDaemon(netns, `/usr/lib/frr/${name}`, paths);
   });
   const show = (command: string) => netns.run('vtysh', ['--vty_socket', folder, '-c', command]);
   await eventually(async () => (await show('show bgp summary json')) !== '', 'FRR');
   return {
     show,
     stop: async () => {
-      for (const daemon of daemons) {
-        const ended = new Promise((resolve) => daemon.once('exit', resolve));
-        if (daemon.exitCode === null && daemon.kill('SIGTERM')) await ended;
-      }
+      await Promise.all(daemons.map((daemon) => daemon.end('SIGTERM')));
       rmSync(folder, { recursive: true, force: true });
     },
   };

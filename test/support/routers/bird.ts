@@ -51,7 +51,7 @@ function configuration({ as, routerId, neighbors, routes, forwards }: RouterDesc
 }
 
 function session(as: number, neighbor: NeighborDescription, index: number, routes: readonly OwnRoute[]): string {
-  const { address, as: peerAs, password, reflectorClient, twoOctetAs, bfd } = neighbor;
+  const { address, as: peerAs, password, reflectorClient, twoOctetAs, bfd, addPaths } = neighbor;
   const options = [
     `local as ${as}`,
     `neighbor ${address} as ${peerAs}`,
@@ -69,7 +69,8 @@ function session(as: number, neighbor: NeighborDescription, index: number, route
     const meds = routes.flatMap(({ prefix, med }) =>
       med !== undefined && is6(prefix) === (family === 6) ? [`if net = ${prefix} then bgp_med = ${med};`] : [],
     );
-    return `ipv${family} { import all; export filter { ${meds.join(' ')} accept; }; };`;
+    const paths = addPaths ? 'add paths on; ' : '';
+    return `ipv${family} { ${paths}import all; export filter { ${meds.join(' ')} accept; }; };`;
   });
   return `protocol bgp peer${index} { ${options.join('; ')}; ${channels.join(' ')} }`;
 }
