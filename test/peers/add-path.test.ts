@@ -10,7 +10,8 @@ afterEach(async () => {
 
 it('takes several paths to a prefix from BIRD, and tells it several', async () => {
   const prefix = '192.0.2.0/24';
-  const addPaths = (config: string) => config.replaceAll('import all;', 'add paths on; import all;');
+  const addPaths = (config: string, which: 'on' | 'rx' | 'tx' = 'on') =>
+    config.replaceAll('import all;', `add paths ${which}; import all;`);
   /** A BIRD with a route to the prefix for each next hop of its link, and the last octet of that in a community. */
   const sender = (nextHops: readonly string[]) => {
     const base = birdConfig({ link: 1, as: 64512, peerAs: 65001, routes: [] });
@@ -20,11 +21,11 @@ it('takes several paths to a prefix from BIRD, and tells it several', async () =
     );
     return addPaths(`${base}${statics.join('\n')}\n`).replace('add paths on;', 'next hop keep; add paths on;');
   };
-  const receiver = addPaths(birdConfig({ link: 2, as: 64513, peerAs: 65001, routes: [] }));
+  const receiver = addPaths(birdConfig({ link: 2, as: 64513, peerAs: 65001, routes: [] }), 'rx');
   const f = await createFixture([
     sender(['10.99.1.10', '10.99.1.11']),
     receiver,
-    birdConfig({ link: 3, as: 64514, peerAs: 65001, routes: [] }),
+    addPaths(birdConfig({ link: 3, as: 64514, peerAs: 65001, routes: [] }), 'tx'),
   ]);
   fixture = f;
   const both = { addPaths: { receive: true, send: 'All' } };
@@ -58,7 +59,7 @@ it('takes several paths to a prefix from BIRD, and tells it several', async () =
       .join();
   };
   await eventually(async () => (await heard(2)) === '10,11', 'both in BIRD');
-  // One that has not agreed hears of the best alone.
+  // One that only sends several hears of the best alone.
   await eventually(async () => ['10', '11'].includes(await heard(3)), 'one in the third BIRD');
   expect(await f.speaker.cli('show', 'advertised', 'bird2')).toMatch(/^\* +192\.0\.2\.0\/24 \[\d+\] +10\.99\.2\.1 /m);
 
