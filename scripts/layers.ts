@@ -13,6 +13,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'libs/dataplane': ['libs/policy', 'libs/iptables-wrapper', 'libs/net'],
   'libs/datastore': ['libs/api', 'libs/protocol', 'libs/net', 'libs/ipam'],
   'apps/agent': [
+    'apps/cni',
     'libs/api',
     'libs/bgp-speaker',
     'libs/dataplane',

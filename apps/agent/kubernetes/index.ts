@@ -4,6 +4,7 @@ import type { AgentConfig, KubernetesConfig } from '../config.ts';
 import type { FeedChange } from '../feed/feed-state.ts';
 import type { PodDirectory } from '../pods/pods.ts';
 import { FeedPods } from './feed-pods.ts';
+import { guardFiles } from './guard-files.ts';
 import { followHubAddresses } from './hub-addresses.ts';
 import { createNodePods } from './node-pods.ts';
 import { createReadiness } from './readiness.ts';
@@ -56,6 +57,8 @@ export function startKubernetes(config: AgentConfig, kubernetes: KubernetesConfi
       const readiness = createReadiness({ api, config: kubernetes, logger, reasons });
       follow(`/api/v1/nodes?fieldSelector=metadata.name%3D${node}`, readiness.observer);
       running.push(readiness.run(stopping.signal));
+      const guard = guardFiles(kubernetes, logger, readiness.again);
+      stopping.signal.addEventListener('abort', () => guard.close(), { once: true });
     },
     async stop() {
       stopping.abort();

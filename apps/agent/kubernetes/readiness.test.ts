@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type KubeApi, KubeError, type KubeObject, type KubeRequest } from '@caracal/kube';
@@ -39,6 +39,7 @@ function setup(answer: (request: KubeRequest) => unknown = () => ({})) {
   const running = readiness.run(stop.signal);
   return {
     ...readiness.observer,
+    again: readiness.again,
     requests,
     conflist,
     ready: () => {
@@ -106,5 +107,24 @@ test('a list of taints that has changed in between is no failure; a refusal is t
   await listed([node([ours])]);
   ready();
   await vi.waitFor(() => expect(requests).toHaveLength(3), 3000);
+  await stop();
+});
+
+test('a network configuration that somebody changes or removes is written again', async () => {
+  const { conflist, listed, ready, again, stop } = setup();
+  ready();
+  await listed([node([])]);
+  await vi.waitFor(() => expect(existsSync(conflist)).toBe(true), { timeout: 5_000 });
+  const text = readFileSync(conflist, 'utf8');
+  for (const spoil of [() => rmSync(conflist), () => writeFileSync(conflist, '{}')]) {
+    spoil();
+    await vi.waitFor(
+      () => {
+        again();
+        expect(existsSync(conflist) && readFileSync(conflist, 'utf8')).toBe(text);
+      },
+      { timeout: 5_000 },
+    );
+  }
   await stop();
 });

@@ -25,6 +25,8 @@ const longestPauseMs = 30_000;
 export function createReadiness({ api, config, logger, reasons }: ReadinessOptions): {
   readonly observer: ReflectorObserver;
   run(signal: AbortSignal): Promise<void>;
+  /** Files have changed: what was said is looked at again. */
+  again(): void;
 } {
   let node: KubeObject | undefined;
   let wake = () => {};
@@ -87,6 +89,7 @@ export function createReadiness({ api, config, logger, reasons }: ReadinessOptio
       },
       lost: (error) => logger.warn({ reason: error.message }, 'the Node is not followed: trying again'),
     },
+    again: () => wake(),
     async run(signal) {
       await untilReady(signal);
       if (!signal.aborted) await hold(signal);
