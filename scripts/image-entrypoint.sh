@@ -4,7 +4,9 @@ set -eu
 program=${1:-}
 [ $# -gt 0 ] && shift
 case $program in
-  agent | bgp | cni | ctl | hub) exec node "/opt/caracal/apps/$program/main.js" "$@" ;;
+  # As the launcher beside it does: a small young generation saves 20 MB.
+  bgp) exec node --max-semi-space-size=1 /opt/caracal/apps/bgp/main.js "$@" ;;
+  agent | cni | ctl | hub) exec node "/opt/caracal/apps/$program/main.js" "$@" ;;
   operator) exec node /opt/caracal/operator/main.js "$@" ;;
   *)
     echo "caracal: '$program' is none of agent, bgp, cni, ctl, hub, operator" >&2

@@ -57,6 +57,8 @@ const caracal = (name: string, main: string): SpeakerUnderTest => ({
   // With CARACAL_BENCH_NODE_OPTIONS a profile can be taken: --cpu-prof --cpu-prof-dir=FOLDER.
   command: (file, folder) => [
     process.execPath,
+    // As `caracal-bgp` and the image do.
+    '--max-semi-space-size=1',
     ...(process.env.CARACAL_BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean),
     main,
     'run',
