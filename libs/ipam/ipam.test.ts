@@ -35,9 +35,12 @@ const incarnation = '3f0c6c1e-7d0b-4d52-9a0e-0f6f3c1f2a10';
 const describeNothing = () => ({});
 
 /** A node over the real journal file, with a hub that grants blocks of four addresses and a clock moved by hand. */
-async function node(options: { grants?: string[]; rest?: number; name?: string; reserved?: string[] } = {}) {
+async function node(
+  options: { grants?: string[]; rest?: number; clockMs?: number; name?: string; reserved?: string[] } = {},
+) {
   const grants = options.grants ?? ['10.0.0.0/30', '10.0.0.4/30'];
   const timers: Array<() => void> = [];
+  const delays: number[] = [];
   const claims: string[] = [];
   const clock = { ms: 1_000_000 };
   const journal = await openJournal(path());
@@ -55,11 +58,14 @@ async function node(options: { grants?: string[]; rest?: number; name?: string; 
     restMs: options.rest ?? 30_000,
     claimAheadBelow: 0,
     newIncarnation: () => incarnation,
-    now: () => clock.ms,
-    schedule: (callback) => timers.push(callback),
+    now: () => clock.ms + (options.clockMs ?? 0),
+    schedule: (callback, delayMs) => {
+      timers.push(callback);
+      delays.push(delayMs);
+    },
     onClaimAheadFailed: () => {},
   });
-  return { ipam, journal, timers, claims, clock };
+  return { ipam, journal, timers, delays, claims, clock };
 }
 
 type Ipam = Awaited<ReturnType<typeof node>>['ipam'];
@@ -112,6 +118,25 @@ describe('a node assigns from its own blocks', () => {
     expect(await assign(second.ipam, 'c')).toBe('full');
     for (const wake of second.timers) wake();
     expect(await assign(second.ipam, 'c')).toBe('10.0.0.0');
+  });
+
+  it('lets an address rest its time, and no longer, though the clock was set back an hour or on', async () => {
+    const first = await node({ grants: ['10.0.0.0/32'] });
+    await assign(first.ipam, 'a');
+    await first.ipam.release('a');
+    await first.journal.close();
+    const back = await node({ grants: [], clockMs: -3_600_000 });
+    expect(back.delays).toEqual([30_000]);
+    expect(await assign(back.ipam, 'b')).toBe('full');
+    // And while the agent runs: its timers do not ask the clock.
+    back.clock.ms -= 3_600_000;
+    for (const wake of back.timers) wake();
+    expect(await assign(back.ipam, 'b')).toBe('10.0.0.0');
+    await back.ipam.release('b');
+    await back.journal.close();
+    const on = await node({ grants: [], clockMs: 3_600_000 });
+    expect(on.delays).toEqual([]);
+    expect(await assign(on.ipam, 'c')).toBe('10.0.0.0');
   });
 
   it('releases idempotently', async () => {
