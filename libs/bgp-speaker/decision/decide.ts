@@ -72,14 +72,29 @@ export function explain(first: number, input: DecisionInput): Map<number, string
   return reasons;
 }
 
-function keepBest(paths: number[], { value, within }: DecisionStep, input: DecisionInput): number[] {
-  // Among all paths, or for each of the groups that may be compared.
-  const lowest = new Map<number, number>();
-  for (const path of paths) {
-    const group = within?.(path, input) ?? 0;
-    const known = lowest.get(group);
-    const mine = value(path, input);
-    if (known === undefined || mine < known) lowest.set(group, mine);
+/** Used again for every step. */
+const values: number[] = [];
+
+function keepBest(paths: number[], step: DecisionStep, input: DecisionInput): number[] {
+  let lowest = Number.POSITIVE_INFINITY;
+  let count = 0;
+  for (let i = 0; i < paths.length; i++) {
+    const mine = step.value(paths[i], input);
+    values[i] = mine;
+    if (mine < lowest) {
+      lowest = mine;
+      count = 1;
+    } else if (mine === lowest) count++;
   }
-  return paths.filter((path) => value(path, input) === lowest.get(within?.(path, input) ?? 0));
+  // Mostly all are equal, and then in every group as well.
+  if (count === paths.length) return paths;
+  return step.within ? bestOfGroups(paths, step.within, input) : paths.filter((_, i) => values[i] === lowest);
+}
+
+/** The best of each of the groups that may be compared, by `values`. */
+function bestOfGroups(paths: number[], within: NonNullable<DecisionStep['within']>, input: DecisionInput): number[] {
+  const lowest = new Map<number, number>();
+  const groups = paths.map((path) => within(path, input));
+  for (const [i, group] of groups.entries()) lowest.set(group, Math.min(lowest.get(group) ?? values[i], values[i]));
+  return paths.filter((_, i) => values[i] === lowest.get(groups[i]));
 }
