@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { formatAddress } from '@caracal/net';
+import { formatAddress, parsePrefix } from '@caracal/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type AddressWish,
@@ -227,6 +227,25 @@ describe('a node assigns from its own blocks', () => {
     const again = await node({ grants: [] });
     expect([...again.ipam.assignments()].map(({ addresses }) => addresses)).toEqual([['10.0.0.1']]);
   });
+});
+
+it.each([
+  ['10.1.0.0/20', 4096],
+  ['10.1.0.0/32', 1],
+  ['fd00:1::/116', 4096],
+  ['fd00:1::/122', 64],
+  ['fd00:1::fff0/127', 2],
+  ['fd00:1::ffff/128', 1],
+])('of a block %s every address is given once, and all are known after a restart', async (cidr, size) => {
+  const first = await node({ grants: [cidr] });
+  await assign(first.ipam, 'h0');
+  const given = new Set(await Promise.all(Array.from({ length: size }, (_, i) => assign(first.ipam, `h${i}`))));
+  expect(given.size).toBe(size);
+  expect(await assign(first.ipam, 'one more')).toBe('full');
+  expect([...given].every((text) => parsePrefix(`${text}/${cidr.includes(':') ? 128 : 32}`) !== undefined)).toBe(true);
+  await first.journal.close();
+  const { ipam } = await node({ grants: [] });
+  expect(ipam.blocks()).toMatchObject([{ cidr, used: size, free: 0 }]);
 });
 
 describe('the journal', () => {

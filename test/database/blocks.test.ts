@@ -147,3 +147,16 @@ test('a pool that was widened is filled from its new beginning', async () => {
   const hints = await runQuery(database.postgres.url, `SELECT lowest::text FROM caracal.pool_hint WHERE pool = 'wide'`);
   expect(hints).toEqual([{ lowest: '10.10.0.64/26' }]);
 });
+
+test.each([
+  ['10.12.0.0/18', 20, '10.12.16.0/20'],
+  ['10.12.64.0/30', 32, '10.12.64.1/32'],
+  ['fd00:12::/112', 116, 'fd00:12::1000/116'],
+  ['fd00:13::/64', 122, 'fd00:13::40/122'],
+  ['fd00:14::fffc/126', 128, 'fd00:14::fffd/128'],
+])('a pool %s has blocks of /%d', async (cidr, blockSize, second) => {
+  const name = `size-${blockSize}`;
+  await apply(pool(name, cidr, blockSize));
+  expect((await claim(name)).block?.cidr).toBe(`${cidr.split('/')[0]}/${blockSize}`);
+  expect((await claim(name)).block?.cidr).toBe(second);
+});
