@@ -102,3 +102,29 @@ test('a container forwards only where container_settings allow it; mtu 0 is the 
   expect(await pod.run('sysctl', ['-n', 'net.ipv4.ip_forward'])).toBe('1\n');
   expect(await pod.run('ip', ['link', 'show', 'eth0'])).toContain('mtu 1300');
 });
+
+test('a pod in two networks has an address of each, and what is done to one leaves the other alone', async () => {
+  await add({});
+  const blue: NetworkList = {
+    cniVersion: '1.1.0',
+    name: 'blue',
+    plugins: [{ type: 'caracal', ipam: { type: 'caracal-ipam', ipv4_pools: ['manual'] } }],
+  };
+  const second = { ...container, ifname: 'net1' };
+  added.push({ list: blue, container: second });
+  const result = await runtime.add(blue, second);
+  await runtime.check(blue, second, result);
+  expect(result.ips[0].address).toMatch(/^10\.66\.0\./);
+  expect(result.routes).toEqual([]);
+  const interfaces = async () => (await pod.run('ip', ['-br', 'link'])).match(/^(eth0|net1)/gm);
+  await runtime.gc(blue, [{ containerID: second.id, ifname: 'net1' }]);
+  expect(await interfaces()).toEqual(['eth0', 'net1']);
+  await runtime.gc(blue, []);
+  expect(await interfaces()).toEqual(['eth0']);
+  await runtime.gc(list(), []);
+  expect(await interfaces()).toBe(null);
+});
+
+test('dhcp has nobody to ask on a routed interface, and says so', async () => {
+  await expect(add({ ipam: { type: 'dhcp' } })).rejects.toThrow(/use it under bridge or macvlan/);
+});

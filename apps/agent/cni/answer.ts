@@ -66,6 +66,13 @@ export async function answerInvocation(
       return await carryOut(variables.value, value, pods, signal, log);
     }
     const { type } = value.ipam;
+    if (type === 'dhcp') {
+      // What no ADD has made there is nothing of to ask it for.
+      if (command !== 'ADD') return await carryOut(variables.value, value, pods, signal, log);
+      const message =
+        'network configuration: ipam.type: dhcp asks on the link of the interface, and ours is a routed one without a server: use it under bridge or macvlan';
+      return refuse(log, version, { ok: false, code: cniErrorCodes.invalidNetworkConfig, message });
+    }
     const carriedOut = (given?: readonly string[]) => carryOut(variables.value, value, pods, signal, log, given);
     const executed = (as: string) => delegate(type, as, invocation, variables.value.path);
     return await answerDelegating(command, executed, carriedOut, (failure) => refuse(log, version, failure));
