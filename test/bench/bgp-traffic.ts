@@ -15,8 +15,9 @@ import {
 /**
  * One neighbour of the speaker under test, a process in a namespace of its own (see bgp.ts):
  * `bgp-traffic.ts tx LOCAL PEER AS ROUTES PER_UPDATE` announces 20.0.0.0/24 and what follows, after both sessions had
- * time to come up; `bgp-traffic.ts rx LOCAL PEER AS ROUTES` counts. Lines on standard output: `established`, then
- * `start MS` of the first byte written, or `done MS UPDATES`, in Unix milliseconds.
+ * time to come up, and withdraws all of it when it reads a line; `bgp-traffic.ts rx LOCAL PEER AS ROUTES` counts. Lines on
+ * standard output: `established`, then `start MS` and `withdraw MS` of the first byte written, or `done MS UPDATES` and
+ * `gone MS`, in Unix milliseconds.
  */
 const [role, local, peer, asText, routesText, perUpdateText] = process.argv.slice(2);
 const asNumber = Number(asText);
@@ -47,15 +48,30 @@ function traffic(perUpdate: number): Uint8Array {
       },
       initialContext,
     );
-    const count = Math.min(perUpdate, routes - first);
-    const nlri = new Uint8Array(4 * count);
-    for (let i = 0; i < count; i++) {
-      const block = first + i;
-      nlri.set([24, 20 + (block >>> 16), (block >>> 8) & 255, block & 255], 4 * i);
-    }
-    messages.push(frame(messageTypes.update, encodeUpdateBody(none, attributes, nlri)));
+    messages.push(frame(messageTypes.update, encodeUpdateBody(none, attributes, prefixes(first, perUpdate))));
   }
   messages.push(frame(messageTypes.update, encodeUpdateBody(none, none, none)));
+  return Buffer.concat(messages);
+}
+
+/** `count` prefixes from the one with the number `first` on, as far as there are that many. */
+function prefixes(first: number, count: number): Uint8Array {
+  const nlri = new Uint8Array(4 * Math.min(count, routes - first));
+  for (let i = 0; 4 * i < nlri.length; i++) {
+    const block = first + i;
+    nlri.set([24, 20 + (block >>> 16), (block >>> 8) & 255, block & 255], 4 * i);
+  }
+  return nlri;
+}
+
+/** UPDATEs as long as they may be that withdraw everything. */
+function withdrawal(): Uint8Array {
+  const messages: Uint8Array[] = [];
+  const none = new Uint8Array(0);
+  const perUpdate = 1000;
+  for (let first = 0; first < routes; first += perUpdate) {
+    messages.push(frame(messageTypes.update, encodeUpdateBody(prefixes(first, perUpdate), none, none)));
+  }
   return Buffer.concat(messages);
 }
 
@@ -65,6 +81,10 @@ function send(socket: Socket): void {
     say(`start ${now()}`);
     socket.write(bytes);
   }, 3000);
+  process.stdin.once('data', () => {
+    say(`withdraw ${now()}`);
+    socket.write(withdrawal());
+  });
 }
 
 /** Calls with every message's bytes. */
@@ -114,6 +134,10 @@ function run(socket: Socket): void {
     const withdrawn = readU16(message, 19);
     const attributes = readU16(message, 21 + withdrawn);
     updates++;
+    if (withdrawn > 0) {
+      count -= withdrawn / 4;
+      if (count === 0) say(`gone ${now()}`);
+    }
     for (let at = 23 + withdrawn + attributes; at < message.length; at += 4) {
       const block = ((message[at + 1] - 20) << 16) | (message[at + 2] << 8) | message[at + 3];
       if (message[at] !== 24 || !(block < routes)) throw new Error('rx: a prefix that was not announced');
@@ -121,7 +145,7 @@ function run(socket: Socket): void {
       count += 1 - seen[block];
       seen[block] = 1;
     }
-    if (count === routes) say(`done ${now()} ${updates}`);
+    if (count === routes && withdrawn === 0) say(`done ${now()} ${updates}`);
   });
 }
 

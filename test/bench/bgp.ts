@@ -15,7 +15,10 @@ import { bgpSpeakers, compileCaracal, type SpeakerUnderTest } from './bgp-speake
 interface Run {
   /** From the first byte sent to the last route received. */
   readonly ms: number;
+  /** The same for the withdrawal of all routes, which follows. */
+  readonly withdrawMs: number;
   readonly updates: number;
+  /** Before the withdrawal, as the processor's time. */
   readonly peakMiB: number;
   readonly cpuSeconds: number;
 }
@@ -52,7 +55,9 @@ export async function benchBgp(options: BgpBenchOptions): Promise<BgpBenchResult
       if (!existsSync(speaker.program)) continue;
       const run = await measure(speaker, routes, perUpdate);
       measured.set(speaker.name, [...(measured.get(speaker.name) ?? []), run]);
-      onProgress(`${speaker.name}, run ${i + 1} of ${runs}: ${run.ms.toFixed(0)} ms, ${run.peakMiB} MiB`);
+      onProgress(
+        `${speaker.name}, run ${i + 1} of ${runs}: ${run.ms.toFixed(0)} ms, gone in ${run.withdrawMs.toFixed(0)} ms, ${run.peakMiB} MiB`,
+      );
     }
   }
   const speakers = chosen.map(({ name, program }) => {
@@ -67,6 +72,7 @@ function medianOf(runs: readonly Run[]): Run {
   const median = (value: (run: Run) => number) => runs.map(value).sort((a, b) => a - b)[runs.length >> 1];
   return {
     ms: median((run) => run.ms),
+    withdrawMs: median((run) => run.withdrawMs),
     updates: median((run) => run.updates),
     peakMiB: median((run) => run.peakMiB),
     cpuSeconds: median((run) => run.cpuSeconds),
@@ -95,7 +101,7 @@ async function measure(speaker: SpeakerUnderTest, routes: number, perUpdate: num
       netns.spawn(
         globalThis.process.execPath,
         [trafficFile, role, `10.99.${link}.2`, `10.99.${link}.1`, `${as}`, `${routes}`, `${perUpdate}`],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
+        { stdio: ['pipe', 'pipe', 'inherit'] },
       );
     const receiver = traffic(rx, 'rx', 2, 65003);
     await line(receiver, 'established', speaker.name);
@@ -103,7 +109,11 @@ async function measure(speaker: SpeakerUnderTest, routes: number, perUpdate: num
     const started = line(sender, 'start', speaker.name);
     const [end, updates] = await line(receiver, 'done', speaker.name);
     const [start] = await started;
-    return { ms: end - start, updates, ...usage(process.pid ?? 0) };
+    const used = usage(process.pid ?? 0);
+    const [withdrawing, gone] = [line(sender, 'withdraw', speaker.name), line(receiver, 'gone', speaker.name)];
+    sender.stdin?.write('withdraw\n');
+    const withdrawMs = (await gone)[0] - (await withdrawing)[0];
+    return { ms: end - start, withdrawMs, updates, ...used };
   } finally {
     for (const netns of spaces) await netns.remove();
     rmSync(folder, { recursive: true, force: true });
@@ -146,16 +156,17 @@ function usage(pid: number): Pick<Run, 'peakMiB' | 'cpuSeconds'> {
 }
 
 export function formatBgpBench(result: BgpBenchResult): string {
-  const head = `${result.routes} routes from one external peer to another, ${result.perUpdate} an UPDATE; medians of ${result.runs}`;
+  const head = `${result.routes} routes from one external peer to another, ${result.perUpdate} an UPDATE, and their withdrawal; medians of ${result.runs}`;
   const rows = result.speakers.map((speaker) => {
     if ('missing' in speaker) return `${speaker.name.padEnd(10)} ${speaker.missing}`;
-    const { ms, peakMiB, cpuSeconds, updates } = speaker.median;
-    const figures = [`${(ms / 1000).toFixed(2)} s`, `${peakMiB} MiB`, `${cpuSeconds.toFixed(2)} s`, `${updates}`];
+    const { ms, withdrawMs, peakMiB, cpuSeconds, updates } = speaker.median;
+    const seconds = (value: number) => `${(value / 1000).toFixed(2)} s`;
+    const figures = [seconds(ms), seconds(withdrawMs), `${peakMiB} MiB`, `${cpuSeconds.toFixed(2)} s`, `${updates}`];
     return [speaker.name.padEnd(10), ...figures.map((figure) => figure.padStart(11))].join(' ');
   });
   const columns = [
     'speaker'.padEnd(10),
-    ...['time', 'peak', 'processor', 'UPDATEs out'].map((name) => name.padStart(11)),
+    ...['time', 'withdrawal', 'peak', 'processor', 'UPDATEs out'].map((name) => name.padStart(11)),
   ];
   return [head, columns.join(' '), ...rows].join('\n');
 }
