@@ -14,10 +14,11 @@ import type { Connection, LocalAddresses, SpeakerEnvironment } from './environme
 import { type State, states } from './fsm/table.ts';
 import { keptFamilies, RestartHelper } from './graceful-restart.ts';
 import { IdleHold, jitter } from './idle-hold.ts';
-import { noConnection, parseScoped, placeOf } from './link-local.ts';
+import { parseScoped } from './link-local.ts';
 import { type LocalIdentity, localOpen, type Negotiated, negotiate, oursSurvives } from './negotiation.ts';
 import { PeerBfd } from './peer-bfd.ts';
 import type { PeerListener } from './peer-listener.ts';
+import { PeerPlace } from './peer-place.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
 
@@ -33,8 +34,6 @@ export class Peer {
   readonly local: LocalIdentity;
   /** The number that paths of this peer carry. */
   readonly number: number;
-  /** The configured address, or the one that was found on the interface. */
-  address: Address | undefined;
   established: Session | undefined;
   negotiated: Negotiated | undefined;
   /** The addresses of the interface that the established session uses. */
@@ -50,7 +49,7 @@ export class Peer {
   readonly bfd: PeerBfd;
   /** Whether what stands in the kernel is ours of before: after a session, or after an earlier process. */
   #forwardingKept: boolean;
-  #place: string;
+  readonly #place: PeerPlace;
   readonly #listener: PeerListener;
   readonly #environment: SpeakerEnvironment;
   readonly #port: number;
@@ -70,8 +69,7 @@ export class Peer {
   ) {
     this.config = config;
     this.local = local;
-    this.#place = placeOf(config);
-    this.address = parseScoped(this.#place).address;
+    this.#place = new PeerPlace(config, environment);
     this.number = number;
     this.#port = port;
     this.#environment = environment;
@@ -103,7 +101,12 @@ export class Peer {
 
   /** Where it is, for people: its address, or the interface while that is unknown. */
   get place(): string {
-    return this.#place.startsWith('%') ? this.#place.slice(1) : this.#place;
+    return this.#place.text;
+  }
+
+  /** The configured address, or the one that was found on the interface. */
+  get address(): Address | undefined {
+    return this.#place.address;
   }
 
   /** The interface that its link-local next hops are on. */
@@ -176,7 +179,7 @@ export class Peer {
 
   /** Takes a connection that comes from the peer's address, or refuses it. */
   accept(connection: Connection): void {
-    if (this.config.peerAddress === undefined) this.#found(connection.remoteAddress);
+    this.#place.heardFrom(this.config, connection.remoteAddress);
     const waiting = this.#sessions.find((session) => session.state === 'Active');
     if (waiting) {
       waiting.adopt(connection);
@@ -230,21 +233,6 @@ export class Peer {
     return late || open.peerRestart?.restarting === true;
   }
 
-  /** The address to connect to. */
-  #target(): string | undefined {
-    const { peerAddress, interface: name } = this.config;
-    if (peerAddress !== undefined || name === undefined) return peerAddress;
-    const found = this.#environment.routerOn?.(name);
-    if (found === undefined) return undefined;
-    this.#found(`${found}%${name}`);
-    return this.#place;
-  }
-
-  #found(place: string): void {
-    this.#place = place;
-    this.address = parseScoped(place).address;
-  }
-
   #createSession(): Session {
     const session = new Session(this.#owner, this.#environment);
     this.#sessions.push(session);
@@ -258,13 +246,7 @@ export class Peer {
       holdTimeSeconds: () => this.config.holdTimeSeconds,
       passive: () => this.config.passive,
       connectRetryMs: () => jitter(this.config.connectRetrySeconds * 1000, this.#environment.random),
-      connect: () => {
-        const { peerPort: port = this.#port, localAddress } = this.config;
-        const address = this.#target();
-        if (address !== undefined) return this.#environment.transport.connect({ address, port, localAddress });
-        const reason = `no router has been heard of on ${this.config.interface}`;
-        return noConnection(this.#environment.clock, reason);
-      },
+      connect: () => this.#place.connect(this.config, this.#port),
       open: () => {
         const own = { restarting: this.#listener.restarting(), forwardingKept: this.#forwardingKept };
         return localOpen(this.local, this.config, own);
@@ -335,7 +317,7 @@ export class Peer {
     this.#forwardingKept = true;
     this.#establishedAt = this.#environment.clock.monotonic();
     this.helper.onEstablished(session.negotiated?.peerRestart);
-    this.bfd.begin(this.config.bfd, session.localAddress, this.#place);
+    this.bfd.begin(this.config.bfd, session.localAddress, this.#place.scoped);
     this.#listener.onEstablished(this);
   }
 
