@@ -144,9 +144,9 @@ export class BfdSession {
     return (this.#remoteMultiplier * Math.max(this.#times.receiveMs * 1000, this.#remoteMinTxUs)) / 1000;
   }
 
-  #armDetection(): void {
+  #armDetection(wait = this.#detectionMs): void {
     this.#detection?.cancel();
-    this.#detection = this.#environment.clock.after(this.#detectionMs, () =>
+    this.#detection = this.#environment.clock.after(wait, () =>
       // What lies unread in the socket of a busy process counts.
       this.#environment.clock.soon(() => this.#judgeSilence()),
     );
@@ -154,7 +154,12 @@ export class BfdSession {
 
   #judgeSilence(): void {
     if (this.sessionState === 'AdminDown') return;
-    if (this.#environment.clock.monotonic() - this.#heardAt < this.#detectionMs) return;
+    // Timers may fire a little early.
+    const left = this.#heardAt + this.#detectionMs - this.#environment.clock.monotonic();
+    if (left > 0) {
+      this.#armDetection(Math.ceil(left));
+      return;
+    }
     this.#remoteDiscr = 0;
     this.#remoteMinRxUs = 1;
     this.#remoteDemand = false;
