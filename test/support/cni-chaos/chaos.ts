@@ -90,9 +90,9 @@ export async function prepareChaos(containers: number): Promise<Chaos> {
     const answers = await all(command, victim === 'stub' ? step : undefined);
     if (victim === 'stub' && !answers.some(({ exitCode }) => exitCode === null))
       wrong.push('the step was never reached');
-    if (victim !== 'stub' && existsSync(faultFile)) {
+    if (victim !== 'stub' && !(await isGone(faultFile))) {
       wrong.push('the step was never reached');
-      rmSync(faultFile);
+      rmSync(faultFile, { force: true });
     }
     if (victim === 'agent' || agentAway) {
       await agent.stop('SIGKILL');
@@ -176,6 +176,13 @@ export async function prepareChaos(containers: number): Promise<Chaos> {
   async function remove(): Promise<void> {
     await agent.remove();
     for (const netns of namespaces) await netns.remove();
+  }
+
+  /** Who dies takes the file with it; a step that comes after the answer may be reached after it was read here. */
+  async function isGone(file: string): Promise<boolean> {
+    for (const deadline = Date.now() + settleMs; existsSync(file); await sleep(20))
+      if (Date.now() > deadline) return false;
+    return true;
   }
 
   let before: string[] = [];
