@@ -42,17 +42,7 @@ test('a restored backup grants no block until every node has said what it owns; 
   const cluster = await Cluster.make({ datastore: () => datastore, query, pools: ['p'], machines: ['a', 'b'] });
   try {
     const [a, b] = cluster.machines;
-    const add = async (machine: typeof a, pods: number) => {
-      let added = 0;
-      for (let i = 0; i < pods; i++) if (await machine.add(cluster.newContainer())) added++;
-      return added;
-    };
-    for (const machine of cluster.machines) {
-      await machine.start();
-      await machine.meetHub();
-      await add(machine, 3);
-      await machine.report();
-    }
+    await cluster.start(3);
     const file = join(folder, 'caracal.dump');
     const made = await ctl('backup', '--file', file);
     expect(made).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/: revision \d+, 2 blocks$/) });
@@ -65,8 +55,8 @@ test('a restored backup grants no block until every node has said what it owns; 
     cluster.drained.add('p');
     await b.meetHub();
     cluster.drained.delete('p');
-    expect(await add(a, 6)).toBe(6);
-    expect(await add(b, 5)).toBe(5);
+    expect(await cluster.addPods(a, 6)).toBe(6);
+    expect(await cluster.addPods(b, 5)).toBe(5);
     for (const machine of cluster.machines) await machine.report();
     const owned = async () => (await datastore.listBlocks()).map(({ cidr, node }) => `${cidr} ${node}`).sort();
     const granted = await owned();
@@ -114,11 +104,11 @@ test('a restored backup grants no block until every node has said what it owns; 
       reason: expect.stringMatching(/^it was restored from a backup of 20/),
     });
     await b.meetHub();
-    expect(await add(b, 1)).toBe(0);
+    expect(await cluster.addPods(b, 1)).toBe(0);
     await a.meetHub();
     await b.meetHub();
     await a.meetHub();
-    expect(await add(b, 1)).toBe(1);
+    expect(await cluster.addPods(b, 1)).toBe(1);
     for (const machine of cluster.machines) await machine.report();
     expect(await owned()).toEqual(expect.arrayContaining(granted));
     await cluster.mend();

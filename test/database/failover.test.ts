@@ -47,17 +47,7 @@ test('a standby without the last commits: nothing is granted until every node ha
   const cluster = await Cluster.make({ datastore: () => datastore, query, pools: ['p'], machines: ['a', 'b'] });
   cleanups.push(() => cluster.destroy());
   const [a, b] = cluster.machines;
-  const addTo = async (machine: typeof a, pods: number) => {
-    let added = 0;
-    for (let i = 0; i < pods; i++) if (await machine.add(cluster.newContainer())) added++;
-    return added;
-  };
-  for (const machine of cluster.machines) {
-    await machine.start();
-    await machine.meetHub();
-    await addTo(machine, 3);
-    await machine.report();
-  }
+  await cluster.start(3);
 
   // With a standby that commits wait for, claims are durable; this one is not such.
   expect((await datastore.durability()).notDurable).toContain('no synchronous standby');
@@ -80,7 +70,7 @@ test('a standby without the last commits: nothing is granted until every node ha
     const [{ count }] = await runQuery<{ count: string }>(standby.url, 'SELECT count(*) FROM pg_stat_wal_receiver');
     return count === '0';
   });
-  expect([await addTo(a, 4), await addTo(b, 3)]).toEqual([4, 3]);
+  expect([await cluster.addPods(a, 4), await cluster.addPods(b, 3)]).toEqual([4, 3]);
   for (const machine of cluster.machines) await machine.report();
   const granted = (await datastore.listBlocks()).map(({ cidr, node }) => `${cidr} ${node}`);
   await primary.kill();
@@ -92,17 +82,17 @@ test('a standby without the last commits: nothing is granted until every node ha
   expect(kept.length).toBeLessThan(granted.length);
 
   // What a node has it goes on using; but no block is granted: it could be one that the other has.
-  expect(await addTo(b, 2)).toBe(2);
-  expect(await addTo(b, 1)).toBe(0);
+  expect(await cluster.addPods(b, 2)).toBe(2);
+  expect(await cluster.addPods(b, 1)).toBe(0);
   const { reasserting } = await datastore.durability();
   expect(reasserting).toMatchObject({
     missing: ['a', 'b'],
     reason: expect.stringMatching(/^the database was \d+\/00000001 and is \d+\/00000002$/),
   });
   await b.meetHub();
-  expect(await addTo(b, 1)).toBe(0);
+  expect(await cluster.addPods(b, 1)).toBe(0);
   await a.meetHub();
-  await eventually('blocks are granted again', async () => (await addTo(b, 1)) === 1);
+  await eventually('blocks are granted again', async () => (await cluster.addPods(b, 1)) === 1);
   for (const machine of cluster.machines) await machine.report();
   expect((await datastore.listBlocks()).map(({ cidr, node }) => `${cidr} ${node}`)).toEqual(
     expect.arrayContaining(granted),

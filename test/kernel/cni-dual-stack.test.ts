@@ -1,15 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
-import { connect, createNetns, type Netns } from '../support/netns.ts';
-import { type Prober, startProber } from './dataplane/prober.ts';
+import { connect, createNetns } from '../support/netns.ts';
+import { type Place, type Prober, startProber } from './dataplane/prober.ts';
 
 /** Pods of both families, and of IPv6 alone: addresses, routes, policy, ports of the node. */
-
-interface Place {
-  readonly netns: Netns;
-  readonly probe: Prober;
-}
 
 let agent: LoneAgent;
 let runtime: CniRuntime;

@@ -8,15 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
-import { connect, createNetns, type Netns } from '../support/netns.ts';
-import { type Prober, startProber } from './dataplane/prober.ts';
+import { connect, createNetns } from '../support/netns.ts';
+import { type Place, type Prober, startProber } from './dataplane/prober.ts';
 
 /** Ports of the node that lead to pods, by our plugin alone: traffic from outside, from the node, from pods, to oneself. */
-
-interface Place {
-  readonly netns: Netns;
-  readonly probe: Prober;
-}
 
 let agent: LoneAgent;
 let runtime: CniRuntime;

@@ -1,9 +1,9 @@
 // Graceful restart (RFC 4724) with BIRD, in both roles: what forwards before forwards all the while.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startPinging } from '../support/ping.ts';
 import { birdConfig, createFixture, type Fixture, speakerConfig } from './fixture.ts';
 import { eventually } from './speaker.ts';
+import { withoutLoss } from './without-loss.ts';
 
 let fixture: Fixture | undefined;
 afterEach(async () => {
@@ -52,17 +52,9 @@ const settled = async (f: Fixture) => {
   }
 };
 
-/** Pings both ways over each link while something happens; nothing may be lost. */
-async function withoutLoss(f: Fixture, happens: () => Promise<void>): Promise<void> {
-  const pings = f.birdNetns.flatMap((netns, i) => [startPinging(netns, ours), startPinging(f.netns, theirs[i])]);
-  await sleep(300);
-  await happens();
-  await sleep(300);
-  for (const counts of await Promise.all(pings.map((ping) => ping.stop()))) {
-    expect(counts.sent).toBeGreaterThan(50);
-    expect(counts.received).toBe(counts.sent);
-  }
-}
+/** Both ways over each link. */
+const bothWays = (f: Fixture) =>
+  f.birdNetns.flatMap((netns, i) => [[netns, ours] as const, [f.netns, theirs[i]] as const]);
 
 /** What the kernels of all namespaces were told meanwhile: the deleted and changed routes. */
 function watchRoutes(f: Fixture): () => string[] {
@@ -88,7 +80,7 @@ describe('the speaker restarts', () => {
   ])('$how and started: no packet is lost and no route moves', async ({ end, sources }) => {
     const f = await start({}, sources);
     const deleted = watchRoutes(f);
-    await withoutLoss(f, async () => {
+    await withoutLoss(bothWays(f), async () => {
       await end(f);
       await eventually(
         async () => !(await f.birds[0].birdc('show protocols')).includes('Established'),
@@ -126,7 +118,7 @@ describe('a peer restarts', () => {
     await f.birds[0].reconfigure(bird(1, ['192.0.2.0/24', '203.0.113.0/24', '2001:db8:100::/48']));
     await eventually(async () => (await f.kernelRoutes()).length === 4, 'one route more');
     const deleted = watchRoutes(f);
-    await withoutLoss(f, async () => {
+    await withoutLoss(bothWays(f), async () => {
       await f.birds[0].kill();
       await restarting(f);
       expect(await f.speaker.cli('show', 'received', 'bird1')).toMatch(/^s\*? +192\.0\.2\.0\/24/m);

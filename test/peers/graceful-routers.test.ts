@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, createNetns, type Netns } from '../support/netns.ts';
-import { startPinging } from '../support/ping.ts';
 import { type Router, startRouter } from '../support/routers/index.ts';
 import { createSpeaker, eventually, type TestSpeaker } from './speaker.ts';
+import { withoutLoss } from './without-loss.ts';
 
 const kinds = ['FRR', 'GoBGP'] as const;
 const ownPrefix = '10.244.1.0/26';
@@ -74,23 +74,12 @@ const settled = () =>
     return true;
   }, 'routes on both sides');
 
-/** Pings both ways over each link while something happens; nothing may be lost. */
-async function withoutLoss(happens: () => Promise<void>): Promise<void> {
-  const pings = routers.flatMap((router, index) => [
-    startPinging(router.netns, ours),
-    startPinging(netns, theirs[index].address),
-  ]);
-  await sleep(300);
-  await happens();
-  await sleep(300);
-  for (const counts of await Promise.all(pings.map((ping) => ping.stop()))) {
-    expect(counts.sent).toBeGreaterThan(50);
-    expect(counts.received).toBe(counts.sent);
-  }
-}
+/** Both ways over each link. */
+const bothWays = () =>
+  routers.flatMap((router, index) => [[router.netns, ours] as const, [netns, theirs[index].address] as const]);
 
 it('loses no packet while our process is killed and started', async () => {
-  await withoutLoss(async () => {
+  await withoutLoss(bothWays(), async () => {
     await speaker.kill();
     for (const router of routers) {
       await eventually(async () => !(await router.established()), `${router.kind} sees the session end`);
@@ -106,7 +95,7 @@ it.each(kinds)(
   'loses no packet while %s is away after it was killed, and goes on with it when it is back',
   async (kind) => {
     const index = kinds.indexOf(kind);
-    await withoutLoss(async () => {
+    await withoutLoss(bothWays(), async () => {
       await routers[index].kill();
       await eventually(async () => (await speaker.peers())[index].restarting, 'the restart noticed');
       expect(await speaker.routes('received', kind)).toContainEqual(

@@ -12,6 +12,12 @@ export type Flow =
     }
   | { readonly protocol: 'icmp'; readonly to: string; readonly from?: string };
 
+/** A namespace with a prober in it. */
+export interface Place {
+  readonly netns: Netns;
+  readonly probe: Prober;
+}
+
 /** Sends and answers probes in one namespace; ends with the namespace. */
 export interface Prober {
   /** Answers on these ports of all addresses, with what was sent. */

@@ -47,6 +47,23 @@ export class Cluster {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  /** Every machine runs, has met the hub, and has said what it owns: so many pods. */
+  async start(podsEach: number): Promise<void> {
+    for (const machine of this.machines) {
+      await machine.start();
+      await machine.meetHub();
+      await this.addPods(machine, podsEach);
+      await machine.report();
+    }
+  }
+
+  /** Tries to add so many; answers with how many got an address. */
+  async addPods(machine: Machine, pods: number): Promise<number> {
+    let added = 0;
+    for (let i = 0; i < pods; i++) if (await machine.add(this.newContainer())) added++;
+    return added;
+  }
+
   newContainer(): string {
     return `c${++this.#containers}`;
   }
