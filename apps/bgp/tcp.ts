@@ -1,6 +1,6 @@
 import { createServer, type Server, Socket } from 'node:net';
 import type { Connection, ConnectionListener, Transport } from '@caracal/bgp-speaker';
-import { formatAddress, parseAddress } from '@caracal/net';
+import { familyOf, formatAddress, parseAddress } from '@caracal/net';
 import {
   type Protection,
   type Protections,
@@ -99,7 +99,7 @@ function listenOn(
   accept: (socket: Socket) => void,
   log: Log,
 ): Listener {
-  const family = address.includes(':') ? 6 : 4;
+  const family = familyOf(address);
   /** What the kernel knows of the socket that listens. */
   let applied: Protections = new Map();
   let stopped = false;
@@ -116,7 +116,7 @@ function listenOn(
     });
     applied = new Map();
     attempt.once('listening', () => protect(wanted));
-    attempt.listen({ host: address, port, ipv6Only: address.includes(':') });
+    attempt.listen({ host: address, port, ipv6Only: family === 6 });
   };
   /** An address that is not there yet, or a port that is taken, may be otherwise a second later. */
   const startAgain = () => {

@@ -1,4 +1,4 @@
-import type { Family } from '@caracal/net';
+import { type Family, familyOf } from '@caracal/net';
 import type { PolicyDelta } from '@caracal/policy';
 import { type Processes, systemProcesses } from 'iptables-wrapper';
 import { closeUnlessKnown } from './apply/close-unless-known.ts';
@@ -64,7 +64,7 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
     usesIpv6 ||= concerned;
     return await Promise.all(usesIpv6 ? [work(four), work(six)] : [work(four)]);
   }
-  const isIpv6 = (text: string) => text.includes(':');
+  const isIpv6 = (text: string) => familyOf(text) === 6;
 
   return {
     async start() {

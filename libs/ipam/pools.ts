@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
+import { familyOf, formatAddress, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
 
 type Family = 4 | 6;
 
@@ -96,8 +96,4 @@ function contains(cidr: string, text: string): boolean {
 
 function isNamed(pool: PoolCandidate, wanted: string): boolean {
   return pool.name === wanted || pool.cidr === wanted;
-}
-
-function familyOf(cidr: string): Family {
-  return cidr.includes(':') ? 6 : 4;
 }

@@ -85,6 +85,11 @@ export function offsetFrom(base: Address, address: Address): number | undefined 
   return distance < 0n || distance > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(distance);
 }
 
+/** The family of a text that is known to be an address or a CIDR: a colon stands in those of IPv6 alone (RFC 4291 section 2.2). */
+export function familyOf(text: string): Family {
+  return text.includes(':') ? 6 : 4;
+}
+
 /** `host:port` as URLs have it: an IPv6 address goes into brackets (RFC 3986 section 3.2.2). */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { HostPort } from '@caracal/dataplane';
+import { familyOf } from '@caracal/net';
 import type { Logger } from 'pino';
 
 const run = promisify(execFile);
@@ -47,7 +48,7 @@ export function createFlowReaper(folder: string, logger: Logger): FlowReaper {
     waiting.push(...lines);
   }
 
-  const family = (address: string) => (address.includes(':') ? ' -f ipv6' : '');
+  const family = (address: string) => (familyOf(address) === 6 ? ' -f ipv6' : '');
   return {
     forgetAddresses: (addresses) =>
       // As client, as server, and as server behind a service address.

@@ -1,5 +1,6 @@
 import type { HostPort } from '@caracal/dataplane';
 import type { NodeIpam } from '@caracal/ipam';
+import { familyOf } from '@caracal/net';
 import type { PortMapping } from '../cni/pod-network.ts';
 import { endpointId, recordOf } from './endpoint-record.ts';
 
@@ -9,7 +10,7 @@ const anyAddress = ['', '0.0.0.0', '::'];
 export function hostPortsOf(mappings: readonly PortMapping[], addresses: readonly string[]): HostPort[] {
   return mappings.flatMap(({ protocol, hostPort, containerPort, hostIP = '' }) =>
     addresses
-      .filter((address) => hostIP === '' || hostIP.includes(':') === address.includes(':'))
+      .filter((address) => hostIP === '' || familyOf(hostIP) === familyOf(address))
       .map((address) => ({
         protocol,
         hostPort,

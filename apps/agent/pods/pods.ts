@@ -1,5 +1,6 @@
 import type { HostPort } from '@caracal/dataplane';
 import type { Assignment, NodeIpam, WishesResult } from '@caracal/ipam';
+import { familyOf } from '@caracal/net';
 import type { Logger } from 'pino';
 import {
   type AddRequest,
@@ -309,7 +310,7 @@ async function ending<T>(step: Step, work: Promise<T>): Promise<T> {
 
 /** The address by itself, and the gateway of its family. */
 function plainAddress(address: string): PlainAddress {
-  const family = address.includes(':') ? 6 : 4;
+  const family = familyOf(address);
   return { address, prefixLength: hostLengths[family], gateway: gatewayTexts[family] };
 }
 

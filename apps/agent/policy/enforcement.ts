@@ -1,4 +1,4 @@
-import { addressFromBytes, type Family, formatAddress } from '@caracal/net';
+import { addressFromBytes, type Family, familyOf, formatAddress } from '@caracal/net';
 import type { Compiler, LocalEndpoint, PolicyDelta } from '@caracal/policy';
 import type { FeedItem, Resource } from '@caracal/protocol';
 import type { Logger } from 'pino';
@@ -120,7 +120,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   };
 }
 
-const hasIpv6 = ({ addresses }: LocalEndpoint): boolean => addresses.some((address) => address.includes(':'));
+const hasIpv6 = ({ addresses }: LocalEndpoint): boolean => addresses.some((address) => familyOf(address) === 6);
 
 /** Whether an item of the feed is a pool of IPv6; looked at for each, so without parsing it. */
 function isIpv6Pool({ item }: FeedItem): boolean {

@@ -1,4 +1,4 @@
-import { formatAddress, formatPrefix, type Prefix } from '@caracal/net';
+import { familyOf, formatAddress, formatPrefix, type Prefix } from '@caracal/net';
 import {
   enterNetns,
   type Link,
@@ -111,7 +111,7 @@ function inspectPod(pod: RouteSocket, link: Link, request: InspectRequest, resol
     problems.push(`${link.name} in the pod has the MAC ${link.mac}, not ${mac}`);
   if (mtu && link.mtu !== mtu) problems.push(`${link.name} in the pod has the MTU ${link.mtu}, not ${mtu}`);
   for (const gateway of request.defaultRoutes) {
-    const family = gateway.includes(':') ? 6 : 4;
+    const family = familyOf(gateway);
     const isOwn = ({ gateway: by, interfaceIndex }: NextHop) =>
       by && formatAddress(by) === gateway && interfaceIndex === link.index;
     const hasDefault = unwrap(pod.listRoutes({ family, table: 'all' })).some(

@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { familyOf } from '@caracal/net';
 import { openUdpSocket } from '@caracal/netlink';
 import type { BfdReport } from './messages.ts';
 import { decodePacket } from './packet.ts';
@@ -31,7 +32,7 @@ export class BfdEndpoint {
   }
 
   open(id: number, local: string, remote: string, times: BfdTimes): void {
-    const family = remote.includes(':') ? 6 : 4;
+    const family = familyOf(remote);
     this.#listen(family);
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
     // What a socket cannot send is noticed by the silence that follows.

@@ -1,4 +1,4 @@
-import { bitsOf, parsePrefix } from '@caracal/net';
+import { bitsOf, familyOf, parsePrefix } from '@caracal/net';
 import * as z from 'zod';
 import { selector, strictCidr } from '../fields/text.ts';
 
@@ -71,8 +71,4 @@ function blockSizeComplaint(cidr: string, chosen: number | undefined): { path: s
   const remedy =
     smallest <= sizes.max ? `set spec.blockSize to ${smallest} or more, or widen the pool` : 'widen the pool';
   return { path: ['cidr'], message: `${cidr} is smaller than one block (/${blockSize}, ${set}): ${remedy}` };
-}
-
-function familyOf(cidr: string): 4 | 6 {
-  return cidr.includes(':') ? 6 : 4;
 }

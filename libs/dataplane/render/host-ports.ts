@@ -1,4 +1,4 @@
-import type { Family } from '@caracal/net';
+import { type Family, formatHostPort } from '@caracal/net';
 import { hostLength } from './family.ts';
 import { chainPrefix, chains } from './names.ts';
 
@@ -38,7 +38,7 @@ export function hostPortRules(ports: readonly HostPort[], family: Family): strin
   return [...some.reverse(), ...any.reverse()].map((port) => {
     const { protocol, hostPort, hostAddress, podAddress, podPort } = port;
     const address = hostAddress ? `-d ${hostAddress}/${hostLength[family]} ` : '';
-    const target = podAddress.includes(':') ? `[${podAddress}]:${podPort}` : `${podAddress}:${podPort}`;
+    const target = formatHostPort(podAddress, podPort);
     return `${address}-p ${protocol} -m ${protocol} --dport ${hostPort} -j DNAT --to-destination ${target}`;
   });
 }
