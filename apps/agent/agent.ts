@@ -117,7 +117,10 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const names = await meetKernel(ipam, wiring, logger, newBoot);
   const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
   for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
-  for (const [endpoint, ports] of journalledHostPorts(ipam)) dataplane.setHostPorts(endpoint, ports).catch(() => {}); // rejects when stopped
+  function leadHostPorts(): void {
+    for (const [endpoint, ports] of journalledHostPorts(ipam)) dataplane.setHostPorts(endpoint, ports).catch(() => {}); // rejects when stopped
+  }
+  leadHostPorts();
 
   const speaker = linkToSpeaker({
     socketPath: config.bgpSocket ?? join(config.runDirectory, 'bgp.sock'),
@@ -191,6 +194,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       try {
         const found = await strays.settle(() => hub.client().recover({}, { timeoutMs: 5_000 }));
         for (const endpoint of found) void enforcement.addEndpoint(endpoint);
+        if (found.length > 0) leadHostPorts();
         return reporter.full();
       } catch (error) {
         logger.warn({ reason: String(error) }, 'what the hub knows of this node could not be asked: trying again');
@@ -224,7 +228,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     socketPath: join(config.runDirectory, 'cni.sock'),
     spoolDirectory: join(config.runDirectory, 'spool'),
     pods,
-    addresses: createPlainAddresses({ ipam, wishes: view.wishes, status: pods.status }),
+    addresses: createPlainAddresses({ ipam, reporter, wishes: view.wishes, status: pods.status }),
     logger,
   });
   /** Why no pod could start. */

@@ -52,7 +52,7 @@ class CniError extends Error {
 }
 
 /** A runtime in the namespace of a node, which looks for plugins in these folders. */
-export function createCniRuntime(node: Netns, folders: readonly string[]): CniRuntime {
+export function createCniRuntime(node: Pick<Netns, 'path'>, folders: readonly string[]): CniRuntime {
   async function execute(
     command: string,
     type: string,

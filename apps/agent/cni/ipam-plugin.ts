@@ -20,13 +20,14 @@ export async function answerAsIpam(
   configuration: NetworkConfiguration,
   addresses: AddressPlugin,
 ): Promise<Reply | CniFailure> {
-  const { command, containerId, ifname, args } = environment;
+  const { command, containerId, ifname, netns, args } = environment;
   const attachment: Attachment = { containerId, ifname, network: configuration.name };
   switch (command) {
     case 'ADD': {
       const { wanted } = wishesOf(configuration, environment);
       const namespace = args.get('K8S_POD_NAMESPACE') || 'default';
-      const assigned = await addresses.assign({ ...attachment, namespace, wanted });
+      const name = args.get('K8S_POD_NAME') || undefined;
+      const assigned = await addresses.assign({ ...attachment, netns, namespace, name, wanted });
       return assigned.ok ? print(configuration, assigned.addresses) : assigned;
     }
     case 'DEL':

@@ -139,6 +139,10 @@ export interface PlainAddress {
 export interface AddressRequest extends Attachment {
   /** Of the pod: pools select namespaces. */
   readonly namespace: string;
+  /** K8S_POD_NAME, when the runtime says it. */
+  readonly name?: string;
+  /** CNI_NETNS. */
+  readonly netns?: string;
   readonly wanted?: WantedAddresses;
 }
 

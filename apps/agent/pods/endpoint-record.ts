@@ -2,6 +2,7 @@ import type { Assignment } from '@caracal/ipam';
 import type { LocalEndpoint } from '@caracal/policy';
 import type { ReportedEndpoint } from '@caracal/protocol';
 import { z } from 'zod';
+import type { Attachment } from '../cni/pod-network.ts';
 import type { EndpointReport } from '../report/reporter.ts';
 import { addressesAsBytes } from './address-bytes.ts';
 
@@ -73,6 +74,11 @@ function protocolOf(text: string): 'TCP' | 'UDP' | 'SCTP' {
   return text === 'UDP' || text === 'SCTP' ? text : 'TCP';
 }
 
+/** The handle under which the attachment holds its addresses. */
+export function handleOf({ network, containerId, ifname }: Attachment): string {
+  return `${network}/${containerId}/${ifname}`;
+}
+
 /** `containerId/ifname`, under which policy and the hub know an endpoint. */
 export function endpointId(record: { readonly containerId: string; readonly ifname: string }): string {
   return `${record.containerId}/${record.ifname}`;
@@ -89,7 +95,8 @@ export function localEndpointOf(record: EndpointRecord, addresses: readonly stri
 }
 
 export function reportOf(record: EndpointRecord, addresses: readonly string[]): EndpointReport {
-  const { pod, containerId, ifname } = record;
+  const { pod, ...kept } = record;
+  const { containerId, ifname } = record;
   return {
     endpoint: {
       containerId,
@@ -102,5 +109,6 @@ export function reportOf(record: EndpointRecord, addresses: readonly string[]): 
     labels: pod.labels,
     serviceAccount: pod.serviceAccount,
     ports: pod.ports,
+    record: JSON.stringify(kept),
   };
 }

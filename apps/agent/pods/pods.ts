@@ -29,6 +29,7 @@ import { joinAnnotations } from './annotations.ts';
 import {
   type EndpointRecord,
   endpointId,
+  handleOf,
   localEndpointOf,
   recordOf,
   recoveredHandle,
@@ -281,7 +282,7 @@ export function createPods(options: PodsOptions): PodNetwork {
     const problems: string[] = [];
     for (const assignment of [...ipam.assignments()]) {
       const record = recordOf(assignment);
-      if (!record || record.network !== network || keep.has(assignment.handle)) continue;
+      if (!record || record.network !== network || keep.has(handleOf(record))) continue;
       logger.warn(
         { container: record.containerId, addresses: assignment.addresses },
         'GC: the runtime has no such container',
@@ -312,10 +313,6 @@ async function ending<T>(step: Step, work: Promise<T>): Promise<T> {
 function plainAddress(address: string): PlainAddress {
   const family = familyOf(address);
   return { address, prefixLength: hostLengths[family], gateway: gatewayTexts[family] };
-}
-
-function handleOf({ network, containerId, ifname }: Attachment): string {
-  return `${network}/${containerId}/${ifname}`;
 }
 
 function describe(

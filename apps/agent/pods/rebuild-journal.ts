@@ -1,10 +1,12 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Journal, JournalError, openJournal } from '@caracal/ipam';
-import type { RecoverResponse } from '@caracal/protocol';
+import { type Journal, JournalError, type JournalRecord, openJournal } from '@caracal/ipam';
+import type { RecoverResponse, ReportedEndpoint } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import { ownInterfaces, type Wiring } from '../wiring/index.ts';
+import { type OwnInterface, ownInterfaces, type Wiring } from '../wiring/index.ts';
+import { recordOf } from './endpoint-record.ts';
+import { recoveredAssignment } from './recovered.ts';
 
 export interface JournalPlace {
   readonly nodeName: string;
@@ -69,10 +71,24 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   await fresh.compact(() => [
     { type: 'node', node: place.nodeName, incarnation },
     ...[...blocks].map(([cidr, pool]) => ({ type: 'block' as const, cidr, pool })),
+    ...known.endpoints.flatMap((reported) => knownStill(reported, found.interfaces)),
   ]);
   await fresh.close();
   logger.warn({ incarnation, blocks: [...blocks.keys()] }, 'the journal is made anew');
   return { journal: await openJournal(path), wasLost: true, newBoot };
+}
+
+/**
+ * What the hub knows of an endpoint, when it still stands: of a pod, its interface; its addresses are those that the kernel has. One
+ * whose record the hub lacks is left to `meetKernel`. Addresses that other plugins' interfaces have are believed: we cannot look there.
+ */
+function knownStill(reported: ReportedEndpoint, interfaces: readonly OwnInterface[]): JournalRecord[] {
+  const assignment = recoveredAssignment(reported);
+  if (!assignment) return [];
+  const name = recordOf(assignment)?.hostInterface;
+  if (name === undefined) return [{ type: 'assign', ...assignment }];
+  const standing = interfaces.find((each) => each.name === name);
+  return standing ? [{ type: 'assign', ...assignment, addresses: standing.addresses }] : [];
 }
 
 /** To be called when the journal is open: from now on its absence means that it was lost. */

@@ -4,7 +4,8 @@ import type { RecoverResponse } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { hostInterfaceName, ownInterfaces, type Wiring } from '../wiring/index.ts';
 import { localEndpointOf, recordOf, recoveredHandle, recoveredRecord } from './endpoint-record.ts';
-import { isPlainAddress } from './plain-addresses.ts';
+import { plainRecordOf } from './plain-addresses.ts';
+import { recoveredAssignment } from './recovered.ts';
 
 /**
  * Brings journal and kernel together after a start. After a boot no pod of before is left: what has no interface gives its addresses
@@ -25,7 +26,7 @@ export async function meetKernel(
   for (const assignment of ipam.assignments()) {
     const record = recordOf(assignment);
     if (record) known.add(record.hostInterface);
-    else if (!isPlainAddress(assignment))
+    else if (!plainRecordOf(assignment))
       logger.error({ handle: assignment.handle }, 'the journal holds an address whose pod is not known');
   }
   for (const { name, addresses } of interfaces) {
@@ -109,7 +110,8 @@ export function createStrays(options: StrayOptions) {
       const { containerId = '', interface: ifname = '' } = reported.endpoint ?? {};
       const hostInterface = hostInterfaceName(containerId, ifname);
       const held = ipam.assignment(recoveredHandle(hostInterface));
-      return held ? [{ ...held, endpoint: { ...recoveredRecord(reported, hostInterface) } }] : [];
+      const known = recoveredAssignment(reported)?.endpoint ?? { ...recoveredRecord(reported, hostInterface) };
+      return held ? [{ ...held, endpoint: known }] : [];
     });
   }
 

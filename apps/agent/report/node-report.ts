@@ -3,6 +3,7 @@ import type { BgpLink } from '../bgp/link.ts';
 import type { AgentConfig } from '../config.ts';
 import type { NodeView } from '../node-view.ts';
 import { recordOf, reportOf } from '../pods/endpoint-record.ts';
+import { plainRecordOf, plainReportOf } from '../pods/plain-addresses.ts';
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { EndpointReport, StatusReport } from './reporter.ts';
 
@@ -10,7 +11,9 @@ import type { EndpointReport, StatusReport } from './reporter.ts';
 export function* endpointReports(ipam: NodeIpam): Generator<EndpointReport> {
   for (const assignment of ipam.assignments()) {
     const record = recordOf(assignment);
+    const plain = record ? undefined : plainRecordOf(assignment);
     if (record) yield reportOf(record, assignment.addresses);
+    else if (plain) yield plainReportOf(plain, assignment.addresses);
   }
 }
 

@@ -96,7 +96,7 @@ export interface Inspection {
 }
 
 /** An interface of ours on the host, found in the kernel. */
-interface OwnInterface {
+export interface OwnInterface {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress, parsePrefix } from '@caracal/net';
 import { type ConnectionOptions, withHub } from '../connection.ts';
+import { gatewayOf } from '../gateway-of.ts';
 import { CommandError, type Io, usageError } from '../io.ts';
 import { type OutputFormat, writeStructured } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
@@ -115,6 +116,8 @@ function isBlock(cidr: string): boolean {
 
 function whoOf(row: { cidr: string; podName: string; podNamespace: string; containerId: string; incarnation: string }) {
   if (isBlock(row.cidr)) return `${row.cidr}, incarnation ${row.incarnation.slice(0, 8)}`;
+  const gateway = gatewayOf(row.containerId);
+  if (gateway) return `gateway of network ${gateway}`;
   const container = `container ${row.containerId.slice(0, 12)}`;
   return row.podName ? `${row.podNamespace}/${row.podName}, ${container}` : container;
 }

@@ -1,6 +1,7 @@
 import { formatAddress, type Prefix, parseAddress, parsePrefix, prefixContains, prefixSize } from '@caracal/net';
 import type { Block, Endpoint } from '@caracal/protocol';
 import { type ConnectionOptions, type Hub, withHub } from '../connection.ts';
+import { gatewayOf } from '../gateway-of.ts';
 import { type Io, usageError } from '../io.ts';
 import { type OutputFormat, writeStructured } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
@@ -89,10 +90,11 @@ async function showAddress(text: string, options: ShowOptions, io: Io): Promise<
     pool ? `pool ${pool.name} (${pool.cidr})` : 'in no pool',
     block ? `block ${block.cidr}, which node ${block.node} owns` : 'in no block that a node has claimed',
     ...(holders.length === 0 ? ['held by no pod'] : []),
-    ...holders.map(
-      (holder) =>
-        `held by ${holder.pod} on ${holder.node}, interface ${holder.interface} of container ${holder.containerId.slice(0, 12)}`,
-    ),
+    ...holders.map((holder) => {
+      if (gatewayOf(holder.containerId)) return `held by ${holder.pod} on ${holder.node}`;
+      const container = holder.containerId.slice(0, 12);
+      return `held by ${holder.pod} on ${holder.node}, interface ${holder.interface} of container ${container}`;
+    }),
   ];
   io.out(`${found.address}\n${lines.map((line) => `  ${line}\n`).join('')}`);
 }
@@ -112,6 +114,8 @@ function blockRow({ cidr, pool, node }: Block) {
 }
 
 function podName(endpoint: Endpoint): string {
+  const gateway = gatewayOf(endpoint.containerId);
+  if (gateway) return `the gateway of network ${gateway}`;
   return endpoint.podName ? `${endpoint.podNamespace}/${endpoint.podName}` : endpoint.containerId.slice(0, 12);
 }
 

@@ -12,7 +12,7 @@ export async function recoverNode(
   return {
     incarnation: incarnation ?? '',
     blocks: blocks.map(({ cidr, pool }) => ({ cidr, pool, node })),
-    endpoints: endpoints.map((endpoint) => {
+    endpoints: endpoints.map(({ record = '', ...endpoint }) => {
       const pod = pods.get(endpoint.podUid);
       // A Pod's spec as libs/api has it.
       const spec = pod?.spec as
@@ -20,6 +20,7 @@ export async function recoverNode(
         | undefined;
       return {
         endpoint: endpointMessage(endpoint),
+        record,
         labels: { ...pod?.labels },
         serviceAccount: spec?.serviceAccountName ?? '',
         ports: (spec?.ports ?? []).map(({ name = '', protocol = 'TCP', containerPort }) => ({

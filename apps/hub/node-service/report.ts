@@ -6,6 +6,9 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { nodeResource, podResources } from './standalone.ts';
 
+/** In characters: thousands of host ports. A longer one is not kept, and the report stands. */
+const longestRecord = 1_000_000;
+
 /**
  * Stores what a node says of its endpoints and itself. What nobody told before goes into the feed; a repetition changes nothing.
  * Status goes beside the feed, except the few facts of it that others act on, which are the Node. With Kubernetes the operator tells of
@@ -63,7 +66,7 @@ function statusJson(status: NodeStatus): unknown {
 }
 
 function readEndpoint(node: string) {
-  return ({ endpoint }: ReportRequest['endpoints'][number]) => {
+  return ({ endpoint, record }: ReportRequest['endpoints'][number]) => {
     if (!endpoint?.containerId || !endpoint.interface) {
       throw new ConnectError(`node ${node}: an endpoint needs a container id and an interface`, Code.InvalidArgument);
     }
@@ -77,7 +80,8 @@ function readEndpoint(node: string) {
       }
       return formatAddress(addressFromBytes(bytes));
     });
-    return { containerId, interface: name, podNamespace, podName, podUid, addresses };
+    const described = { containerId, interface: name, podNamespace, podName, podUid, addresses };
+    return record.length > longestRecord ? described : { ...described, record };
   };
 }
 

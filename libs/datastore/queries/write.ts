@@ -113,6 +113,8 @@ interface ReportedEndpoint {
   readonly podName: string;
   readonly podUid: string;
   readonly addresses: readonly string[];
+  /** What the node alone reads of it, after its journal was lost; empty: it stays as it is. */
+  readonly record?: string;
 }
 
 interface ReportRequest {
