@@ -1,12 +1,16 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { PeerStatus } from '@caracal/bgp-speaker';
 import { onLines } from './json-lines.ts';
 import { type Reply, type Request, requestSchema } from './protocol.ts';
 
 /** Status changes within this time are told together. */
 const coalesceMs = 50;
+
+/** How long an answer may take before sessions have their turn. */
+const sliceMs = 2;
 
 export interface ControlServer {
   /** The status has changed. */
@@ -16,7 +20,8 @@ export interface ControlServer {
 
 export interface ControlHandlers {
   status(): readonly PeerStatus[];
-  handle(request: Request): Reply;
+  /** The answer, or its pieces in short steps (undefined for a step without one). */
+  handle(request: Request): Reply | Iterable<Reply | undefined>;
 }
 
 /** The unix socket for the agent and for `show`: mode 0600, in a folder of mode 0700 when it makes that. */
@@ -36,7 +41,11 @@ export async function startControlServer(path: string, handlers: ControlHandlers
     // A client that goes away in the middle of an answer.
     socket.on('error', () => socket.destroy());
     send(socket, status());
-    onLines(socket, (line) => send(socket, answer(line, handlers)));
+    onLines(socket, (line) => {
+      const answered = answer(line, handlers);
+      if ('type' in answered) send(socket, answered);
+      else void sendPieces(socket, answered);
+    });
   });
   // Nobody may connect between bind and chmod.
   const umask = process.umask(0o177);
@@ -66,7 +75,34 @@ export async function startControlServer(path: string, handlers: ControlHandlers
   };
 }
 
-function answer(line: string, handlers: ControlHandlers): Reply {
+/** Sends the pieces of an answer as the client takes them, and lets sessions have their turn in between. */
+async function sendPieces(socket: Socket, pieces: Iterable<Reply | undefined>): Promise<void> {
+  let end = performance.now() + sliceMs;
+  try {
+    for (const piece of pieces) {
+      if (piece) socket.write(`${JSON.stringify(piece)}\n`);
+      if (socket.writableNeedDrain) await drained(socket);
+      else if (performance.now() > end) await setImmediate();
+      if (socket.destroyed) return;
+      if (performance.now() > end) end = performance.now() + sliceMs;
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    socket.write(`${JSON.stringify({ type: 'error', message } satisfies Reply)}\n`);
+  }
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
+}
+
+function answer(line: string, handlers: ControlHandlers): ReturnType<ControlHandlers['handle']> {
   let value: unknown;
   try {
     value = JSON.parse(line);

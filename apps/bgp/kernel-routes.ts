@@ -45,6 +45,11 @@ export class KernelRoutes implements RouteSink {
     this.#log = log;
   }
 
+  /** How many routes of ours stand in the kernel. */
+  get installedCount(): number {
+    return this.#installed.size;
+  }
+
   configure(config: KernelConfig): void {
     const before = this.#config;
     this.#config = config;

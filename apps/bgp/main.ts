@@ -15,6 +15,14 @@ interface RunFlags {
   onSigterm: 'leave' | 'restart';
 }
 
+interface ShowFlags {
+  socket: string;
+  output: 'table' | 'json';
+  why?: boolean;
+  peer?: string;
+  prefix?: string;
+}
+
 const program = new Command('caracal-bgp').description('The BGP speaker of Caracal');
 
 program
@@ -60,18 +68,31 @@ for (const [what, about] of [
   ['routes', 'every path, and which is best (*)'],
   ['advertised', 'what a peer was told'],
   ['received', 'what a peer has announced'],
+  ['attributes', 'the sets of path attributes, and how many prefixes and paths share each'],
+  ['memory', 'what tables, buffers and the process hold and occupy'],
 ] as const) {
   const show = program.commands.find((command) => command.name() === 'show') ?? program.command('show');
   show.description('show the state of a running speaker');
   const command = show.command(what).description(about);
   if (what === 'routes') command.option('--why', 'which step of the decision process chose or dropped each path');
   if (what === 'advertised' || what === 'received') command.argument('<peer>', 'the name of a peer');
+  if (what === 'attributes') {
+    command.option('--peer <name>', 'only of paths from this peer, or `local`');
+    command.option('--prefix <cidr>', 'only of paths to this prefix and to those within it');
+  }
   command
     .option('--socket <path>', 'control socket', defaultSocket)
     .addOption(output)
     .action(async () => {
-      const options = command.opts<{ socket: string; output: 'table' | 'json'; why?: boolean }>();
-      const reply = await ask(options.socket, { type: 'show', what, peer: command.args[0], why: options.why });
+      const options = command.opts<ShowFlags>();
+      const { why, prefix } = options;
+      const reply = await ask(options.socket, {
+        type: 'show',
+        what,
+        peer: command.args[0] ?? options.peer,
+        why,
+        prefix,
+      });
       const text =
         options.output === 'json' ? JSON.stringify(reply.rows, undefined, 2) : formatTable(reply, Date.now());
       process.stdout.write(`${text}\n`);

@@ -1,4 +1,5 @@
 import { Speaker, type SpeakerConfig } from '@caracal/bgp-speaker';
+import { parsePrefix } from '@caracal/net';
 import { openRouteSocket } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { createBfd } from './bfd/service.ts';
@@ -8,6 +9,7 @@ import { startControlServer } from './control-server.ts';
 import { KernelRoutes } from './kernel-routes.ts';
 import { LinkRouters } from './link-routers.ts';
 import { localAddresses } from './local-addresses.ts';
+import { processMemory } from './process-memory.ts';
 import type { Reply, Request } from './protocol.ts';
 import { openRunMark } from './run-mark.ts';
 import { openStateFile } from './state-file.ts';
@@ -103,8 +105,8 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     tcp.listen(config.listenAddresses ?? ['0.0.0.0', '::'], config.listenPort);
   }
 
-  function handle(request: Request): Reply {
-    if (request.type === 'show') return show(speaker, request);
+  function handle(request: Request): Answer {
+    if (request.type === 'show') return show(speaker, request, kernel);
     if (!state) return { type: 'error', message: 'this caracal-bgp is configured by a file' };
     const parsed = parseConfig(request.config);
     if (!parsed.ok) {
@@ -156,12 +158,35 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   };
 }
 
-function show(speaker: Speaker, { what, peer, why }: Extract<Request, { type: 'show' }>): Reply {
+type Answer = Reply | Iterable<Reply | undefined>;
+
+function show(speaker: Speaker, request: Extract<Request, { type: 'show' }>, kernel: KernelRoutes | undefined): Answer {
+  const { what, peer, why } = request;
+  if (what === 'memory') return { type: 'table', what, rows: [...speaker.memory(), ...processMemory(kernel)] };
+  if (what === 'attributes') return showAttributes(speaker, request);
   if (what === 'peers') return { type: 'table', what, rows: speaker.status() };
   if (what === 'routes') return { type: 'table', what, rows: speaker.routes(undefined, why) ?? [] };
   if (peer === undefined) return { type: 'error', message: `show ${what} needs the name of a peer` };
   const rows = what === 'received' ? speaker.routes(peer) : speaker.advertised(peer);
   if (rows) return { type: 'table', what, rows };
+  return noSuchPeer(speaker, peer);
+}
+
+function showAttributes(speaker: Speaker, { peer, prefix }: Extract<Request, { type: 'show' }>): Answer {
+  const within = prefix === undefined ? undefined : parsePrefix(prefix);
+  if (prefix !== undefined && !within) {
+    const message = `${prefix} is no prefix such as 10.0.0.0/24 (no bits beyond its length)`;
+    return { type: 'error', message };
+  }
+  const steps = speaker.attributes(peer, within);
+  if (!steps) return noSuchPeer(speaker, peer ?? '');
+  return (function* (): Iterable<Reply | undefined> {
+    for (const rows of steps) yield rows.length > 0 ? { type: 'part', rows } : undefined;
+    yield { type: 'table', what: 'attributes', rows: [] };
+  })();
+}
+
+function noSuchPeer(speaker: Speaker, peer: string): Reply {
   const names = speaker.status().map((status) => status.name);
   return { type: 'error', message: `there is no peer ${peer}; there are: ${names.join(', ') || 'none'}` };
 }

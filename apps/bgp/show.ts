@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { PeerStatus, RouteView } from '@caracal/bgp-speaker';
+import type { AttributeView, MemoryRow, PeerStatus, RouteView } from '@caracal/bgp-speaker';
 import Table from 'cli-table3';
 import { onLines } from './json-lines.ts';
 import type { Reply, Request } from './protocol.ts';
@@ -10,13 +10,19 @@ type TableReply = Extract<Reply, { type: 'table' }>;
 export function ask(socketPath: string, request: Extract<Request, { type: 'show' }>): Promise<TableReply> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
+    const parts: object[] = [];
     socket.once('error', (error) => reject(new Error(`no caracal-bgp answers on ${socketPath}: ${error.message}`)));
     socket.once('close', () => reject(new Error(`caracal-bgp on ${socketPath} closed the connection`)));
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     onLines(socket, (line) => {
       // Our own server wrote the line.
       const reply = JSON.parse(line) as Reply;
-      if (reply.type === 'table') resolve(reply);
+      if (reply.type === 'part') {
+        parts.push(...reply.rows);
+        return;
+      }
+      // The rows that came before are of the table that ends them.
+      if (reply.type === 'table') resolve({ ...reply, rows: [...parts, ...reply.rows] } as TableReply);
       else if (reply.type === 'error') reject(new Error(reply.message));
       else return;
       socket.destroy();
@@ -26,7 +32,16 @@ export function ask(socketPath: string, request: Extract<Request, { type: 'show'
 
 /** The answer as a table for people. */
 export function formatTable(reply: TableReply, now: number): string {
-  return reply.what === 'peers' ? peersTable(reply.rows, now) : routesTable(reply.rows);
+  switch (reply.what) {
+    case 'peers':
+      return peersTable(reply.rows, now);
+    case 'attributes':
+      return attributesTable(reply.rows);
+    case 'memory':
+      return memoryTable(reply.rows);
+    default:
+      return routesTable(reply.rows);
+  }
 }
 
 const plain = {
@@ -82,6 +97,34 @@ function routesTable(routes: readonly RouteView[]): string {
       ]
         .filter(Boolean)
         .join(' '),
+    ]),
+  );
+}
+
+function attributesTable(sets: readonly AttributeView[]): string {
+  return render(
+    ['PREFIXES', 'PATHS', 'NEXT HOP', 'AS PATH', 'PEERS', 'ATTRIBUTES'],
+    sets.map(({ prefixes, paths, nextHop, asPath, peers, attributes }) => [
+      String(prefixes),
+      String(paths),
+      nextHop || '-',
+      asPath || '-',
+      peers.join(' '),
+      Object.entries(attributes)
+        .map((pair) => pair.join('='))
+        .join(' '),
+    ]),
+  );
+}
+
+function memoryTable(rows: readonly MemoryRow[]): string {
+  return render(
+    ['TABLE', 'OF', 'COUNT', 'BYTES'],
+    rows.map(({ table, of, count, bytes }) => [
+      table,
+      of || '-',
+      String(count),
+      bytes === undefined ? '-' : String(bytes),
     ]),
   );
 }

@@ -174,6 +174,9 @@ function wrapSocket(socket: Socket, outgoing: boolean): Connection {
       return withoutMapping(socket.localAddress ?? '');
     },
     remoteAddress,
+    get unsent() {
+      return socket.writableLength;
+    },
     listen: (next) => {
       listener = next;
     },

@@ -12,6 +12,8 @@ export interface Framer {
   take(context: DecodeContext): number | SessionReset | undefined;
   readonly bytes: Uint8Array;
   readonly start: number;
+  /** Octets that it keeps: those of the chunk that was read last, and those that wait. */
+  readonly kept: number;
 }
 
 /** A framer for one connection. The messages are views of the chunks that were pushed, which nobody may change. */
@@ -75,6 +77,9 @@ export function createFramer(): Framer {
     },
     get start() {
       return start;
+    },
+    get kept() {
+      return buffer.length + waitingLength;
     },
   };
 }

@@ -64,6 +64,14 @@ export class Advertiser {
     return count;
   }
 
+  /** What it keeps: bitmaps and queues, messages that are being written, and how many paths it has told of by identifier. */
+  get memory(): { readonly tables: number; readonly messages: number; readonly paths: number } {
+    let [tables, paths] = [0, 0];
+    for (const out of this.#out.values()) tables += out.bytes;
+    for (const said of this.#paths.values()) paths += said.size;
+    return { tables, messages: this.#messages.bytes, paths };
+  }
+
   /** Whether it is to be told of routes whose best path stays. */
   get tellsPaths(): boolean {
     return this.#paths.size > 0;

@@ -31,6 +31,8 @@ export interface Connection {
   readonly outgoing: boolean;
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** Octets that were written and wait to be sent. */
+  readonly unsent: number;
   listen(listener: ConnectionListener): void;
   /** False when the buffer is full: the bytes are kept, but wait for onDrain before writing more. */
   write(bytes: Uint8Array): boolean;

@@ -1,3 +1,4 @@
+export type { AttributeView } from './attribute-views.ts';
 export type {
   FilterRule,
   KernelConfig,
@@ -24,6 +25,7 @@ export type {
   Timer,
   Transport,
 } from './environment.ts';
+export type { MemoryRow } from './memory.ts';
 export { peerOptions } from './peer-options.ts';
 export { Speaker } from './speaker.ts';
 export type { PeerStatus, RouteView } from './views.ts';

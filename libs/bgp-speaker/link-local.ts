@@ -34,6 +34,7 @@ export function noConnection(clock: Clock, reason: string): Connection {
     outgoing: true,
     localAddress: '',
     remoteAddress: '',
+    unsent: 0,
     listen: (listener) => clock.soon(() => listener.onClose(reason)),
     write: () => true,
     close: () => {},

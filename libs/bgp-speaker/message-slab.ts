@@ -27,6 +27,11 @@ export class MessageSlab {
     this.#write = write;
   }
 
+  /** What it occupies. */
+  get bytes(): number {
+    return this.#bytes.byteLength;
+  }
+
   /** Begins IPv4 UPDATEs of at most `limit` octets that announce prefixes with these attributes. */
   beginAnnouncing(attributes: Uint8Array, length: number, limit: number): void {
     this.#begin(attributes, length, limit);

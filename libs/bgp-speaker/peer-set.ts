@@ -41,6 +41,11 @@ export class PeerSet {
     this.#byNumber[peer.number] = undefined;
   }
 
+  /** The number of the peer with a name (`local`: our own, unless a peer is called so); undefined when there is none. */
+  numberOf(name: string): number | undefined {
+    return this.#byName.get(name)?.number ?? (name === 'local' ? localPeer : undefined);
+  }
+
   /** The name of the peer with a number, or `local`. */
   nameOf(number: number): string {
     return this.#byNumber[number]?.config.name ?? 'local';

@@ -58,6 +58,11 @@ export class Propagation {
     return this.#advertisers.get(peer);
   }
 
+  /** How many export policies have rules that their peers share, and what those occupy. */
+  get sharedRules(): { readonly count: number; readonly bytes: number } {
+    return this.#shared.rules.size;
+  }
+
   begin(peer: Peer): void {
     const advertiser = new Advertiser(peer, this.#ribs, this.#peers, this.#aggregates, this.#shared);
     this.#advertisers.set(peer, advertiser);

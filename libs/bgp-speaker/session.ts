@@ -87,6 +87,11 @@ export class Session {
     this.#handle({ name: 'TcpConnectionConfirmed' });
   }
 
+  /** Octets that were received and are kept, and that were written and wait. */
+  get buffered(): { readonly received: number; readonly unsent: number } {
+    return { received: this.#framer.kept, unsent: this.#connection?.unsent ?? 0 };
+  }
+
   /** Writes encoded messages; false when the peer should be left alone until its owner's onDrain. */
   write(bytes: Uint8Array): boolean {
     return this.#connection?.write(bytes) ?? true;

@@ -1,3 +1,4 @@
+import type { Prefix } from '@caracal/net';
 import {
   type AttributeFault,
   ceaseErrors,
@@ -8,10 +9,12 @@ import {
 } from 'bgp-parser';
 import { refreshMarks } from './advertiser.ts';
 import { Aggregates } from './aggregates.ts';
+import { type AttributeView, attributeViews } from './attribute-views.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { FaultLog } from './fault-log.ts';
 import { isFrom, placeOf } from './link-local.ts';
+import { type MemoryRow, memoryRows } from './memory.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
 import { Originated } from './originated.ts';
 import { Peer } from './peer.ts';
@@ -158,6 +161,21 @@ export class Speaker {
     const only = peerName === undefined ? undefined : this.#peers.byName.get(peerName)?.number;
     if (peerName !== undefined && only === undefined) return undefined;
     return pathViews(this.#ribs, (peer) => this.#peers.nameOf(peer), only, why ? this.#peers.facts : undefined);
+  }
+
+  /**
+   * The attribute sets that paths share, in short steps; of one peer, or of paths to a prefix and what is within it.
+   * Undefined when there is no such peer.
+   */
+  attributes(peerName?: string, within?: Prefix): Iterable<readonly AttributeView[]> | undefined {
+    const peer = peerName === undefined ? undefined : this.#peers.numberOf(peerName);
+    if (peerName !== undefined && peer === undefined) return undefined;
+    return attributeViews(this.#ribs, (number) => this.#peers.nameOf(number), { peer, within });
+  }
+
+  /** What the tables and buffers hold and occupy. */
+  memory(): MemoryRow[] {
+    return memoryRows(this.#ribs, this.#peers, this.#propagation);
   }
 
   /** What a peer was told; undefined when there is no such peer. */

@@ -65,7 +65,7 @@ function formatExclusion(bits: number): string {
 }
 
 /** The parts of a view that come from the attributes. */
-function viewAttributes(attributes: PathAttributes, nextHop: Address | undefined) {
+export function viewAttributes(attributes: PathAttributes, nextHop: Address | undefined) {
   const shown = formatAttributes(attributes).filter(({ name }) => !['asPath', 'nextHop', 'mpReach'].includes(name));
   return {
     nextHop: nextHop ? formatAddress(nextHop) : '',

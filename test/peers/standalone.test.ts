@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import type { AttributeView, MemoryRow } from '../../libs/bgp-speaker/index.ts';
 import { birdConfig, createFixture, type Fixture } from './fixture.ts';
 import { eventually } from './speaker.ts';
 
@@ -124,6 +125,18 @@ spec: {peerIP: 10.99.1.2, asNumber: 64512, filters: [chosen], connectRetrySecond
   expect(seen).toContain('BGP.ext_community: (rt, 65001, 9)');
   expect(seen).toContain('BGP.med: 42');
   expect(seen).toContain('BGP.origin: Incomplete');
+  const sets = JSON.parse(await f.speaker.cli('show', 'attributes', '--peer', 'upstream', '-o', 'json'));
+  expect(sets.map((set: AttributeView) => [set.prefixes, set.asPath, set.attributes.localPref])).toEqual([
+    [2, '64512', '250'],
+    [1, '64512', undefined],
+    [1, '64512', undefined],
+  ]);
+  expect(await f.speaker.cli('show', 'attributes', '--prefix', '10.1.0.0/16')).toMatch(/^ ?2 +2 +- +- +local/m);
+  await expect(f.speaker.cli('show', 'attributes', '--prefix', '10.1.0.1/16')).rejects.toThrow('is no prefix');
+  const memory: MemoryRow[] = JSON.parse(await f.speaker.cli('show', 'memory', '-o', 'json'));
+  expect(memory.find(({ table, of }) => table === 'Adj-RIB-Out' && of === 'upstream')?.count).toBe(2);
+  expect(memory.find(({ table }) => table === 'kernel routes')?.count).toBe(2);
+  expect(memory.find(({ table }) => table === 'resident set')?.bytes).toBeGreaterThan(20 << 20);
   const table = await f.birds[0].birdc('show route protocol caracal');
   expect(table).not.toContain('10.1.1.0/24');
   // The filter has no rule for IPv6: RFC 8212 is about peers without any filter.

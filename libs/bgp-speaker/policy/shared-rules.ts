@@ -21,6 +21,10 @@ class Rules implements RouteRules {
     this.family = family;
   }
 
+  get bytes(): number {
+    return this.#byRoute.byteLength;
+  }
+
   get(route: number): number | undefined {
     // Beyond the end it is undefined.
     const kept = this.#byRoute[route];
@@ -40,6 +44,13 @@ class Rules implements RouteRules {
 /** The rules of export filters by what the filters say: peers with equal ones share them. */
 export class SharedRules {
   readonly #byPolicy = new Map<string, Rules>();
+
+  /** How many policies there are, and what their rules occupy. */
+  get size(): { readonly count: number; readonly bytes: number } {
+    let bytes = 0;
+    for (const rules of this.#byPolicy.values()) bytes += rules.bytes;
+    return { count: this.#byPolicy.size, bytes };
+  }
 
   /** The rules of a policy, with one more user; undefined when it needs none. */
   take(policy: Policy, family: RouteFamily): RouteRules | undefined {

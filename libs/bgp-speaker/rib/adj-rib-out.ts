@@ -19,6 +19,11 @@ export class AdjRibOut {
   /** The mark that ends a refresh is due then (RFC 7313). */
   refreshEndDue = false;
 
+  /** What it occupies. */
+  get bytes(): number {
+    return this.advertised.bytes + this.pending.bytes;
+  }
+
   holds(route: number): boolean {
     return route === this.defaultRoute || this.advertised.has(route) || this.pending.has(route);
   }

@@ -15,6 +15,13 @@ export class AdvertisedPaths {
     this.#attributes = attributes;
   }
 
+  /** How many paths the peer was told of. */
+  get size(): number {
+    let count = 0;
+    for (const paths of this.#byRoute.values()) count += paths.size;
+    return count;
+  }
+
   /** The identifiers of a route. */
   ids(route: number): Iterable<number> {
     return this.#byRoute.get(route)?.keys() ?? [];

@@ -55,6 +55,14 @@ export class AttributeStore {
     return this.#end - this.#free.length;
   }
 
+  /** What it occupies. */
+  get bytes(): number {
+    const compared = [this.localPref, this.pathLength, this.origin, this.med, this.neighborAs, this.originatorId];
+    const columns = [...compared, this.clusterListLength, this.#users, this.#hashes, this.#slots];
+    const inColumns = columns.reduce((sum, column) => sum + column.byteLength, 0);
+    return inColumns + this.#bytes.capacity + 8 * this.#free.length;
+  }
+
   /** The number of a set of attributes, with one more user. */
   intern(attributes: PathAttributes): number {
     const bytes = encodeAttributes(attributes, storeContext);

@@ -3,6 +3,11 @@ export class Bitmap {
   size = 0;
   #words = new Uint32Array(8);
 
+  /** What it occupies. */
+  get bytes(): number {
+    return this.#words.byteLength;
+  }
+
   has(index: number): boolean {
     const word = index >>> 5;
     return word < this.#words.length && (this.#words[word] & (1 << (index & 31))) !== 0;

@@ -16,6 +16,11 @@ export class ByteSlab {
     return this.#bytes;
   }
 
+  /** What it occupies. */
+  get capacity(): number {
+    return this.#bytes.byteLength + this.#starts.byteLength + this.#lengths.byteLength;
+  }
+
   start(number: number): number {
     return this.#starts[number];
   }

@@ -12,6 +12,11 @@ export class ChangeQueue {
     return this.#length;
   }
 
+  /** What it occupies. */
+  get bytes(): number {
+    return this.#ring.byteLength + this.#queued.bytes;
+  }
+
   push(index: number): void {
     if (!this.#queued.add(index)) return;
     if (this.#length === this.#ring.length) {

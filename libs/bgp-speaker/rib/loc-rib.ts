@@ -74,6 +74,30 @@ export class LocRib {
     return this.#bestAttributes[route];
   }
 
+  /** How many routes have a best path. */
+  get bestCount(): number {
+    let count = 0;
+    for (let route = 0; route < this.prefixes.end; route++) if (this.#best[route] > 0) count++;
+    return count;
+  }
+
+  /** What the columns of the routes occupy. */
+  get routeBytes(): number {
+    return [this.#heads, this.#best, this.#bestPeer, this.#bestAttributes].reduce(
+      (sum, one) => sum + one.byteLength,
+      0,
+    );
+  }
+
+  /** How many paths are stale, and what saying so occupies. */
+  get stale(): { readonly count: number; readonly bytes: number } {
+    const bitmaps = this.#stale.filter((bitmap) => bitmap !== undefined);
+    return {
+      count: bitmaps.reduce((sum, { size }) => sum + size, 0),
+      bytes: bitmaps.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  }
+
   counts(peer: number): PathCounts {
     this.#counts[peer] ??= { received: 0, accepted: 0 };
     return this.#counts[peer];

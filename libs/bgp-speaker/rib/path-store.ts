@@ -34,6 +34,12 @@ export class PathStore {
     return this.#end - this.#freeCount;
   }
 
+  /** What it occupies. */
+  get bytes(): number {
+    const columns = [this.next, this.peer, this.attributes, this.exclusion, this.#ids];
+    return columns.reduce((sum, column) => sum + (column?.byteLength ?? 0), 0);
+  }
+
   allocate(peer: number, attributes: number, exclusion: number, next: number, id = 0): number {
     let path = this.#freeHead;
     if (path >= 0) {

@@ -36,6 +36,11 @@ export class PrefixIndex {
     return this.#end;
   }
 
+  /** What it occupies. */
+  get bytes(): number {
+    return this.#addresses.byteLength + this.#lengths.byteLength + this.#slots.byteLength + 8 * this.#free.length;
+  }
+
   /** The number of the prefix, or −1. */
   find(prefix: Prefix): number {
     return this.findBytes(prefix.address.bytes, prefix.length);

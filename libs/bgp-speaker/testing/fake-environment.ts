@@ -117,6 +117,8 @@ class FakeEnd implements FakeConnection {
   other: FakeEnd | undefined;
   listener: ConnectionListener | undefined;
   closed = false;
+  /** Bytes are on their way as soon as they are written. */
+  readonly unsent = 0;
   readonly #soon: (run: () => void) => void;
 
   constructor(outgoing: boolean, localAddress: string, remoteAddress: string, soon: (run: () => void) => void) {

@@ -48,6 +48,7 @@ class Victim {
       outgoing: false,
       localAddress: '10.99.2.2',
       remoteAddress: '10.99.1.1',
+      unsent: 0,
       listen: (listener) => {
         this.#listener = listener;
       },
