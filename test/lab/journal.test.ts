@@ -9,11 +9,15 @@ import { eventually, uniqueName } from './testing.ts';
 
 let lab: Lab;
 let far: PodRecord;
+const namespaces = new Map<string, Netns>();
 beforeAll(async () => {
   lab = await upLab({ name: uniqueName('journal'), nodes: 2, tor: 'none' });
   far = await lab.pod.add({ node: 'n2', name: 'far' });
 });
-afterAll(() => lab?.down());
+afterAll(async () => {
+  for (const netns of namespaces.values()) await netns.remove();
+  await lab?.down();
+});
 
 const journal = () => join(lab.topology.nodeList[0].stateDirectory, 'ipam.journal');
 const reaches = (pod: PodRecord) =>
@@ -128,7 +132,6 @@ const bridged: NetworkList = {
 it('lost, host ports answer still, and nobody gets the addresses that another plugin has given to its interfaces', async () => {
   const [node] = lab.topology.nodeList;
   const runtime = createCniRuntime({ path: node.netns }, [node.cniBin, '/usr/lib/cni']);
-  const namespaces = new Map<string, Netns>();
   const container = async (id: string) => {
     const netns = await createNetns('pod');
     namespaces.set(id, netns);
@@ -181,5 +184,4 @@ it('lost, host ports answer still, and nobody gets the addresses that another pl
   await runtime.del(ours, server, served);
   expect(await answers()).toBe(false);
   await runtime.del(bridged, inBridge, result);
-  for (const netns of namespaces.values()) await netns.remove();
 });
