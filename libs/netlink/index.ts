@@ -26,6 +26,7 @@ export {
   type RouteType,
   replaceRoute,
 } from './routes.ts';
+export { addSourceRule, type SourceRule } from './rules.ts';
 export type { BatchFailure, Request } from './socket.ts';
 export { listSysctls, readSysctl, writeSysctl } from './sysctl.ts';
 export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';

@@ -21,6 +21,7 @@ export const layout = {
     rtm_type: 7,
     rtm_flags: 8,
   },
+  fib_rule_hdr: { size: 12, family: 0, src_len: 2, table: 4, action: 7 },
   tcmsg: { size: 20, tcm_family: 0, tcm_ifindex: 4, tcm_handle: 8, tcm_parent: 12, tcm_info: 16 },
   tc_tbf_qopt: { size: 36, 'rate.linklayer': 1, 'rate.rate': 8, limit: 24, buffer: 28 },
   tc_u32_sel: { size: 16, flags: 0, nkeys: 2 },

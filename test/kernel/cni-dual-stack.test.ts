@@ -64,7 +64,11 @@ beforeAll(async () => {
   // The way outside is up at once as well.
   for (const { run } of [agent.netns, outside.netns])
     await run('sysctl', ['-qw', 'net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0']);
-  await connect({ netns: agent.netns, interface: 'out0' }, { netns: outside.netns, interface: 'eth0' });
+  await connect(
+    { netns: agent.netns, interface: 'out0', address: '198.51.100.1/24' },
+    { netns: outside.netns, interface: 'eth0', address: '198.51.100.2/24' },
+  );
+  await outside.netns.run('ip', ['route', 'add', '10.65.0.0/16', 'via', '198.51.100.1']);
   await agent.netns.run('ip', ['address', 'add', '2001:db8:9::1/64', 'dev', 'out0', 'nodad']);
   await outside.netns.run('ip', ['address', 'add', '2001:db8:9::2/64', 'dev', 'eth0', 'nodad']);
   await outside.netns.run('ip', ['route', 'add', 'fd00:65::/64', 'via', '2001:db8:9::1']);
@@ -190,6 +194,23 @@ test('a port of the node leads to the pod by both families', async () => {
   expect(await node.reaches(tcp('2001:db8:9::1', 8080))).toBe(true);
   expect(await node.reaches(tcp('192.0.2.1', 8080))).toBe(true);
   expect(await pods[0].probe.reaches(tcp('2001:db8:9::1', 8080))).toBe(true);
+});
+
+test('of a second interface too: requests come to its addresses, and the answers leave by it', async () => {
+  const first = await add(0, 'web');
+  const list: NetworkList = { cniVersion: '1.0.0', name: 'second', plugins: [{ type: 'caracal' }] };
+  const container = { id: `d${count}`, netns: pods[0].netns.path, ifname: 'net1' };
+  for (let again = 0; again < 2; again++) {
+    added.push({ list, container });
+    const result = await runtime.add(list, container);
+    expect(result.routes ?? []).toEqual([]);
+    const [four, six] = result.ips.map(({ address }) => address.split('/')[0]);
+    for (const address of [four, six, first.six!]) expect(await outside.probe.reaches(tcp(address, 80))).toBe(true);
+    await runtime.check(list, container, result);
+    await runtime.del(list, container, result);
+    added.pop();
+  }
+  await first.check();
 });
 
 test('CHECK sees what is missing of IPv6, DEL leaves nothing, and a second interface leaves the first one alone', async () => {

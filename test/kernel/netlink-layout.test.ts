@@ -15,6 +15,7 @@ const headers = [
   'sys/time.h',
   'linux/netlink.h',
   'linux/rtnetlink.h',
+  'linux/fib_rules.h',
   'linux/if_link.h',
   'linux/if_addr.h',
   'linux/neighbour.h',

@@ -3,6 +3,7 @@ import { type Address, type Family, hostPrefix, parseAddress } from '@caracal/ne
 import {
   addAddress,
   addRoute,
+  addSourceRule,
   enterNetns,
   type LinkReaper,
   type NetlinkError,
@@ -38,6 +39,9 @@ export interface HostSockets {
 
 /** The loopback interface has this index in every namespace (net/core/dev.c). */
 const loopbackIndex = 1;
+
+/** Routing tables of second interfaces are this and the interface's index: above those that people number by hand. */
+const firstSourceTable = 1_000_000;
 
 /**
  * Makes the pod's interface: a veth pair with one end in the pod's namespace, each address by itself (/32, /128), a default route of each
@@ -89,7 +93,12 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
       ({ index, error }) => error.code !== 'EEXIST' || !shared.includes(requests[index]),
     );
     const defaultRoutes = routes.filter((each) => !failed(each.requests[2])).map(({ family }) => gatewayTexts[family]);
-    if (inside) return await undo(sockets, hostInterface, inside.error.message);
+    const second = routes.flatMap(({ family, requests: [, , byDefault] }) => (failed(byDefault) ? [family] : []));
+    const [unrouted] = pod
+      .batchAll(sourceRequests(podIndex, addresses, second))
+      .filter(({ error }) => error.code !== 'EEXIST');
+    const wrong = inside ?? unrouted;
+    if (wrong) return await undo(sockets, hostInterface, wrong.error.message);
     reached('wire: pod end set up');
     if (hasIpv6) {
       forwardIpv6();
@@ -176,6 +185,26 @@ function gatewayRequests(index: number, family: Family): readonly [Request, Requ
       nextHops: [{ gateway: address, interfaceIndex: index, onlink: true }],
       protocol,
     }),
+  ];
+}
+
+/**
+ * Of a container's second interface: what has an address of it leaves by it, answers above all, since the host takes from an interface
+ * what its addresses send alone. The kernel removes the routes with the interface; a rule without them changes nothing.
+ */
+function sourceRequests(index: number, addresses: readonly Address[], families: readonly Family[]): Request[] {
+  const table = firstSourceTable + index;
+  const protocol = routeProtocols.pod;
+  return [
+    ...families.map((family) =>
+      addRoute({
+        prefix: everything[family],
+        nextHops: [{ gateway: gateways[family], interfaceIndex: index, onlink: true }],
+        protocol,
+        table,
+      }),
+    ),
+    ...addresses.filter(({ family }) => families.includes(family)).map((source) => addSourceRule({ source, table })),
   ];
 }
 
