@@ -13,6 +13,7 @@ import { listResources, type ResourceFilter } from './queries/list-resources.ts'
 import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
 import { type PoolUsage, poolUsage } from './queries/pool-usage.ts';
 import { type KnownNode, recoverNode } from './queries/recover-node.ts';
+import { type ShownToken, spendToken } from './queries/spend-token.ts';
 import { type TakenEpoch, takeEpoch } from './queries/take-epoch.ts';
 import { trimFeed } from './queries/trim-feed.ts';
 import { type WriteAnswer, type WriteRequest, write } from './queries/write.ts';
@@ -39,6 +40,8 @@ export interface Datastore {
   poolUsage(): Promise<PoolUsage[]>;
   /** The first act of an operator that became leader: fences all before it. */
   takeEpoch(clusterUid: string, leader: string): Promise<TakenEpoch>;
+  /** Spends an enrolment token; answers with the time of a former use for another key, when there was one. */
+  spendToken(token: ShownToken): Promise<Date | undefined>;
   trimFeed(olderThanSeconds: number): Promise<void>;
   /** Tells the observer all of the feed until the signal aborts; see follow.ts. */
   follow(observer: FeedObserver, options: FollowOptions): Promise<void>;
@@ -73,6 +76,7 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     listNodeStatus: () => listNodeStatus(database),
     poolUsage: () => poolUsage(database),
     takeEpoch: (clusterUid, leader) => takeEpoch(database, clusterUid, leader),
+    spendToken: (token) => spendToken(database, token),
     trimFeed: (olderThanSeconds) => trimFeed(database, olderThanSeconds),
     follow: (observer, followOptions) => followFeed(url, observer, followOptions),
     close: () => database.destroy(),

@@ -1,6 +1,8 @@
 // The form of the token that lets a new node in: one word for an operator to carry, with all that the node needs to trust the hub.
 
 export interface EnrolmentClaims {
+  /** Of this token alone: it is good for once. */
+  readonly id: string;
   /** The only node that it is good for. */
   readonly node: string;
   /** Unix milliseconds. */
@@ -34,6 +36,6 @@ export function decodeEnrolmentToken(
 
 function isClaims(value: unknown): value is EnrolmentClaims {
   if (typeof value !== 'object' || value === null) return false;
-  const { node, expiresAt, ca } = value as Record<string, unknown>; // an object's members
-  return typeof node === 'string' && typeof expiresAt === 'number' && typeof ca === 'string';
+  const { id, node, expiresAt, ca } = value as Record<string, unknown>; // an object's members
+  return typeof id === 'string' && typeof node === 'string' && typeof expiresAt === 'number' && typeof ca === 'string';
 }

@@ -115,7 +115,10 @@ test('an authority is made once, and the hub runs with the rights of its unit', 
   await eventually('the pool is applied', async () => (await ctl()).exitCode === 0, 60_000);
 });
 
-test('a token lets in the node that it is for, in its time', async () => {
+/** SEC 2, "secp256r1". */
+const orderOfP256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+test('a token lets in the node that it is for, in its time, once', async () => {
   writeFromPage('agent.yaml', `stateDirectory: ${path('state')}\nrunDirectory: ${path('run')}\nmachineId: ${folder}\n`);
   const makeToken = fromPage('caracal hub token');
   const enrol = async (token: readonly string[]) => {
@@ -135,6 +138,18 @@ test('a token lets in the node that it is for, in its time', async () => {
   expect(certificate().subject).toBe('O=caracal:nodes\nCN=node-1');
   const days = (certificate().validToDate.getTime() - Date.now()) / 86_400_000;
   expect(Math.round(days)).toBe(90);
+
+  // The same word once more, and with its signature written in the other way that is as good: (r, n − s) for (r, s).
+  const { serialNumber } = certificate();
+  const shownAgain = async () => (await run(fromPage('caracal agent enrol'))).stderr;
+  expect(await shownAgain()).toContain('the enrolment token was used at');
+  const [prefix, payload, written] = readFileSync(path('token'), 'utf8').trim().split('.');
+  const bytes = Buffer.from(written, 'base64url');
+  const otherS = orderOfP256 - BigInt(`0x${bytes.subarray(32).toString('hex')}`);
+  bytes.write(otherS.toString(16).padStart(64, '0'), 32, 'hex');
+  writeFileSync(path('token'), [prefix, payload, bytes.toString('base64url')].join('.'));
+  expect(await shownAgain()).toContain('the enrolment token was used at');
+  expect(certificate().serialNumber).toBe(serialNumber);
 });
 
 test('agent and speaker run with the rights of their units, and a pod starts', async () => {

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { Datastore } from '@caracal/datastore';
 import { type NodeService, protocolVersion } from '@caracal/protocol';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import type { Feed } from '../feed/feed.ts';
 import { subscription } from '../feed/subscription.ts';
-import { callerKey, endStreamKey } from '../server/caller.ts';
+import { callerKey, endStreamKey, enrolmentKey } from '../server/caller.ts';
 import { assertBlocks } from './assert.ts';
 import { claimBlock, releaseBlock } from './blocks.ts';
 import type { ConnectedNodes } from './connected-nodes.ts';
@@ -83,6 +84,16 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
       const certificate = await options.certify(node, publicKey).catch((error: Error) => {
         throw new ConnectError(`no ECDSA P-256 key can be read: ${error.message}`, Code.InvalidArgument);
       });
+      const enrolment = context.values.get(enrolmentKey);
+      if (enrolment) {
+        const keyDigest = createHash('sha256').update(publicKey).digest();
+        const before = await datastore.spendToken({ ...enrolment, node, keyDigest });
+        if (before) {
+          const message = `the enrolment token was used at ${before.toISOString()}, and is good for once: make another, and see who used it if you did not`;
+          logger.warn({ node, usedAt: before }, 'an enrolment token was shown again');
+          throw new ConnectError(message, Code.PermissionDenied);
+        }
+      }
       logger.info({ node }, 'a certificate was signed');
       return { certificate };
     },

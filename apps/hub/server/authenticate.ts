@@ -1,18 +1,20 @@
 import { NodeService } from '@caracal/protocol';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import type { EnrolmentIdentity } from '../certificates/enrolment.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
-import { callerKey } from './caller.ts';
+import { callerKey, enrolmentKey } from './caller.ts';
 
 const longestToken = 16 * 1024;
 
 /** A new node has no certificate: an enrolment token in its place gets it one, and nothing else. */
-export function admitEnrolment(identity: NodeIdentity): Interceptor {
+export function admitEnrolment(identify: EnrolmentIdentity): Interceptor {
   return (next) => async (request) => {
     const header = request.header.get('authorization');
     if (request.method !== NodeService.method.certify || header === null) return next(request);
-    const identified = await identity.identify(/^Bearer +(\S+)$/i.exec(header)?.[1] ?? '');
+    const identified = identify(/^Bearer +(\S+)$/i.exec(header)?.[1] ?? '');
     if (!identified.ok) throw new ConnectError(identified.message, Code.Unauthenticated);
     request.contextValues.set(callerKey, { role: 'node', name: identified.node });
+    request.contextValues.set(enrolmentKey, identified.enrolment);
     return next(request);
   };
 }

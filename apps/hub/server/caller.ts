@@ -9,6 +9,15 @@ export type Caller =
 
 export const callerKey = createContextKey<Caller>({ role: 'none' });
 
+/** By which token a node without a certificate was let in. */
+export interface Enrolment {
+  /** SHA-256 of what the token's signature covers. */
+  readonly digest: Uint8Array;
+  readonly expiresAt: Date;
+}
+
+export const enrolmentKey = createContextKey<Enrolment | undefined>(undefined);
+
 /** Ends the call's HTTP/2 stream, whatever it waits for. */
 export const endStreamKey = createContextKey<() => void>(() => {});
 
