@@ -8,12 +8,15 @@ const settleMs = 100;
 
 export interface ConfigurationFile {
   read(): ParsedConfig;
+  /** What another text would be. */
+  parse(text: string): ParsedConfig;
   /** Calls when the file may have changed. */
   watch(changed: () => void): { close(): void };
 }
 
 export function configurationFile(path: string, options: FileOptions): ConfigurationFile {
   return {
+    parse: (text) => configFromResources(text, options),
     read: () => {
       try {
         return configFromResources(readFileSync(path, 'utf8'), options);

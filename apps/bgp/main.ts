@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import pino from 'pino';
 import { addDecodeCommand } from './decode.ts';
+import { addPlanCommand } from './plan-command.ts';
 import { defaultSocket } from './protocol.ts';
 import { run } from './run.ts';
 import { ask, formatTable } from './show.ts';
@@ -100,10 +101,12 @@ for (const [what, about] of [
 }
 
 addDecodeCommand(program);
+addPlanCommand(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`caracal-bgp: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  // A command whose codes mean something has set its own.
+  process.exitCode ??= 1;
 }

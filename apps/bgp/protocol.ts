@@ -7,6 +7,8 @@ import { z } from 'zod';
  */
 export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('configure'), config: z.unknown() }),
+  /** What would change if the text of a file became the configuration: YAML resources, or as JSON what `configure` takes. */
+  z.object({ type: z.literal('plan'), text: z.string() }),
   z.object({
     type: z.literal('show'),
     what: z.enum(['peers', 'routes', 'advertised', 'received', 'attributes', 'memory']),
@@ -26,6 +28,8 @@ export type Reply =
   | { readonly type: 'table'; readonly what: 'routes' | 'advertised' | 'received'; readonly rows: readonly RouteView[] }
   | { readonly type: 'table'; readonly what: 'attributes'; readonly rows: readonly AttributeView[] }
   | { readonly type: 'table'; readonly what: 'memory'; readonly rows: readonly MemoryRow[] }
+  /** Ends the rows of a plan. */
+  | { readonly type: 'planned' }
   /** More rows of an answer that comes in pieces; the answer itself has none, and ends it. */
   | { readonly type: 'part'; readonly rows: readonly object[] }
   /** The request was wrong; the running configuration goes on. */

@@ -3,7 +3,7 @@ import { parsePrefix } from '@caracal/net';
 import { openRouteSocket } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { createBfd } from './bfd/service.ts';
-import { parseConfig } from './config.ts';
+import { type ParsedConfig, parseConfig } from './config.ts';
 import { configurationFile } from './configuration-file.ts';
 import { startControlServer } from './control-server.ts';
 import { KernelRoutes } from './kernel-routes.ts';
@@ -107,6 +107,7 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
 
   function handle(request: Request): Answer {
     if (request.type === 'show') return show(speaker, request, kernel);
+    if (request.type === 'plan') return plan(speaker, file ? file.parse(request.text) : parseJson(request.text));
     if (!state) return { type: 'error', message: 'this caracal-bgp is configured by a file' };
     const parsed = parseConfig(request.config);
     if (!parsed.ok) {
@@ -170,6 +171,28 @@ function show(speaker: Speaker, request: Extract<Request, { type: 'show' }>, ker
   const rows = what === 'received' ? speaker.routes(peer) : speaker.advertised(peer);
   if (rows) return { type: 'table', what, rows };
   return noSuchPeer(speaker, peer);
+}
+
+function plan(speaker: Speaker, parsed: ParsedConfig): Answer {
+  if (!parsed.ok) return { type: 'error', message: parsed.message };
+  const steps = speaker.plan(parsed.config);
+  if (!steps) return { type: 'error', message: 'there is no configuration yet that could change' };
+  return (function* (): Iterable<Reply | undefined> {
+    for (const rows of steps) yield rows.length > 0 ? { type: 'part', rows } : undefined;
+    yield { type: 'planned' };
+  })();
+}
+
+/** A configuration as the agent sends it and as the state file holds it. */
+function parseJson(text: string): ParsedConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { ok: false, message: `this caracal-bgp is fed over its socket, and is planned for as JSON: ${problem}` };
+  }
+  return parseConfig(value);
 }
 
 function showAttributes(speaker: Speaker, { peer, prefix }: Extract<Request, { type: 'show' }>): Answer {

@@ -7,10 +7,22 @@ import type { Reply, Request } from './protocol.ts';
 type TableReply = Extract<Reply, { type: 'table' }>;
 
 /** Asks the speaker at the socket; rejects with what is wrong in words. */
-export function ask(socketPath: string, request: Extract<Request, { type: 'show' }>): Promise<TableReply> {
+export async function ask(socketPath: string, request: Extract<Request, { type: 'show' }>): Promise<TableReply> {
+  const parts: object[] = [];
+  const reply = await askInParts(socketPath, request, (rows) => parts.push(...rows));
+  if (reply.type !== 'table') throw new Error(`caracal-bgp on ${socketPath} answered with ${reply.type}`);
+  // The rows that came before are of the table that ends them.
+  return { ...reply, rows: [...parts, ...reply.rows] } as TableReply;
+}
+
+/** As `ask`, with rows as they come; resolves with what ends them. */
+export function askInParts(
+  socketPath: string,
+  request: Request,
+  onRows: (rows: readonly object[]) => void,
+): Promise<Exclude<Reply, { type: 'part' | 'status' | 'error' }>> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
-    const parts: object[] = [];
     socket.once('error', (error) => reject(new Error(`no caracal-bgp answers on ${socketPath}: ${error.message}`)));
     socket.once('close', () => reject(new Error(`caracal-bgp on ${socketPath} closed the connection`)));
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
@@ -18,11 +30,10 @@ export function ask(socketPath: string, request: Extract<Request, { type: 'show'
       // Our own server wrote the line.
       const reply = JSON.parse(line) as Reply;
       if (reply.type === 'part') {
-        parts.push(...reply.rows);
+        onRows(reply.rows);
         return;
       }
-      // The rows that came before are of the table that ends them.
-      if (reply.type === 'table') resolve({ ...reply, rows: [...parts, ...reply.rows] } as TableReply);
+      if (reply.type === 'table' || reply.type === 'planned') resolve(reply);
       else if (reply.type === 'error') reject(new Error(reply.message));
       else return;
       socket.destroy();

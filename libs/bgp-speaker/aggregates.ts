@@ -6,12 +6,12 @@ import type { LocRib } from './rib/loc-rib.ts';
 import { localPeer } from './rib/path-store.ts';
 import type { Ribs } from './update-in.ts';
 
-/** Tells the path of an aggregate from a route that is originated to the same prefix. */
-const aggregateId = 1;
+/** The identifier that tells the path of an aggregate from a route that is originated to the same prefix. */
+export const aggregateId = 1;
 
 /** How many contributions there are: ORIGINs, each with and without an AS_PATH. */
-const contributions = 6;
-const contributionOf = (origin: number, hasPath: boolean) => 2 * origin + (hasPath ? 1 : 0);
+export const contributions = 6;
+export const contributionOf = (origin: number, hasPath: boolean) => 2 * origin + (hasPath ? 1 : 0);
 
 interface Aggregate {
   readonly prefix: Prefix;
@@ -107,24 +107,15 @@ export class Aggregates {
 
   #announce(aggregate: Aggregate): void {
     const { prefix, family, counts, config } = aggregate;
-    const highest = counts.findLastIndex((count) => count > 0);
-    if (highest < 0) {
+    const summary = summaryOf(counts);
+    if (!summary) {
       this.#withdraw(aggregate);
       return;
     }
-    const atomic = counts.some((count, contribution) => count > 0 && contribution % 2 === 1);
-    const key = `${highest >> 1} ${atomic}`;
+    const key = `${summary.origin} ${summary.atomic}`;
     if (aggregate.announced === key) return;
     aggregate.announced = key;
-    const address = parseAddress(this.#local.routerId);
-    const attributes: PathAttributes = {
-      // RFC 4271 section 9.2.2.2: the ORIGIN of the least certain one.
-      origin: highest >> 1,
-      asPath: [],
-      ...(atomic && { atomicAggregate: true }),
-      ...(address && { aggregator: { asNumber: this.#local.localAs, address } }),
-      ...communitiesOf(config),
-    };
+    const attributes = aggregateAttributes(summary, config, this.#local);
     const number = this.#ribs.attributes.intern(attributes);
     this.#ribs.families[family].announce(localPeer, prefix, number, 0, aggregateId);
   }
@@ -134,6 +125,35 @@ export class Aggregates {
     aggregate.announced = '';
     this.#ribs.families[aggregate.family].withdraw(localPeer, aggregate.prefix, aggregateId);
   }
+}
+
+/** What the routes within come to; undefined when there is none. */
+export interface Summary {
+  readonly origin: number;
+  readonly atomic: boolean;
+}
+
+/** Of how many routes make each contribution. */
+export function summaryOf(counts: readonly number[]): Summary | undefined {
+  const highest = counts.findLastIndex((count) => count > 0);
+  if (highest < 0) return undefined;
+  // RFC 4271 section 9.2.2.2: the ORIGIN of the least certain one.
+  return { origin: highest >> 1, atomic: counts.some((count, one) => count > 0 && one % 2 === 1) };
+}
+
+export function aggregateAttributes(
+  { origin, atomic }: Summary,
+  config: AggregateConfig,
+  local: Pick<SpeakerConfig, 'localAs' | 'routerId'>,
+): PathAttributes {
+  const address = parseAddress(local.routerId);
+  return {
+    origin,
+    asPath: [],
+    ...(atomic && { atomicAggregate: true }),
+    ...(address && { aggregator: { asNumber: local.localAs, address } }),
+    ...communitiesOf(config),
+  };
 }
 
 function within(aggregate: Aggregate, family: RouteFamily, prefix: Prefix): boolean {

@@ -137,6 +137,11 @@ export interface PeerConfig {
   readonly gracefulRestart?: GracefulRestartConfig;
 }
 
+/** What a session depends on: all but what is applied while it stands. */
+export function withoutPolicy({ importAction: _, exportAction: __, ...session }: PeerConfig): object {
+  return session;
+}
+
 /** How many prefixes of a family a peer may announce. */
 export interface PrefixLimit {
   readonly maximum: number;

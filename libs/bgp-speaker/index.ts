@@ -27,5 +27,6 @@ export type {
 } from './environment.ts';
 export type { MemoryRow } from './memory.ts';
 export { peerOptions } from './peer-options.ts';
+export type { PlanRow } from './plan/plan.ts';
 export { Speaker } from './speaker.ts';
 export type { PeerStatus, RouteView } from './views.ts';

@@ -40,7 +40,8 @@ export class Originated {
   }
 }
 
-function attributesOf(route: OriginatedRoute): PathAttributes {
+/** The attributes of a route of our own. */
+export function attributesOf(route: OriginatedRoute): PathAttributes {
   return { origin: origins.igp, asPath: [], ...communitiesOf(route) };
 }
 

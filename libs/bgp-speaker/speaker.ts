@@ -13,7 +13,7 @@ import { type AttributeView, attributeViews } from './attribute-views.ts';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { FaultLog } from './fault-log.ts';
-import { isFrom, placeOf } from './link-local.ts';
+import { isFrom } from './link-local.ts';
 import { type MemoryRow, memoryRows } from './memory.ts';
 import { identifierOf, type LocalIdentity } from './negotiation.ts';
 import { Originated } from './originated.ts';
@@ -21,12 +21,14 @@ import { Peer } from './peer.ts';
 import type { PeerListener } from './peer-listener.ts';
 import { PeerSet } from './peer-set.ts';
 import { PlainUpdates } from './plain-updates.ts';
+import { type PlanRow, planRows } from './plan/plan.ts';
 import { changesRoutes, judgeAgain, policiesDiffer } from './policy/reconfigure.ts';
 import { PrefixLimits } from './prefix-limit.ts';
 import { families, Propagation } from './propagation.ts';
 import { RestartDeferral } from './restart-deferral.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
+import { ownersOf, sessionChanges } from './session-changes.ts';
 import { applyUpdate, type Ribs } from './update-in.ts';
 import { advertisedViews, type PeerStatus, pathViews, type RouteView } from './views.ts';
 
@@ -35,7 +37,6 @@ export class Speaker {
   readonly #environment: SpeakerEnvironment;
   readonly #ribs: Ribs;
   readonly #peers = new PeerSet();
-  readonly #keys = new Map<Peer, string>();
   /** By the peer's number, while its session is established. */
   readonly #plainUpdates: (PlainUpdates | undefined)[] = [];
   readonly #faultLog: FaultLog;
@@ -77,21 +78,19 @@ export class Speaker {
       identifier: identifierOf(config.routerId),
       clusterId: identifierOf(config.clusterId ?? config.routerId),
     };
-    const everyone = !before || sessionKey(before) !== sessionKey(config);
     const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
-    // Of peers with one address only the first can be told apart by its connections.
-    const owners = new Map([...config.peers].reverse().map((peer) => [placeOf(peer), peer.name]));
-    const ownerOf = (peer: PeerConfig) => owners.get(placeOf(peer)) ?? peer.name;
+    const changes = sessionChanges(before, config);
+    const ownerOf = ownersOf(config);
     for (const [name, peer] of [...this.#peers.byName]) {
       const next = wanted.get(name);
-      if (!next) this.#removePeer(peer, ceaseErrors.peerDeconfigured);
-      else if (next.shutdown && !peer.config.shutdown) {
-        const data =
-          next.shutdown.message === undefined ? undefined : encodeShutdownCommunication(next.shutdown.message);
+      const change = changes.get(name)?.change;
+      if (!next || change === 'ends') this.#removePeer(peer, ceaseErrors.peerDeconfigured);
+      else if (change === 'shutsDown') {
+        const message = next.shutdown?.message;
+        const data = message === undefined ? undefined : encodeShutdownCommunication(message);
         this.#removePeer(peer, ceaseErrors.administrativeShutdown, data);
-      } else if (everyone || this.#keys.get(peer) !== peerKey(next, ownerOf(next))) {
-        this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
-      } else this.#changePolicy(peer, next);
+      } else if (change === 'stays') this.#changePolicy(peer, next);
+      else this.#removePeer(peer, ceaseErrors.otherConfigurationChange);
     }
     this.#deferral.begin(config);
     this.#originated.set(config.originate);
@@ -173,6 +172,15 @@ export class Speaker {
     return attributeViews(this.#ribs, (number) => this.#peers.nameOf(number), { peer, within });
   }
 
+  /**
+   * What would change if `config` became the configuration, in short steps; nothing changes by that. Peers are taken to go on
+   * saying what they say now. Undefined while there is no configuration.
+   */
+  plan(config: SpeakerConfig): Iterable<readonly PlanRow[]> | undefined {
+    const withKernel = this.#environment.routes !== undefined;
+    return this.#config && planRows(this.#ribs, this.#peers, { before: this.#config, after: config, withKernel });
+  }
+
   /** What the tables and buffers hold and occupy. */
   memory(): MemoryRow[] {
     return memoryRows(this.#ribs, this.#peers, this.#propagation);
@@ -188,7 +196,6 @@ export class Speaker {
   #addPeer(config: PeerConfig, owner: string, local: LocalIdentity, port: number): void {
     const peer = new Peer(config, local, this.#peers.freeNumber(), port, this.#environment, this.#listener);
     this.#peers.add(peer);
-    this.#keys.set(peer, peerKey(config, owner));
     if (config.shutdown) peer.leaveIdle(describeShutdown(config.shutdown));
     else if (owner === config.name) peer.start();
     else
@@ -201,7 +208,6 @@ export class Speaker {
     peer.stop(subcode, data);
     peer.helper.end();
     this.#peers.remove(peer);
-    this.#keys.delete(peer);
   }
 
   readonly #listener: PeerListener = {
@@ -286,14 +292,4 @@ export class Speaker {
 
 function describeShutdown({ message }: NonNullable<PeerConfig['shutdown']>): string {
   return message === undefined ? 'shut down' : `shut down: ${message}`;
-}
-
-/** What all sessions depend on. */
-function sessionKey({ localAs, routerId, clusterId, listenPort }: SpeakerConfig): string {
-  return JSON.stringify([localAs, routerId, clusterId, listenPort]);
-}
-
-/** What one session depends on: all but the policy; and which peer has its address. */
-function peerKey({ importAction: _, exportAction: __, ...session }: PeerConfig, owner: string): string {
-  return JSON.stringify([session, owner]);
 }

@@ -22,6 +22,8 @@ export interface TestSpeaker {
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** Runs `caracal-bgp ARGS` against it. */
   cli(...args: string[]): Promise<string>;
+  /** As `cli`, whatever its exit code. */
+  tryCli(...args: string[]): ReturnType<Netns['try']>;
   /** Where the test may put files; removed in the end. */
   readonly folder: string;
   /** What it has logged. */
@@ -107,6 +109,7 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     terminate: () => end('SIGTERM'),
     end,
     cli: (...args) => netns.run(process.execPath, [main, ...args, '--socket', socketPath]),
+    tryCli: (...args) => netns.try(process.execPath, [main, ...args, '--socket', socketPath]),
     remove: async () => {
       await end('SIGKILL');
       rmSync(folder, { recursive: true, force: true });

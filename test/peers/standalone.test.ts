@@ -42,6 +42,29 @@ it('runs alone from a file, follows its changes without a new session, and survi
   await eventually(async () => (await f.kernelRoutes()).length === 1, 'kernel route');
   const since = (await f.speaker.peers())[0].sinceMs;
 
+  // What another file would change, before it does.
+  const other = join(f.speaker.folder, 'other.yaml');
+  const plan = (...more: string[]) => f.speaker.tryCli('plan', '-f', other, ...more);
+  writeFileSync(other, resources("{cidr: 10.1.0.0/24, communities: ['65001:1:2']}"));
+  expect(await plan()).toMatchObject({ stdout: 'nothing would change\n', code: 0 });
+  expect(await plan('-o', 'json')).toMatchObject({ stdout: '[]\n', code: 0 });
+  writeFileSync(other, resources('{cidr: 10.3.0.0/24}'));
+  const lines = '- upstream 10.1.0.0/24\n+ upstream 10.3.0.0/24\n1 lost, 1 gained\n';
+  expect(await plan()).toMatchObject({ stdout: lines, code: 1 });
+  writeFileSync(other, resources('{cidr: 10.3.0.0/24}', '[]').replace('connectRetrySeconds: 1', 'passive: true'));
+  const json = await plan('-o', 'json');
+  expect(json.code).toBe(1);
+  expect(JSON.parse(json.stdout)).toEqual([
+    { kind: 'session', peer: 'upstream', change: 'restarts', settings: ['connectRetrySeconds', 'passive'] },
+    { kind: 'route', peer: 'upstream', change: 'loses', prefix: '10.1.0.0/24' },
+    { kind: 'kernel', change: 'loses', prefix: '192.0.2.0/24' },
+  ]);
+  writeFileSync(other, resources('{cidr: 10.2.0.1/24}'));
+  const bad = await plan();
+  expect(bad.code).toBe(2);
+  expect(bad.stderr).toContain('BGPConfiguration/default: spec.originate[0].cidr');
+  expect((await f.speaker.peers())[0].sinceMs).toBe(since);
+
   writeFileSync(file, resources('{cidr: 10.2.0.1/24}'));
   f.speaker.signal('SIGHUP');
   await eventually(

@@ -13,6 +13,12 @@ import type { Peer } from '../peer.ts';
 /** Where the best path of a route comes from. */
 export type Source = 'local' | 'external' | 'internal' | 'client';
 
+/** A peer as far as it decides what it is told. */
+export type ExportTarget = Pick<
+  Peer,
+  'config' | 'local' | 'number' | 'external' | 'asNumber' | 'negotiated' | 'ownNextHop'
+>;
+
 /** What a peer is told of a route: attributes without next hop, and the next hop. */
 export interface Exported {
   readonly attributes: PathAttributes;
@@ -23,18 +29,18 @@ export interface Exported {
  * Internal routes are not passed to internal peers (RFC 4271 section 9.2) unless one of the two is our client (RFC 4456
  * section 6), nor back to where they came from.
  */
-export function mayExport(peer: Peer, source: Source, sourcePeer: number): boolean {
+export function mayExport(peer: ExportTarget, source: Source, sourcePeer: number): boolean {
   if (sourcePeer === peer.number) return false;
   return source !== 'internal' || peer.external || peer.config.reflectorClient === true;
 }
 
 /** Whether a route goes from an internal peer to another, through us as a reflector. */
-export function isReflected(peer: Peer, source: Source): boolean {
+export function isReflected(peer: ExportTarget, source: Source): boolean {
   return !peer.external && (source === 'internal' || source === 'client');
 }
 
 /** Whether all routes go to the peer in the ways of RFC 4271 section 5.1 alone. */
-export function exportsPlainly({ config }: Peer): boolean {
+export function exportsPlainly({ config }: ExportTarget): boolean {
   return !config.asOverride && !config.removePrivateAs && (config.nextHopMode ?? 'Auto') === 'Auto';
 }
 
@@ -44,7 +50,7 @@ export function exportsPlainly({ config }: Peer): boolean {
  * that a reflected route comes from.
  */
 export function exportAttributes(
-  peer: Peer,
+  peer: ExportTarget,
   family: RouteFamily,
   source: Source,
   attributes: PathAttributes,
@@ -93,7 +99,7 @@ export function exportAttributes(
 }
 
 /** Whether the peer can use a next hop that another has told us. */
-function mayName(peer: Peer, family: RouteFamily, nextHop: Address): boolean {
+function mayName(peer: ExportTarget, family: RouteFamily, nextHop: Address): boolean {
   if (isLinkLocal(nextHop)) return false;
   return nextHop.family === 4 || family === 'ipv6Unicast' || peer.negotiated?.context.extendedNextHop === true;
 }
@@ -104,7 +110,7 @@ function isPrivate(asNumber: number): boolean {
 }
 
 /** The received path as the peer is to see it, before our own AS number. */
-function towards({ config, local, asNumber: theirs }: Peer, path: AsPath): AsPath {
+function towards({ config, local, asNumber: theirs }: ExportTarget, path: AsPath): AsPath {
   if (!config.asOverride && !config.removePrivateAs) return path;
   return path
     .map(({ type, asNumbers }) => {

@@ -6,11 +6,14 @@ import { nextHopOf } from '../rib/attribute-store.ts';
 import { excluded } from '../rib/path-store.ts';
 import type { Filter } from './filter.ts';
 
+/** A peer as far as it decides what is taken from it. */
+export type ImportTarget = Pick<Peer, 'config' | 'local' | 'addresses'>;
+
 /**
  * Why a received path takes no part in the decision, whatever the policy says: bits of {@link excluded}, 0 when it
  * does.
  */
-export function judgeImport(peer: Peer, attributes: PathAttributes): number {
+export function judgeImport(peer: ImportTarget, attributes: PathAttributes): number {
   let bits = 0;
   // RFC 4271 section 9.1.2: our own AS number in the path is a loop.
   const allowed = peer.config.allowOwnAs ?? 0;
@@ -35,7 +38,7 @@ export function importRoute(
 }
 
 /** RFC 4271 section 6.3: a unicast address that is not ours. */
-export function usable(nextHop: Address, peer: Peer): boolean {
+export function usable(nextHop: Address, peer: Pick<Peer, 'addresses'>): boolean {
   const first = nextHop.bytes[0];
   // Whatever the last octet: neither :: nor ::1 is anyone's.
   const nobody = nextHop.bytes.every((byte, i) => byte === 0 || (i === 15 && byte === 1));
