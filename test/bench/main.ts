@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchBgp, formatBgpBench } from './bgp.ts';
+import { benchBgp, formatBgpBench } from './bgp/bench.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
 import { benchFeed, formatFeedBench } from './feed.ts';
@@ -58,7 +58,8 @@ const { positionals, values } = parseArgs({
     lab: { type: 'string' },
     only: { type: 'string' },
     'per-update': { type: 'string', default: '4' },
-    routes: { type: 'string', default: '200000' },
+    part: { type: 'string' },
+    routes: { type: 'string' },
     runs: { type: 'string', default: '5' },
     pods: { type: 'string', default: '100' },
     trace: { type: 'boolean', default: false },
@@ -80,7 +81,8 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   console.log(values.json ? JSON.stringify(result) : formatFeedBench(result));
 } else if (positionals[0] === 'bgp' && positionals.length === 1) {
   const result = await benchBgp({
-    routes: Number(values.routes),
+    routes: values.routes === undefined ? undefined : Number(values.routes),
+    parts: values.part?.split(','),
     perUpdate: Number(values['per-update']),
     runs: Number(values.runs),
     only: values.only?.split(','),
@@ -90,7 +92,7 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
 } else {
   console.error(
     'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam|feed [--json]\n' +
-      '       npm run bench -- bgp [--json] [--routes N] [--per-update N] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
+      '       npm run bench -- bgp [--json] [--part through,share,flap] [--routes N [--per-update N]] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;
 }

@@ -2,27 +2,31 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execaSync } from 'execa';
 
-/**
- * Speakers for the BGP benchmark: AS 65001 with the external peers 10.99.1.2 (AS 65002) and 10.99.2.2 (AS 65003), which
- * connect to it, and nothing filtered.
- */
+/** An external peer, which connects to the speaker. */
+export interface PeerOfSpeaker {
+  readonly address: string;
+  readonly asNumber: number;
+}
+
+/** Speakers for the BGP benchmark: AS 65001, external peers, nothing filtered. */
 export interface SpeakerUnderTest {
   readonly name: string;
   /** Left out when it is not there. */
   readonly program: string;
   readonly fileName: string;
-  readonly config: string;
+  config(peers: readonly PeerOfSpeaker[]): string;
   /** The command that runs in the foreground, for the configuration's file and a folder to write to. */
   command(file: string, folder: string): [string, ...string[]];
 }
 
-const neighbours = [
-  { link: 1, as: 65002 },
-  { link: 2, as: 65003 },
-] as const;
-const each = (text: (link: number, as: number) => string) => neighbours.map(({ link, as }) => text(link, as)).join('');
+/** The address in 10.98.0.0/16 of one of many neighbours. */
+export const manyAddress = (index: number) => `10.98.${(index + 2) >> 8}.${(index + 2) & 255}`;
+export const manyAs = (index: number) => 64_600 + index;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const each = (peers: readonly PeerOfSpeaker[], text: (peer: PeerOfSpeaker, index: number) => string) =>
+  peers.map(text).join('');
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Where `compileCaracal` puts JavaScript: npm packages are found from there, and no tool looks at it. */
 const compiled = join(root, 'node_modules', '.cache', 'bench-bgp');
 
@@ -31,7 +35,7 @@ export function compileCaracal(): void {
   execaSync(process.execPath, [join(root, 'scripts/compile.ts'), compiled], { cwd: root, preferLocal: true });
 }
 
-const caracalConfig = `apiVersion: caracal.network/v1
+const caracalConfig = (peers: readonly PeerOfSpeaker[]) => `apiVersion: caracal.network/v1
 kind: BGPConfiguration
 metadata: {name: default}
 spec: {asNumber: 65001, nodeToNodeMeshEnabled: false}
@@ -41,11 +45,12 @@ kind: BGPFilter
 metadata: {name: all}
 spec: {importV4: [{action: Accept}], exportV4: [{action: Accept}], importV6: [{action: Accept}], exportV6: [{action: Accept}]}
 ${each(
-  (link, as) => `---
+  peers,
+  ({ address, asNumber }, index) => `---
 apiVersion: caracal.network/v1
 kind: BGPPeer
-metadata: {name: peer${link}}
-spec: {peerIP: 10.99.${link}.2, asNumber: ${as}, filters: [all], passive: true}
+metadata: {name: peer${index}}
+spec: {peerIP: ${address}, asNumber: ${asNumber}, filters: [all], passive: true}
 `,
 )}`;
 
@@ -75,9 +80,9 @@ const bird: SpeakerUnderTest = {
   name: 'BIRD',
   program: '/usr/sbin/bird',
   fileName: 'bird.conf',
-  config: `router id 10.99.1.1;
+  config: (peers) => `router id 10.99.1.1;
 protocol device {}
-${each((link, as) => `protocol bgp peer${link} { local as 65001; neighbor 10.99.${link}.2 as ${as}; passive; ipv4 { import all; export all; }; }\n`)}`,
+${each(peers, ({ address, asNumber }, index) => `protocol bgp peer${index} { local as 65001; neighbor ${address} as ${asNumber}; passive; ipv4 { import all; export all; }; }\n`)}`,
   command: (file, folder) => ['/usr/sbin/bird', '-f', '-c', file, '-s', `${folder}/ctl`],
 };
 
@@ -85,16 +90,17 @@ const frr: SpeakerUnderTest = {
   name: 'FRR',
   program: '/usr/lib/frr/bgpd',
   fileName: 'bgpd.conf',
-  config: `router bgp 65001
+  config: (peers) => `router bgp 65001
  bgp router-id 10.99.1.1
  no bgp ebgp-requires-policy
 ${each(
-  (link, as) => ` neighbor 10.99.${link}.2 remote-as ${as}
- neighbor 10.99.${link}.2 timers 60 240
- neighbor 10.99.${link}.2 advertisement-interval 0
+  peers,
+  ({ address, asNumber }) => ` neighbor ${address} remote-as ${asNumber}
+ neighbor ${address} timers 60 240
+ neighbor ${address} advertisement-interval 0
 `,
 )} address-family ipv4 unicast
-${each((link) => `  neighbor 10.99.${link}.2 activate\n`)}`,
+${each(peers, ({ address }) => `  neighbor ${address} activate\n`)}`,
   command: (file, folder) => {
     const flags = ['-n', '-S', '-i', `${folder}/pid`, '-z', `${folder}/zebra`, '-A', '127.0.0.1'];
     return ['/usr/lib/frr/bgpd', '-f', file, ...flags, '-u', 'root', '-g', 'root', '--vty_socket', folder];
@@ -105,14 +111,15 @@ const gobgp: SpeakerUnderTest = {
   name: 'GoBGP',
   program: '/usr/bin/gobgpd',
   fileName: 'gobgp.toml',
-  config: `[global.config]
+  config: (peers) => `[global.config]
 as = 65001
 router-id = "10.99.1.1"
 ${each(
-  (link, as) => `[[neighbors]]
+  peers,
+  ({ address, asNumber }) => `[[neighbors]]
 [neighbors.config]
-neighbor-address = "10.99.${link}.2"
-peer-as = ${as}
+neighbor-address = "${address}"
+peer-as = ${asNumber}
 [neighbors.transport.config]
 passive-mode = true
 `,

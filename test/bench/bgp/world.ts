@@ -1,0 +1,114 @@
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createNetns, type Netns } from '../../support/netns.ts';
+import type { PeerOfSpeaker, SpeakerUnderTest } from './speakers.ts';
+
+/** A word has not come in time: what is measured took longer than anybody would wait. */
+export class TooSlow extends Error {}
+
+const limitMs = 180_000;
+
+/** A speaker and its neighbours, each a process in a network namespace. */
+export interface BgpWorld {
+  readonly speaker: Netns;
+  /** A namespace for neighbours. */
+  netns(role: string): Promise<Netns>;
+  start(peers: readonly PeerOfSpeaker[]): void;
+  /** Starts `FILE ARGS…` of this folder. */
+  traffic(netns: Netns, file: string, ...args: readonly (string | number)[]): ChildProcess;
+  /** Peak memory and processor time of the speaker and its children. */
+  usage(): Usage;
+}
+
+export interface Usage {
+  readonly peakMiB: number;
+  readonly cpuMs: number;
+}
+
+/** Calls with a world for a speaker, and removes it after that, whatever happens. */
+export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: BgpWorld) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-bgp-'));
+  // FRR's daemon writes there under a user of its own.
+  chmodSync(folder, 0o777);
+  const spaces: Netns[] = [];
+  const netns = async (role: string) => {
+    const made = await createNetns(role);
+    spaces.unshift(made);
+    return made;
+  };
+  let pid = 0;
+  try {
+    const dut = await netns('dut');
+    return await measure({
+      speaker: dut,
+      netns,
+      start: (peers) => {
+        const file = join(folder, speaker.fileName);
+        writeFileSync(file, speaker.config(peers));
+        const [command, ...args] = speaker.command(file, folder);
+        pid = dut.spawn(command, args, { stdio: 'ignore' }).pid ?? 0;
+      },
+      traffic: (where, file, ...args) =>
+        where.spawn(process.execPath, [new URL(file, import.meta.url).pathname, ...args.map(String)], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        }),
+      usage: () => usageOf(pid),
+    });
+  } finally {
+    for (const space of spaces) await space.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The numbers behind a word that a process prints. Rejects with what another word says for `instead`, when the process ends
+ * before, and with `TooSlow` when it says nothing for three minutes.
+ */
+export function line(child: ChildProcess, word: string, instead?: { word: string; means: string }): Promise<number[]> {
+  const { stdout } = child;
+  if (!stdout) throw new Error('the output is not piped');
+  return new Promise((resolve, reject) => {
+    const lines = createInterface(stdout);
+    const end = () => {
+      clearTimeout(timer);
+      lines.removeAllListeners();
+      child.off('exit', exited);
+    };
+    const exited = () => {
+      end();
+      reject(new Error(`a neighbour ended before "${word}"`));
+    };
+    const timer = setTimeout(() => {
+      end();
+      reject(new TooSlow(`no "${word}" within ${limitMs / 1000} s`));
+    }, limitMs);
+    lines.on('line', (text) => {
+      const [first, ...numbers] = text.split(' ');
+      if (first !== word && first !== instead?.word) return;
+      end();
+      if (first === word) resolve(numbers.map(Number));
+      else reject(new TooSlow(instead?.means));
+    });
+    child.once('exit', exited);
+  });
+}
+
+function usageOf(pid: number): Usage {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const peakMiB = Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+  // Fields 14 and 15 of proc(5) stat, in ticks of 10 ms; the name before them may have spaces.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  return children.map(Number).reduce(
+    (sum, child) => {
+      const more = usageOf(child);
+      return { peakMiB: sum.peakMiB + more.peakMiB, cpuMs: sum.cpuMs + more.cpuMs };
+    },
+    { peakMiB, cpuMs: 10 * (Number(fields[11]) + Number(fields[12])) },
+  );
+}
