@@ -16,6 +16,7 @@ import { followFeed } from './feed/follow.ts';
 import { connectHub } from './feed/hub.ts';
 import { startKubernetes } from './kubernetes/index.ts';
 import { createNodeView } from './node-view.ts';
+import { guardFiles } from './ops/guard-files.ts';
 import { startOperations } from './ops/operations.ts';
 import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
@@ -240,6 +241,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     return lacking.map((list) => `no block of ${list.join(', ')} is this node's yet`);
   }
   kubernetes?.declareWhenReady(notReady);
+  const guard = config.cni && guardFiles(config.cni, logger);
   const operations = config.metrics
     ? await startOperations(config.metrics, {
         notReady,
@@ -255,6 +257,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   return {
     async stop() {
       clearInterval(drift);
+      guard?.close();
       await kubernetes?.stop();
       await cni.close();
       reporter.stop();

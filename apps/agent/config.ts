@@ -54,6 +54,13 @@ const schema = z.strictObject({
       podWaitSeconds: z.number().min(0).max(30).default(3),
     })
     .optional(),
+  /** On a node without Kubernetes: where the runtime finds plugins and network configurations, to be watched over; absent: nothing is. */
+  cni: z
+    .strictObject({
+      pluginFolder: absolutePath.default('/opt/cni/bin'),
+      configurationFolder: absolutePath.default('/etc/cni/net.d'),
+    })
+    .optional(),
   /** The socket of `caracal-bgp`; `bgp.sock` in the run directory when absent. */
   bgpSocket: absolutePath.optional(),
   /** Regular expressions, one a line: which sysctls network configurations may set; all of net.… when the file is missing. */
@@ -87,6 +94,7 @@ export function readAgentConfig(path: string, env: NodeJS.ProcessEnv = process.e
   };
   const result = schema
     .refine(({ hub, kubernetes }) => !hub.service || kubernetes, 'hub.service needs kubernetes')
+    .refine(({ cni, kubernetes }) => !cni || !kubernetes, 'cni: with kubernetes its pluginFolder and conflist say it')
     .safeParse({ ...ofNode, ...parse(readFileSync(path, 'utf8')) });
   if (result.success) return result.data;
   throw new Error(`${path} is no agent configuration:\n${z.prettifyError(result.error)}`);

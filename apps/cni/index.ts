@@ -1,3 +1,3 @@
 export { buildStub } from './build.ts';
 export { type CniInstallation, installCni } from './install.ts';
-export { findForeign } from './take-over.ts';
+export { findForeign, findOwn } from './take-over.ts';

@@ -27,6 +27,11 @@ export function findForeign(folder: string, own = '10-caracal.conflist'): Foreig
     .filter(({ file, types, isCalico }) => !types.includes('caracal') && (isCalico || file < own));
 }
 
+/** The first configuration that names our plugin, which somebody may have called as they like; undefined when there is none. */
+export function findOwn(folder: string): string | undefined {
+  return list(folder).find((file) => configurationName.test(file) && typesOf(join(folder, file)).includes('caracal'));
+}
+
 /** Sets configurations aside, under a name that no runtime reads; `putBack` undoes it. */
 export function setAside(folder: string, found: readonly ForeignConfiguration[]): void {
   for (const { file } of found) renameSync(join(folder, file), join(folder, file + asideSuffix));

@@ -36,6 +36,7 @@ const here = (text: string) =>
     .replaceAll('/var/lib/caracal', path('state'))
     .replaceAll('/run/caracal', path('run'))
     .replaceAll('/opt/cni/bin', path('bin'))
+    .replaceAll('/etc/cni/net.d', path('net.d'))
     .replaceAll('hub.example.com:7443', `unix:${path('hub.sock')}`)
     .replaceAll('{ host: 0.0.0.0, port: 7443 }', `{ socket: ${path('hub.sock')} }`);
 
@@ -169,7 +170,7 @@ test('agent and speaker run with the rights of their units, and a pod starts', a
         CNI_PATH: path('bin'),
         CNI_ARGS: 'K8S_POD_NAMESPACE=default;K8S_POD_NAME=p1',
       },
-      JSON.stringify({ cniVersion: '1.0.0', name: 'caracal', type: 'caracal' }),
+      JSON.stringify({ cniVersion: '1.1.0', name: 'caracal', type: 'caracal' }),
     );
   const added = await eventually(
     'ADD succeeds',
@@ -183,6 +184,9 @@ test('agent and speaker run with the rights of their units, and a pod starts', a
   expect(address).toMatch(/^10\.244\./);
   expect((await node.try('ping', ['-c', '1', '-W', '5', address.split('/')[0]])).code).toBe(0);
   expect((await call('DEL')).exitCode).toBe(0);
+  // Another network's installer.
+  writeFileSync(path('bin/caracal'), '#!/bin/sh\nexit 1\n');
+  await eventually('the plugin is back', async () => (await call('STATUS')).exitCode === 0);
 });
 
 test('a certificate is renewed in the last third of its life, for the same key, and the node is known by it', async () => {

@@ -1,10 +1,11 @@
+import { basename, dirname } from 'node:path';
 import { kubeApi, type ReflectorObserver, reflect, serviceAccount } from '@caracal/kube';
 import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from '../config.ts';
 import type { FeedChange } from '../feed/feed-state.ts';
+import { guardFiles } from '../ops/guard-files.ts';
 import type { PodDirectory } from '../pods/pods.ts';
 import { FeedPods } from './feed-pods.ts';
-import { guardFiles } from './guard-files.ts';
 import { followHubAddresses } from './hub-addresses.ts';
 import { createNodePods } from './node-pods.ts';
 import { createReadiness } from './readiness.ts';
@@ -57,7 +58,9 @@ export function startKubernetes(config: AgentConfig, kubernetes: KubernetesConfi
       const readiness = createReadiness({ api, config: kubernetes, logger, reasons });
       follow(`/api/v1/nodes?fieldSelector=metadata.name%3D${node}`, readiness.observer);
       running.push(readiness.run(stopping.signal));
-      const guard = guardFiles(kubernetes, logger, readiness.again);
+      const { pluginFolder, conflist } = kubernetes;
+      const folders = { pluginFolder, configurationFolder: dirname(conflist), own: basename(conflist) };
+      const guard = guardFiles(folders, logger, readiness.again);
       stopping.signal.addEventListener('abort', () => guard.close(), { once: true });
     },
     async stop() {

@@ -1,8 +1,7 @@
 import { type FSWatcher, readFileSync, renameSync, statSync, watch, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { findForeign } from '@caracal/cni';
+import { join } from 'node:path';
+import { findForeign, findOwn } from '@caracal/cni';
 import type { Logger } from 'pino';
-import type { KubernetesConfig } from '../config.ts';
 
 const plugins = ['caracal', 'caracal-ipam'];
 const pathsFile = 'caracal.path';
@@ -11,25 +10,30 @@ const gatherMs = 200;
 /** Beside what the kernel tells: it tells nothing of a folder that is mounted anew. */
 const lookEveryMs = 60_000;
 
+export interface GuardedFolders {
+  /** Where the runtime finds plugins. */
+  readonly pluginFolder: string;
+  /** And where network configurations. */
+  readonly configurationFolder: string;
+  /** The name of ours; without it the first that names our plugin. */
+  readonly own?: string;
+}
+
 /**
  * Watches over what the installer has put where runtimes look: a plugin of ours that vanishes, or that another network's installer
- * overwrites, is put back, and so is the file that tells it where we are. Another version of ours stays: somebody installs it.
- * `onConfigurations` is called when network configurations have changed; those that take ours away are named in the log.
+ * overwrites, is put back, and so is the file that tells it where we are. Another version of ours stays, and counts from then on: somebody
+ * installs it. `onConfigurations` is called when network configurations may have changed; those that take ours away are named in the log.
  */
 export function guardFiles(
-  { pluginFolder, conflist }: Pick<KubernetesConfig, 'pluginFolder' | 'conflist'>,
+  { pluginFolder, configurationFolder, own }: GuardedFolders,
   logger: Logger,
-  onConfigurations: () => void,
+  onConfigurations: () => void = () => {},
 ): { close(): void } {
   const kept = new Map<string, { readonly bytes: Buffer; readonly mode: number }>();
   const watchers: FSWatcher[] = [];
   let foreign = '';
+  let hadOwn = false;
   let timer: NodeJS.Timeout | undefined;
-
-  for (const name of [pathsFile, ...plugins]) {
-    const bytes = readIfOurs(name);
-    if (bytes) kept.set(name, { bytes, mode: statSync(join(pluginFolder, name)).mode & 0o777 });
-  }
 
   /** The file, if it is one of ours of whatever version. */
   function readIfOurs(name: string): Buffer | undefined {
@@ -44,14 +48,22 @@ export function guardFiles(
 
   function look(): void {
     try {
-      for (const [name, { bytes, mode }] of kept) {
-        if (readIfOurs(name)) continue;
+      for (const name of [pathsFile, ...plugins]) {
+        const present = readIfOurs(name);
+        if (present) kept.set(name, { bytes: present, mode: statSync(join(pluginFolder, name)).mode & 0o777 });
+        const lost = present ? undefined : kept.get(name);
+        if (!lost) continue;
+        const { bytes, mode } = lost;
         const temporary = join(pluginFolder, `.${name}.back`);
         writeFileSync(temporary, bytes, { mode });
         renameSync(temporary, join(pluginFolder, name));
         logger.warn({ file: join(pluginFolder, name) }, 'somebody removed or overwrote a plugin of ours: put back');
       }
-      const found = findForeign(dirname(conflist), basename(conflist)).map(({ file }) => file);
+      const first = own ?? findOwn(configurationFolder);
+      if (!own && !first && hadOwn)
+        logger.error({ folder: configurationFolder }, 'no network configuration names our plugin any more');
+      hadOwn = first !== undefined;
+      const found = (first ? findForeign(configurationFolder, first) : []).map(({ file }) => file);
       if (found.length > 0 && found.join() !== foreign) {
         const remedy = 'remove them, or run caracal-cni install --take-over';
         logger.error({ files: found, remedy }, 'network configurations of others take the place of ours');
@@ -70,7 +82,7 @@ export function guardFiles(
     }, gatherMs).unref();
   }
 
-  for (const folder of new Set([pluginFolder, dirname(conflist)])) {
+  for (const folder of new Set([pluginFolder, configurationFolder])) {
     try {
       const watcher = watch(folder, { persistent: false }, soon);
       watcher.on('error', () => watcher.close());
