@@ -49,6 +49,15 @@ export interface Dataplane {
   readonly writerPids: readonly number[];
 }
 
+const nothing: PolicyDelta = {
+  sets: [],
+  removedSets: [],
+  policies: [],
+  removedPolicies: [],
+  endpoints: [],
+  removedEndpoints: [],
+};
+
 /**
  * The dataplane of the network namespace in which `processes` run: of IPv4, and of IPv6 from when something of it is known, so that a
  * node without pays nothing for it. Nothing is done before `start`.
@@ -59,6 +68,7 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
     createFamilyDataplane({ family, logger, processes, markMask, writerTimeoutMs }),
   );
   let usesIpv6 = false;
+  let toldOfIpv6 = false;
   /** Does it for IPv4, and for IPv6 when that is in use: from now on, if `concerned`. */
   async function both<T>(concerned: boolean, work: (family: typeof four) => Promise<T>): Promise<T[]> {
     usesIpv6 ||= concerned;
@@ -69,11 +79,16 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
   return {
     async start() {
       four.start();
-      await closeUnlessKnown(6, processes, writerTimeoutMs);
+      // Of a process before us: it goes with the first state that knows nothing of IPv6.
+      const { known } = await closeUnlessKnown(6, processes, writerTimeoutMs);
+      usesIpv6 ||= known;
     },
     async update(delta, family = 4) {
       usesIpv6 ||= family === 6;
-      await (family === 4 ? four : six).update(delta);
+      // What is said of IPv6 in the same turn goes together with this.
+      const emptied = usesIpv6 && !toldOfIpv6 && family === 4 ? six.update(nothing) : undefined;
+      toldOfIpv6 ||= usesIpv6;
+      await Promise.all([(family === 4 ? four : six).update(delta), emptied]);
     },
     async setPools(pools) {
       await both(
@@ -94,7 +109,7 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
     async resync() {
       const [ipv4, ipv6] = await Promise.all([
         four.resync(),
-        usesIpv6 ? six.resync() : closeUnlessKnown(6, processes, writerTimeoutMs),
+        usesIpv6 ? six.resync() : closeUnlessKnown(6, processes, writerTimeoutMs).then(({ repaired }) => repaired),
       ]);
       const repaired = [...ipv4, ...ipv6.map((name) => `${name} (IPv6)`)];
       if (repaired.length > 0) logger.warn({ repaired }, 'dataplane: repaired what somebody else had changed');

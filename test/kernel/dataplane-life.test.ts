@@ -312,6 +312,42 @@ test.each([
   expect(await b.probe.reaches(tcp(a.address))).toBe(true);
 });
 
+test('ports of the node that iptables refuses are tried again with the next comparison', async () => {
+  let broken = true;
+  const processes = tampering('iptables-nft-restore', (text) =>
+    broken ? text.replaceAll(/(-A cara-hp-tcp-8064 .*:)80$/gm, '$170000') : text,
+  );
+  const dataplane = await started({ processes });
+  await dataplane.update({ ...nothing, endpoints: [endpointOf(a)] });
+  await dataplane.setPools([]);
+  const ports = [{ protocol: 'tcp' as const, hostPort: 8080, podAddress: a.address, podPort: 80 }];
+  expect(await dataplane.setHostPorts('a', ports)).toContain('70000');
+  expect(await node.outside.probe.reaches(tcp(node.address, 8080))).toBe(false);
+  broken = false;
+  await dataplane.resync();
+  expect(await node.outside.probe.reaches(tcp(node.address, 8080))).toBe(true);
+});
+
+test('rules of IPv6 that a process before us made go when the first state knows nothing of IPv6', async () => {
+  const first = await started();
+  const address = 'fd00:65::2';
+  await first.update({ ...nothing, endpoints: [endpointOf(a)] });
+  await first.update({ ...nothing, endpoints: [endpointOf(a, { addresses: [address] })] }, 6);
+  await first.setPools([{ cidr: 'fd00:65::/64', natOutgoing: true }]);
+  await first.stop();
+  const ofPods = async () =>
+    (await save('ip6tables-nft-save')).filter((line) => line.includes(a.interfaceName.slice(4)));
+  expect(await ofPods()).not.toEqual([]);
+
+  const second = await started();
+  await second.setPools([]);
+  expect(await ofPods()).not.toEqual([]);
+  await second.update({ ...nothing, endpoints: [endpointOf(a)] });
+  expect(await ofPods()).toEqual([]);
+  expect(await node.netns.run('ipset', ['save'])).not.toContain('fd00:65:');
+  expect(await second.resync()).toEqual([]);
+});
+
 test('a set that ipset refuses closes the policies that use it, and them alone', async () => {
   const dataplane = await started();
   const bad = { ...twoPolicies(rule({ source: { sets: ['bad'] } })) };

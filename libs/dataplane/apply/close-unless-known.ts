@@ -8,18 +8,18 @@ import { ownsChain } from './table-belief.ts';
 
 /**
  * Sees to it that nothing of a family passes pods' interfaces while nothing is known of it, in one transaction; what a process before us
- * made stands. Answers with what was not so. No process is kept for it: a node may never have pods of the family. Rejects when the kernel refuses.
+ * made stands, and is `known`. Answers with what was not so, too. No process is kept for it: a node may never have pods of the family. Rejects when the kernel refuses.
  */
 export async function closeUnlessKnown(
   family: Family,
   processes: Processes,
   timeoutMs: number,
-): Promise<readonly string[]> {
+): Promise<{ readonly known: boolean; readonly repaired: readonly string[] }> {
   const saved = await readFilter(processes, family);
   const edit = diffTable(saved, { table: 'filter', chains: closedFilterChains, jumps: filterJumps }, ownsChain);
   // The rules of pods lead through the dispatch tree; those that close do not.
-  const known = saved?.get(chains.forward)?.rules.some((rule) => !rule.endsWith(' -j DROP'));
-  if (known || isEmptyEdit(edit)) return [];
+  const known = saved?.get(chains.forward)?.rules.some((rule) => !rule.endsWith(' -j DROP')) ?? false;
+  if (known || isEmptyEdit(edit)) return { known, repaired: [] };
   const writer = createRestoreWriter({ family, processes, timeoutMs });
   try {
     const transaction = buildTransaction([edit]);
@@ -28,5 +28,6 @@ export async function closeUnlessKnown(
   } finally {
     await writer.stop();
   }
-  return [...edit.chains.keys(), ...edit.removedChains, ...edit.insertedRules.map(({ chain }) => `jump from ${chain}`)];
+  const jumps = edit.insertedRules.map(({ chain }) => `jump from ${chain}`);
+  return { known, repaired: [...edit.chains.keys(), ...edit.removedChains, ...jumps] };
 }

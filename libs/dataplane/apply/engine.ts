@@ -87,6 +87,7 @@ export class Engine {
   /** Compares the kernel with the desired state and repairs it; resolves to the names of what was not as it should be. */
   resync(): Promise<readonly string[]> {
     this.#parts.state.reopen();
+    this.#parts.nat.reopen();
     this.#mustRead = true;
     return this.#wait();
   }

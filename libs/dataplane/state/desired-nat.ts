@@ -13,7 +13,7 @@ export class DesiredNat {
   readonly #portsOf = new Map<string, readonly HostPort[]>();
   /** By range; of each range in the order in which they came. */
   readonly #ranges = new Map<string, HostPort[]>();
-  /** Ranges that the kernel refused, and why: they are empty until they change. */
+  /** Ranges that the kernel refused, and why: they are empty until they change, or until `reopen`. */
   readonly #refused = new Map<string, string>();
 
   constructor(family: Family, sets: DesiredSets) {
@@ -79,6 +79,11 @@ export class DesiredNat {
     this.#refused.set(chain, message);
     this.#set(chain, []);
     return true;
+  }
+
+  /** Gives what was refused another chance. */
+  reopen(): void {
+    for (const chain of [...this.#refused.keys()]) this.#render(chain);
   }
 
   /** Why ports of the endpoint are not in the kernel. */
