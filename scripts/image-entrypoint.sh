@@ -5,7 +5,7 @@ program=${1:-}
 [ $# -gt 0 ] && shift
 case $program in
   # As the launcher beside it does: a small young generation saves 20 MB.
-  bgp) exec node --max-semi-space-size=1 /opt/caracal/apps/bgp/main.js "$@" ;;
+  bgp) MALLOC_ARENA_MAX=1 exec node --max-semi-space-size=1 /opt/caracal/apps/bgp/main.js "$@" ;;
   agent | cni | ctl | hub) exec node "/opt/caracal/apps/$program/main.js" "$@" ;;
   operator) exec node /opt/caracal/operator/main.js "$@" ;;
   *)

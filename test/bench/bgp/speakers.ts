@@ -61,8 +61,10 @@ const caracal = (name: string, main: string): SpeakerUnderTest => ({
   config: caracalConfig,
   // With CARACAL_BENCH_NODE_OPTIONS a profile can be taken: --cpu-prof --cpu-prof-dir=FOLDER.
   command: (file, folder) => [
-    process.execPath,
     // As `caracal-bgp` and the image do.
+    '/usr/bin/env',
+    'MALLOC_ARENA_MAX=1',
+    process.execPath,
     '--max-semi-space-size=1',
     ...(process.env.CARACAL_BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean),
     main,
