@@ -171,6 +171,28 @@ describe('ours with the addresses of', () => {
     expect(asked(record)).toEqual([`ADD ${rest}`, `CHECK ${rest}`, `DEL ${rest}`]);
   });
 
+  test('STATUS and GC are passed on too, and what the plugin says against them is said (section 4)', async () => {
+    const record = recorder(
+      'able',
+      'case $CNI_COMMAND in STATUS | GC) [ ! -e "$0.out" ] && exit 0; echo \'{"code": 50, "msg": "out of order"}\'; exit 1 ;; esac',
+    );
+    const execute = (command: string) =>
+      runtime.execute(command, 'caracal', {
+        ...delegated('able').plugins[0],
+        cniVersion: '1.1.0',
+        name: 'chained',
+        ...(command === 'GC' && { 'cni.dev/valid-attachments': [] }),
+      });
+    for (const command of ['STATUS', 'GC']) await execute(command);
+    writeFileSync(join(folder, 'able.out'), '');
+    for (const command of ['STATUS', 'GC'])
+      await expect(execute(command)).rejects.toMatchObject({
+        code: 50,
+        message: expect.stringContaining('out of order'),
+      });
+    expect(asked(record).map((line) => line.split(' ')[0])).toEqual(['STATUS', 'GC', 'STATUS', 'GC']);
+  });
+
   test('a plugin that fails: ADD fails with its error, and it is executed again with DEL', async () => {
     const record = recorder(
       'failing',
@@ -207,6 +229,7 @@ describe('ours with the addresses of', () => {
 });
 
 describe('our addresses under', () => {
+  const free = '10.65.0.88';
   const ipam = { type: 'caracal-ipam' };
 
   test('bridge: pods on it reach each other and the host, and the block is its subnet', async () => {
@@ -240,6 +263,40 @@ describe('our addresses under', () => {
       await takeBack();
     } finally {
       await agent.netns.run('ip', ['link', 'delete', 'mac8']);
+    }
+  });
+
+  test('ipvlan; on a kernel without it the plugin fails, and its address is given back', async () => {
+    await agent.netns.run('ip', ['link', 'add', 'ipv7', 'type', 'veth', 'peer', 'ipv8']);
+    for (const name of ['ipv7', 'ipv8']) await agent.netns.run('ip', ['link', 'set', name, 'up']);
+    try {
+      const probe = await agent.netns.try('ip', [
+        'link',
+        'add',
+        'ipv9',
+        'link',
+        'ipv7',
+        'type',
+        'ipvlan',
+        'mode',
+        'l2',
+      ]);
+      await agent.netns.try('ip', ['link', 'delete', 'ipv9']);
+      const list = network({ type: 'ipvlan', master: 'ipv7', mode: 'l2', ipam });
+      const wish = { args: `IgnoreUnknown=1;IP=${free}` };
+      if (probe.code !== 0) {
+        console.warn(`ipvlan itself is NOT tested: this kernel has none (${probe.stderr.trim()})`);
+        await expect(add(list, 0, wish)).rejects.toThrow(/ipvlan|not supported/);
+        await takeBack();
+        expect(ip(await add(network({ type: 'ptp', ipam }), 0, wish))).toBe(free);
+        return;
+      }
+      const [, second] = [await add(list, 0), await add(list, 1)];
+      await pods[0].run('ping', ['-c', '1', '-W', '5', ip(second)]);
+      await check();
+      await takeBack();
+    } finally {
+      await agent.netns.run('ip', ['link', 'delete', 'ipv8']);
     }
   });
 

@@ -35,6 +35,11 @@ export const faults: readonly Fault[] = [
   },
   { name: 'any container id will do', caughtBy: 'container-id-invalid', script: 'CNI_CONTAINERID=c exec "$REAL"' },
   { name: 'any name of a network will do', caughtBy: 'name-invalid', script: input('s/"name":"[^"]*"/"name":"n"/') },
+  {
+    name: 'namespaces with names alone',
+    caughtBy: 'netns-of-a-process',
+    script: 'case "$CNI_NETNS" in /proc/*) export CNI_NETNS=/run/netns/none ;; esac\nexec "$REAL"',
+  },
   { name: 'always eth0', caughtBy: 'ifname-honoured', script: 'CNI_IFNAME=eth0 exec "$REAL"' },
   { name: 'any interface name will do', caughtBy: 'ifname-unusable', script: 'CNI_IFNAME=eth0 exec "$REAL"' },
   {

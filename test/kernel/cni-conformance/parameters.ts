@@ -1,5 +1,7 @@
+import { readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Row } from './row.ts';
-import { demand, failure, success } from './subject.ts';
+import { demand, failure, nothing, success } from './subject.ts';
 
 const commandsOfAttachments = ['ADD', 'DEL', 'CHECK'] as const;
 
@@ -171,6 +173,27 @@ export const parameters: readonly Row[] = [
         failure(await t.call('ADD', { env: { CNI_NETNS } }));
       }
       demand(String(await t.hostLinks()) === String(before), 'an interface was left on the host');
+    },
+  },
+  {
+    id: 'netns-of-a-process',
+    section: 'Parameters: CNI_NETNS ("e.g. /run/netns/[nsname]")',
+    says: 'a path of another form is as good: that of a process, as runtimes without names for namespaces pass it',
+    level: 'habit',
+    test: async (t) => {
+      const process = (await t.pod()).spawn('sleep', ['600']);
+      const CNI_NETNS = `/proc/${process.pid}/ns/net`;
+      // It is nsenter until it has entered.
+      const entered = () => readlinkSync(CNI_NETNS) !== readlinkSync('/proc/self/ns/net');
+      for (const deadline = Date.now() + 5_000; !entered() && Date.now() < deadline; ) await sleep(10);
+      try {
+        await t.add({ env: { CNI_NETNS } });
+        demand((await t.link('eth0')) !== undefined, 'no interface in the container');
+        nothing(await t.call('DEL', { env: { CNI_NETNS } }));
+        demand((await t.link('eth0')) === undefined, 'the interface is still there');
+      } finally {
+        process.kill('SIGKILL');
+      }
     },
   },
   {
