@@ -74,3 +74,9 @@ test('sessions with the nodes that a peer selects are its own', () => {
     'rr-tor': one,
   });
 });
+
+test('sessions with routers of a prefix are those of its peer', () => {
+  const bgpPeers = ['tors/10.0.0.1', 'tors/2001:db8::1'].map((name) => ({ name, state: 'Established' }));
+  const sessions = peerSessions([{ status: { bgpPeers } }], [], new Set());
+  expect(Object.fromEntries(sessions)).toEqual({ tors: { nodes: 1, established: 2, total: 2 } });
+});

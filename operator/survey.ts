@@ -13,7 +13,7 @@ interface PeerReport {
 
 /**
  * Sessions of each BGPPeer over all nodes, by its name. A session has the name of its BGPPeer; with a peerSelector there is one for each node that is
- * selected, and its name follows: `NAME-NODE`.
+ * selected, and its name follows: `NAME-NODE`; with a peerPrefix one for each router that has connected: `NAME/ADDRESS`.
  */
 export function peerSessions(
   statuses: readonly { readonly status: unknown }[],
@@ -21,7 +21,8 @@ export function peerSessions(
   nodes: { has(name: string): boolean },
 ): Map<string, { nodes: number; established: number; total: number }> {
   const ownerOf = (session: string) =>
-    withSelector.find((peer) => session.startsWith(`${peer}-`) && nodes.has(session.slice(peer.length + 1))) ?? session;
+    withSelector.find((peer) => session.startsWith(`${peer}-`) && nodes.has(session.slice(peer.length + 1))) ??
+    session.split('/', 1)[0];
   const sessions = new Map<string, { nodes: number; established: number; total: number }>();
   for (const { status } of statuses) {
     const peers = (status as { bgpPeers?: PeerReport[] } | null)?.bgpPeers ?? []; // a NodeStatus of the protocol, as JSON

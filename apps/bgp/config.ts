@@ -71,8 +71,10 @@ const peer = z.strictObject({
   name: z.string().min(1),
   peerAddress: address.optional(),
   interface: z.string().min(1).max(15).optional(),
+  peerPrefix: prefix.optional(),
+  sessionLimit: z.int().min(1).max(10_000).optional(),
   peerPort: z.int().min(1).max(65535).optional(),
-  peerAs: z.union([asNumber, z.literal('External')]),
+  peerAs: z.union([asNumber, z.literal('External'), z.strictObject({ min: asNumber, max: asNumber })]),
   localAddress: address.optional(),
   holdTimeSeconds: holdTime.default(90),
   connectRetrySeconds: z.number().min(0.1).max(3600).default(5),
@@ -134,10 +136,14 @@ const schema = z
   })
   .check((context) => {
     const seen = new Set<string>();
-    for (const [index, { name, peerAddress, interface: link }] of context.value.peers.entries()) {
-      if ((peerAddress === undefined) === (link === undefined)) {
-        const message = 'needs an address or an interface, and not both';
+    for (const [index, { name, peerAddress, peerPrefix, interface: link, peerAs }] of context.value.peers.entries()) {
+      if ([peerAddress, peerPrefix, link].filter((place) => place !== undefined).length !== 1) {
+        const message = 'needs one of an address, a prefix and an interface';
         context.issues.push({ code: 'custom', input: name, path: ['peers', index, 'peerAddress'], message });
+      }
+      if (typeof peerAs === 'object' && peerPrefix === undefined) {
+        const message = 'is a range, which only a peer by prefix may have';
+        context.issues.push({ code: 'custom', input: name, path: ['peers', index, 'peerAs'], message });
       }
       if (seen.has(name)) {
         const message = `${name} is the name of two peers`;

@@ -1,4 +1,4 @@
-import type { AttributeView, MemoryRow, PeerStatus, RouteView } from '@caracal/bgp-speaker';
+import type { AttributeView, MemoryRow, PeerRangeStatus, PeerStatus, RouteView } from '@caracal/bgp-speaker';
 import { z } from 'zod';
 
 /**
@@ -24,7 +24,13 @@ export type Request = z.infer<typeof requestSchema>;
 
 export type Reply =
   | { readonly type: 'status'; readonly peers: readonly PeerStatus[] }
-  | { readonly type: 'table'; readonly what: 'peers'; readonly rows: readonly PeerStatus[] }
+  | {
+      readonly type: 'table';
+      readonly what: 'peers';
+      readonly rows: readonly PeerStatus[];
+      /** The peers by prefix, whose sessions are among the rows. */
+      readonly ranges: readonly PeerRangeStatus[];
+    }
   | { readonly type: 'table'; readonly what: 'routes' | 'advertised' | 'received'; readonly rows: readonly RouteView[] }
   | { readonly type: 'table'; readonly what: 'attributes'; readonly rows: readonly AttributeView[] }
   | { readonly type: 'table'; readonly what: 'memory'; readonly rows: readonly MemoryRow[] }

@@ -37,6 +37,11 @@ apiVersion: caracal.network/v1
 kind: BGPPeer
 metadata: {name: rack}
 spec: {interface: eth1, remoteAS: External, addPaths: {receive: true, send: Best, bestPaths: 3}}
+---
+apiVersion: caracal.network/v1
+kind: BGPPeer
+metadata: {name: tors}
+spec: {peerPrefix: 10.98.0.0/16, asNumbers: {min: 64512}, sessionLimit: 5}
 `;
 
 it('makes a configuration of the resources', () => {
@@ -72,6 +77,13 @@ it('makes a configuration of the resources', () => {
           peerAs: 'External',
           addPaths: { receive: true, send: 'Best', bestPaths: 3 },
           exportAction: { ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' },
+        },
+        {
+          name: 'tors',
+          peerPrefix: '10.98.0.0/16',
+          peerAs: { min: 64512, max: 4294967295 },
+          sessionLimit: 5,
+          importAction: { ipv4Unicast: 'Reject', ipv6Unicast: 'Reject' },
         },
       ],
     },

@@ -68,8 +68,8 @@ function peerOf(
   bgp: ResourceOf<'BGPConfiguration'>['spec'] | undefined,
 ): Partial<PeerConfig>[] {
   const target = spec.peerIP === undefined ? undefined : splitPeerIP(spec.peerIP);
-  const peerAs = spec.asNumber ?? spec.remoteAS;
-  if ((!target && spec.interface === undefined) || peerAs === undefined) return [];
+  const peerAs = spec.asNumber ?? spec.remoteAS ?? spec.asNumbers;
+  if ((!target && spec.interface === undefined && spec.peerPrefix === undefined) || peerAs === undefined) return [];
   // RFC 8212: without a policy an external peer is told nothing, and nothing of it is used.
   const otherwise: PolicyAction = spec.filters.length === 0 && peerAs !== localAs ? 'Reject' : 'Accept';
   return [

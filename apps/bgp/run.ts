@@ -165,7 +165,7 @@ function show(speaker: Speaker, request: Extract<Request, { type: 'show' }>, ker
   const { what, peer, why } = request;
   if (what === 'memory') return { type: 'table', what, rows: [...speaker.memory(), ...processMemory(kernel)] };
   if (what === 'attributes') return showAttributes(speaker, request);
-  if (what === 'peers') return { type: 'table', what, rows: speaker.status() };
+  if (what === 'peers') return { type: 'table', what, rows: speaker.status(), ranges: speaker.ranges() };
   if (what === 'routes') return { type: 'table', what, rows: speaker.routes(undefined, why) ?? [] };
   if (peer === undefined) return { type: 'error', message: `show ${what} needs the name of a peer` };
   const rows = what === 'received' ? speaker.routes(peer) : speaker.advertised(peer);

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { AttributeView, MemoryRow, PeerStatus, RouteView } from '@caracal/bgp-speaker';
+import type { AttributeView, MemoryRow, PeerRangeStatus, PeerStatus, RouteView } from '@caracal/bgp-speaker';
 import Table from 'cli-table3';
 import { onLines } from './json-lines.ts';
 import type { Reply, Request } from './protocol.ts';
@@ -45,7 +45,7 @@ export function askInParts(
 export function formatTable(reply: TableReply, now: number): string {
   switch (reply.what) {
     case 'peers':
-      return peersTable(reply.rows, now);
+      return peersTable(reply.rows, reply.ranges, now);
     case 'attributes':
       return attributesTable(reply.rows);
     case 'memory':
@@ -74,21 +74,38 @@ function render(head: string[], rows: string[][]): string {
     .join('\n');
 }
 
-function peersTable(peers: readonly PeerStatus[], now: number): string {
+/** Peers by prefix come with their sessions below them. */
+function peersTable(peers: readonly PeerStatus[], ranges: readonly PeerRangeStatus[], now: number): string {
   const withBfd = peers.some(({ bfd }) => bfd !== undefined);
+  const rowOf = (peer: PeerStatus) => [
+    peer.range === undefined ? peer.name : `  ${peer.name}`,
+    peer.address,
+    String(peer.asNumber),
+    peer.restarting ? `${peer.state} (restarting)` : peer.state,
+    ...(withBfd ? [peer.bfd ?? '-'] : []),
+    formatAge(now - peer.sinceMs),
+    String(peer.received),
+    String(peer.advertised),
+    peer.lastError,
+  ];
+  const rowOfRange = ({ name, prefix, asNumber, sessions, sessionLimit, shutdown = '' }: PeerRangeStatus) => [
+    name,
+    prefix,
+    asNumber === 0 ? '-' : String(asNumber),
+    `${sessions} of ${sessionLimit}`,
+    ...(withBfd ? ['-'] : []),
+    ...['-', '-', '-'],
+    shutdown,
+  ];
   return render(
     ['PEER', 'ADDRESS', 'AS', 'STATE', ...(withBfd ? ['BFD'] : []), 'SINCE', 'RECEIVED', 'ADVERTISED', 'LAST ERROR'],
-    peers.map((peer) => [
-      peer.name,
-      peer.address,
-      String(peer.asNumber),
-      peer.restarting ? `${peer.state} (restarting)` : peer.state,
-      ...(withBfd ? [peer.bfd ?? '-'] : []),
-      formatAge(now - peer.sinceMs),
-      String(peer.received),
-      String(peer.advertised),
-      peer.lastError,
-    ]),
+    [
+      ...peers.filter(({ range }) => range === undefined).map(rowOf),
+      ...ranges.flatMap((range) => [
+        rowOfRange(range),
+        ...peers.filter((peer) => peer.range === range.name).map(rowOf),
+      ]),
+    ],
   );
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Server, Socket } from 'node:net';
 import type { PeerConfig } from '@caracal/bgp-speaker';
-import { type Address, formatAddress, parseAddress } from '@caracal/net';
+import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
 import { openTcpSocket, setTcpPassword, setTtl } from '@caracal/netlink';
 
 const largestTtl = 255;
@@ -9,27 +9,46 @@ const largestTtl = 255;
 /** How the connections with one peer are protected. */
 export interface Protection {
   readonly address: Address;
+  /** Of peers by prefix: how many bits of the address are theirs. */
+  readonly length?: number;
   /** The password, or why there is none although there should be: then there is no connection. */
   readonly password?: { readonly text: string } | { readonly error: string };
   /** A packet from the peer that comes with a lower TTL is dropped. */
   readonly leastTtl?: number;
 }
 
-/** By the peer's address in canonical form; peers without any protection are left out. */
+/** By the peer's address or prefix in canonical form; peers without any protection are left out. */
 export type Protections = ReadonlyMap<string, Protection>;
 
 export function protectionsOf(peers: readonly PeerConfig[]): Protections {
   const protections = new Map<string, Protection>();
-  for (const { peerAddress, passwordFile, ttlSecurityHops } of peers) {
-    const address = peerAddress === undefined ? undefined : parseAddress(peerAddress);
+  for (const { peerAddress, peerPrefix, passwordFile, ttlSecurityHops } of peers) {
+    const prefix = peerPrefix === undefined ? undefined : parsePrefix(peerPrefix);
+    const address = peerAddress === undefined ? prefix?.address : parseAddress(peerAddress);
     if (!address || (passwordFile === undefined && ttlSecurityHops === undefined)) continue;
-    protections.set(formatAddress(address), {
+    protections.set(prefix ? formatPrefix(prefix) : formatAddress(address), {
       address,
+      ...(prefix && { length: prefix.length }),
       password: passwordFile === undefined ? undefined : readPassword(passwordFile),
       leastTtl: ttlSecurityHops === undefined ? undefined : largestTtl + 1 - ttlSecurityHops,
     });
   }
   return protections;
+}
+
+/** How connections with an address are protected: as the peer that has it, or as those of the longest prefix around it. */
+export function protectionOf(protections: Protections, text: string): Protection | undefined {
+  const address = parseAddress(text);
+  if (!address) return undefined;
+  const own = protections.get(formatAddress(address));
+  if (own) return own;
+  let found: Protection | undefined;
+  for (const one of protections.values()) {
+    if (one.length === undefined || one.address.family !== address.family) continue;
+    const longer = found?.length === undefined || one.length > found.length;
+    if (longer && prefixContains({ address: one.address, length: one.length }, address)) found = one;
+  }
+  return found;
 }
 
 /** The first line of the file. */
@@ -74,7 +93,7 @@ export function protectListener(server: Server, family: 4 | 6, protections: Prot
     one?.password && 'text' in one.password ? one.password.text : '';
   for (const [key, one] of new Map([...before, ...protections])) {
     const [now, then] = [passwordOf(protections.get(key)), passwordOf(before.get(key))];
-    if (one.address.family === family && now !== then) setTcpPassword(fd, one.address, now);
+    if (one.address.family === family && now !== then) setTcpPassword(fd, one.address, now, one.length);
   }
   // The answer to a SYN already has to come with the TTL that the peer asks for.
   if ([...protections.values()].some(({ leastTtl }) => leastTtl !== undefined)) setTtl(fd, family, largestTtl);

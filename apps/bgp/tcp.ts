@@ -1,11 +1,12 @@
 import { createServer, type Server, Socket } from 'node:net';
 import type { Connection, ConnectionListener, Transport } from '@caracal/bgp-speaker';
-import { familyOf, formatAddress, parseAddress } from '@caracal/net';
+import { familyOf } from '@caracal/net';
 import {
   type Protection,
   type Protections,
   protectAccepted,
   protectedSocket,
+  protectionOf,
   protectListener,
 } from './tcp-protection.ts';
 
@@ -42,7 +43,7 @@ export function createTcp(accept: (connection: Connection) => void, log: Log): T
 
   return {
     connect: ({ address, port, localAddress }) => {
-      const socket = outgoingSocket(protections.get(canonical(address)));
+      const socket = outgoingSocket(protectionOf(protections, address));
       const connection = wrap(socket, true);
       if (!socket.destroyed) socket.connect({ host: address, port, localAddress });
       return connection;
@@ -57,7 +58,7 @@ export function createTcp(accept: (connection: Connection) => void, log: Log): T
       listening = key;
       stopListening();
       const take = (socket: Socket) => {
-        const protection = protections.get(canonical(withoutMapping(socket.remoteAddress ?? '')));
+        const protection = protectionOf(protections, withoutMapping(socket.remoteAddress ?? ''));
         if (!protection || protectAccepted(socket, protection)) accept(wrap(socket, false));
         else socket.destroy();
       };
@@ -79,11 +80,6 @@ function outgoingSocket(protection: Protection | undefined): Socket {
   } catch (error) {
     return new Socket().destroy(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-function canonical(text: string): string {
-  const address = parseAddress(text);
-  return address ? formatAddress(address) : text;
 }
 
 interface Listener {

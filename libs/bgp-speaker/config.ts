@@ -85,17 +85,29 @@ export interface AddPathsConfig {
   readonly bestPaths: number;
 }
 
+/** AS numbers from one to another, both included. */
+export interface AsRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface PeerConfig {
-  /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`. */
+  /** Unique among the peers: the BGPPeer's name, or `mesh-NODE`; of a peer of a range `RANGE/ADDRESS`. */
   readonly name: string;
   /** Of several peers with one address the first is used; the others stay Idle and say so. Absent with `interface`. */
   readonly peerAddress?: string;
   /** The peer is the one router at the other end of this interface; the session has its link-local address. */
   readonly interface?: string;
+  /** Every address within it may be a peer, with a session of its own; all of them connect, we never do. */
+  readonly peerPrefix?: string;
+  /** How many sessions of a `peerPrefix` there may be at once; 100 when absent. */
+  readonly sessionLimit?: number;
+  /** The name of the peer by prefix that this one is of; the speaker itself makes such peers, and forgets them. */
+  readonly range?: string;
   /** The listen port of the configuration when absent. */
   readonly peerPort?: number;
-  /** `External`: any AS but ours. */
-  readonly peerAs: number | 'External';
+  /** `External`: any AS but ours. A range is for a `peerPrefix` alone. */
+  readonly peerAs: number | 'External' | AsRange;
   /** The source address of our connections; the kernel chooses when absent. */
   readonly localAddress?: string;
   /** 0, or at least 3. */
@@ -138,7 +150,12 @@ export interface PeerConfig {
 }
 
 /** What a session depends on: all but what is applied while it stands. */
-export function withoutPolicy({ importAction: _, exportAction: __, ...session }: PeerConfig): object {
+export function withoutPolicy({
+  importAction: _,
+  exportAction: __,
+  sessionLimit: ___,
+  ...session
+}: PeerConfig): object {
   return session;
 }
 

@@ -29,4 +29,4 @@ export type { MemoryRow } from './memory.ts';
 export { peerOptions } from './peer-options.ts';
 export type { PlanRow } from './plan/plan.ts';
 export { Speaker } from './speaker.ts';
-export type { PeerStatus, RouteView } from './views.ts';
+export type { PeerRangeStatus, PeerStatus, RouteView } from './views.ts';

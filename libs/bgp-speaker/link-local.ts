@@ -24,8 +24,8 @@ export function isFrom(config: PeerConfig, remoteAddress: string): boolean {
 }
 
 /** What two peers cannot both be. */
-export function placeOf({ peerAddress, interface: name }: PeerConfig): string {
-  return peerAddress ?? `%${name}`;
+export function placeOf({ peerAddress, peerPrefix, interface: name }: PeerConfig): string {
+  return peerAddress ?? peerPrefix ?? `%${name}`;
 }
 
 /** A connection that cannot be made. */

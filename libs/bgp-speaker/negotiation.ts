@@ -13,7 +13,7 @@ import {
   sessionReset,
   twoOctetAs,
 } from 'bgp-parser';
-import { gracefulRestartOf, type PeerConfig } from './config.ts';
+import { gracefulRestartOf, type PeerConfig, type SpeakerConfig } from './config.ts';
 import { type PeerRestart, peerRestartOf, restartCapability } from './graceful-restart.ts';
 
 /** Who we are in an OPEN. */
@@ -41,10 +41,15 @@ export interface Negotiated {
 }
 
 /** The number of a dotted quad that has been validated. */
-export function identifierOf(routerId: string): number {
+function identifierOf(routerId: string): number {
   const address = parseAddress(routerId);
   if (address?.family !== 4) throw new Error(`router id ${routerId} is not a dotted quad`);
   return ipv4ToNumber(address);
+}
+
+/** Who we are under a configuration. */
+export function localOf({ localAs, routerId, clusterId = routerId }: SpeakerConfig): LocalIdentity {
+  return { asNumber: localAs, identifier: identifierOf(routerId), clusterId: identifierOf(clusterId) };
 }
 
 /** RFC 7911 section 4, bits. */
@@ -98,12 +103,20 @@ export function localOpen(
   };
 }
 
+/** What the AS number of a peer should be, in words; undefined when it is that. */
+function unexpectedAs(own: number, peerAs: PeerConfig['peerAs'], received: number): string | undefined {
+  if (peerAs === 'External') return received === own ? `any but ${own}` : undefined;
+  if (typeof peerAs === 'number') return received === peerAs ? undefined : String(peerAs);
+  const { min, max } = peerAs;
+  return received >= min && received <= max ? undefined : `${min} to ${max}`;
+}
+
 /** Checks the peer's OPEN against the configuration (RFC 4271 section 6.2), and says what both sides can do. */
 export function negotiate(local: LocalIdentity, peer: PeerConfig, open: Open): Negotiated | SessionReset {
   const received = asNumberOf(open);
   const external = received !== local.asNumber;
-  if (peer.peerAs === 'External' ? !external : received !== peer.peerAs) {
-    const expected = peer.peerAs === 'External' ? `any but ${local.asNumber}` : peer.peerAs;
+  const expected = unexpectedAs(local.asNumber, peer.peerAs, received);
+  if (expected !== undefined) {
     const message = `Bad Peer AS: expected ${expected}, received ${received}`;
     return sessionReset(errorCodes.open, openErrors.badPeerAs, message);
   }

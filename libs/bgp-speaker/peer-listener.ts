@@ -15,5 +15,7 @@ export interface PeerListener {
   onUpdate(peer: Peer, update: Update, faults: readonly AttributeFault[]): void;
   onRouteRefresh(peer: Peer, refresh: RouteRefresh): void;
   onDrain(peer: Peer): void;
+  /** A peer of a range has no session any more. */
+  onIdle(peer: Peer): void;
   onChange(): void;
 }

@@ -2,6 +2,8 @@ import type { AddPathsConfig, GracefulRestartConfig, PeerConfig, PrefixLimit } f
 
 /** The settings of a session under the names that a BGPPeer gives them. */
 interface NamedOptions {
+  readonly peerPrefix?: string;
+  readonly sessionLimit?: number;
   readonly extendedNextHop?: boolean;
   readonly addPaths?: AddPathsConfig;
   readonly extendedMessages?: boolean;
@@ -27,6 +29,8 @@ interface NamedOptions {
 /** What of a session's configuration is the same wherever it comes from; settings that are not made are left out. */
 export function peerOptions(spec: NamedOptions): Partial<PeerConfig> {
   const options: Partial<PeerConfig> = {
+    peerPrefix: spec.peerPrefix,
+    sessionLimit: spec.sessionLimit,
     extendedNextHop: spec.extendedNextHop,
     addPaths: spec.addPaths,
     extendedMessages: spec.extendedMessages,

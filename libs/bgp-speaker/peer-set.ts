@@ -24,6 +24,11 @@ export class PeerSet {
     return this.#byName.values();
   }
 
+  /** Those of a peer by prefix. */
+  ofRange(range: string): Peer[] {
+    return [...this].filter(({ config }) => config.range === range);
+  }
+
   /** The lowest number that no peer has: those of peers that are gone are given out again, so that arrays stay small. */
   freeNumber(): number {
     let number = 1;

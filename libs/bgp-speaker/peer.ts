@@ -91,12 +91,13 @@ export class Peer {
   }
 
   get external(): boolean {
-    return this.config.peerAs !== this.local.asNumber;
+    const { peerAs } = this.config;
+    return (typeof peerAs === 'object' ? this.asNumber : peerAs) !== this.local.asNumber;
   }
 
   /** The AS that it has: the configured one, or that of the last session; 0 when there was none. */
   get asNumber(): number {
-    return this.negotiated?.peerAs ?? (this.config.peerAs === 'External' ? 0 : this.config.peerAs);
+    return this.negotiated?.peerAs ?? (typeof this.config.peerAs === 'number' ? this.config.peerAs : 0);
   }
 
   /** Where it is, for people: its address, or the interface while that is unknown. */
@@ -135,8 +136,18 @@ export class Peer {
     this.lastError = reason;
   }
 
+  /** Whether there is neither a session nor anything that is kept for one to come. */
+  get idle(): boolean {
+    return this.#sessions.length === 0 && !this.helper.helping && !this.#stopped;
+  }
+
   start(): void {
     this.#stopped = false;
+    if (this.config.range !== undefined) {
+      // It is for the peer to connect, and until then there is nothing to know of it.
+      this.#listener.onIdle(this);
+      return;
+    }
     const session = this.#createSession();
     session.start(this.config.passive);
   }
@@ -296,7 +307,8 @@ export class Peer {
     }
     if (to === 'Established') this.#onEstablished(session);
     // One of two connections broke: the other goes on alone.
-    if (from === 'OpenSent' && to === 'Active' && this.#sessions.length > 1)
+    // A peer of a range is gone with its connection.
+    if (from === 'OpenSent' && to === 'Active' && (this.#sessions.length > 1 || this.config.range !== undefined))
       session.stop(ceaseErrors.connectionCollision);
     if (to === 'Idle') {
       this.#sessions = this.#sessions.filter((candidate) => candidate !== session);
@@ -330,7 +342,8 @@ export class Peer {
   }
 
   #startLater(): void {
-    if (!this.#stopped) this.#idleHold.begin(this.config.connectRetrySeconds * 1000, () => this.start());
+    if (this.config.range !== undefined) this.#listener.onIdle(this);
+    else if (!this.#stopped) this.#idleHold.begin(this.config.connectRetrySeconds * 1000, () => this.start());
   }
 
   /** An error of the protocol stays to be seen while attempts to connect fail for lesser reasons. */

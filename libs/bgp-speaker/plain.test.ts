@@ -49,6 +49,7 @@ const silent: PeerListener = {
   onUpdate: () => {},
   onRouteRefresh: () => {},
   onDrain: () => {},
+  onIdle: () => {},
   onChange: () => {},
 };
 

@@ -36,12 +36,13 @@ export class RestartDeferral {
     });
   }
 
-  /** Whether decisions have to wait. */
-  waits(peers: ReadonlyMap<string, Peer>): boolean {
+  /** Whether decisions have to wait; `expects`: whether a peer that is not there may come by itself. */
+  waits(peers: ReadonlyMap<string, Peer>, expects: (name: string) => boolean): boolean {
     if (this.#state !== 'waiting') return false;
     for (const name of this.#awaited) {
       const peer = peers.get(name);
-      if (peer && !peer.disabled && !complete(peer)) return true;
+      // One of a range is there when it has connected.
+      if (peer ? !peer.disabled && !complete(peer) : expects(name)) return true;
     }
     this.#state = 'over';
     return false;

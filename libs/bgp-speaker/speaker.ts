@@ -15,10 +15,11 @@ import type { Connection, SpeakerEnvironment } from './environment.ts';
 import { FaultLog } from './fault-log.ts';
 import { isFrom } from './link-local.ts';
 import { type MemoryRow, memoryRows } from './memory.ts';
-import { identifierOf, type LocalIdentity } from './negotiation.ts';
+import { type LocalIdentity, localOf } from './negotiation.ts';
 import { Originated } from './originated.ts';
 import { Peer } from './peer.ts';
 import type { PeerListener } from './peer-listener.ts';
+import { defaultSessionLimit, PeerRanges, peerOfRange } from './peer-ranges.ts';
 import { PeerSet } from './peer-set.ts';
 import { PlainUpdates } from './plain-updates.ts';
 import { type PlanRow, planRows } from './plan/plan.ts';
@@ -30,13 +31,14 @@ import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
 import { ownersOf, sessionChanges } from './session-changes.ts';
 import { applyUpdate, type Ribs } from './update-in.ts';
-import { advertisedViews, type PeerStatus, pathViews, type RouteView } from './views.ts';
+import { advertisedViews, type PeerRangeStatus, type PeerStatus, pathViews, type RouteView } from './views.ts';
 
 /** The speaker: its peers, what they say to it, and what people and its configuration ask of it. */
 export class Speaker {
   readonly #environment: SpeakerEnvironment;
   readonly #ribs: Ribs;
   readonly #peers = new PeerSet();
+  readonly #ranges = new PeerRanges();
   /** By the peer's number, while its session is established. */
   readonly #plainUpdates: (PlainUpdates | undefined)[] = [];
   readonly #faultLog: FaultLog;
@@ -73,17 +75,15 @@ export class Speaker {
   configure(config: SpeakerConfig): void {
     const before = this.#config;
     this.#config = config;
-    const local: LocalIdentity = {
-      asNumber: config.localAs,
-      identifier: identifierOf(config.routerId),
-      clusterId: identifierOf(config.clusterId ?? config.routerId),
-    };
+    const local = localOf(config);
     const wanted = new Map(config.peers.map((peer) => [peer.name, peer]));
     const changes = sessionChanges(before, config);
     const ownerOf = ownersOf(config);
-    for (const [name, peer] of [...this.#peers.byName]) {
-      const next = wanted.get(name);
-      const change = changes.get(name)?.change;
+    this.#ranges.set(config.peers);
+    for (const peer of [...this.#peers]) {
+      const { name, range, peerAddress } = peer.config;
+      const change = changes.get(range ?? name)?.change;
+      const next = range === undefined ? wanted.get(name) : this.#nextOfRange(wanted, range, peerAddress);
       if (!next || change === 'ends') this.#removePeer(peer, ceaseErrors.peerDeconfigured);
       else if (change === 'shutsDown') {
         const message = next.shutdown?.message;
@@ -96,7 +96,8 @@ export class Speaker {
     this.#originated.set(config.originate);
     if (this.#aggregates.set(config)) this.#propagation.tellAgain();
     for (const peer of config.peers) {
-      if (!this.#peers.byName.has(peer.name)) this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
+      if (peer.peerPrefix === undefined && !this.#peers.byName.has(peer.name))
+        this.#addPeer(peer, ownerOf(peer), local, config.listenPort);
     }
     this.#propagation.schedule();
     this.#environment.onChange();
@@ -104,13 +105,47 @@ export class Speaker {
 
   /** Hands an incoming connection to the peer whose address it comes from. */
   accept(connection: Connection): void {
-    for (const peer of this.#peers) {
-      if (peer.disabled || !isFrom(peer.config, connection.remoteAddress)) continue;
+    const known = [...this.#peers].filter((peer) => isFrom(peer.config, connection.remoteAddress));
+    const peer =
+      known.length > 0 ? known.find(({ disabled }) => !disabled) : this.#addOfRange(connection.remoteAddress);
+    if (peer) {
       peer.accept(connection);
       return;
     }
     this.#environment.log('refused a connection of no configured peer', { address: connection.remoteAddress });
     connection.close();
+  }
+
+  /** The peer that an address within a range becomes; undefined when it is in none, or there are too many already. */
+  #addOfRange(address: string): Peer | undefined {
+    const range = this.#ranges.find(address);
+    const config = this.#config;
+    if (!range || range.shutdown || !config) return undefined;
+    const limit = range.sessionLimit ?? defaultSessionLimit;
+    if (this.#peers.ofRange(range.name).length >= limit) {
+      this.#environment.log('a peer by prefix has as many sessions as it may have', { peer: range.name, limit });
+      return undefined;
+    }
+    return this.#createPeer(peerOfRange(range, address), localOf(config), config.listenPort);
+  }
+
+  /** What becomes of the peer of a range; undefined when its address is in that range no longer, or is that of a peer itself. */
+  #nextOfRange(wanted: ReadonlyMap<string, PeerConfig>, range: string, address = ''): PeerConfig | undefined {
+    const next = wanted.get(range);
+    const own = [...wanted.values()].some((peer) => peer.peerAddress !== undefined && isFrom(peer, address));
+    return next && !own ? peerOfRange(next, address) : undefined;
+  }
+
+  /** The peers by prefix, each with the sessions that there are of it. */
+  ranges(): PeerRangeStatus[] {
+    return [...this.#ranges].map((range) => ({
+      name: range.name,
+      prefix: range.peerPrefix ?? '',
+      asNumber: typeof range.peerAs === 'number' ? range.peerAs : 0,
+      sessions: this.#peers.ofRange(range.name).length,
+      sessionLimit: range.sessionLimit ?? defaultSessionLimit,
+      ...(range.shutdown && { shutdown: describeShutdown(range.shutdown) }),
+    }));
   }
 
   /** Leaves: a Cease to every peer. The routes stay with the sink. */
@@ -126,6 +161,7 @@ export class Speaker {
   status(): PeerStatus[] {
     return [...this.#peers].map((peer) => ({
       name: peer.config.name,
+      ...(peer.config.range !== undefined && { range: peer.config.range }),
       address: peer.place,
       asNumber: peer.asNumber,
       state: peer.state,
@@ -140,7 +176,7 @@ export class Speaker {
 
   /** Whether it has restarted, and waits for what the peers of before have to say. */
   get restarting(): boolean {
-    return this.#deferral.waits(this.#peers.byName);
+    return this.#deferral.waits(this.#peers.byName, (name) => this.#ranges.expects(name));
   }
 
   /** Whether every change that came in has been decided on. */
@@ -193,9 +229,14 @@ export class Speaker {
     return peer && (advertiser ? advertisedViews(this.#ribs, advertiser) : []);
   }
 
-  #addPeer(config: PeerConfig, owner: string, local: LocalIdentity, port: number): void {
+  #createPeer(config: PeerConfig, local: LocalIdentity, port: number): Peer {
     const peer = new Peer(config, local, this.#peers.freeNumber(), port, this.#environment, this.#listener);
     this.#peers.add(peer);
+    return peer;
+  }
+
+  #addPeer(config: PeerConfig, owner: string, local: LocalIdentity, port: number): void {
+    const peer = this.#createPeer(config, local, port);
     if (config.shutdown) peer.leaveIdle(describeShutdown(config.shutdown));
     else if (owner === config.name) peer.start();
     else
@@ -208,6 +249,11 @@ export class Speaker {
     peer.stop(subcode, data);
     peer.helper.end();
     this.#peers.remove(peer);
+  }
+
+  /** A peer of a range that has no session, and of which no routes are kept for the next one, is there no longer. */
+  #forgetIdle(peer: Peer): void {
+    if (peer.config.range !== undefined && peer.idle) this.#peers.remove(peer);
   }
 
   readonly #listener: PeerListener = {
@@ -228,9 +274,11 @@ export class Speaker {
     },
     onStaleEnd: (peer, family) => {
       this.#ribs.families[family].removeStale(peer.number);
+      this.#forgetIdle(peer);
       this.#propagation.schedule();
       this.#environment.onChange();
     },
+    onIdle: (peer) => this.#forgetIdle(peer),
     restarting: () => this.restarting,
     onPlainUpdate: (peer, bytes, start, end) => {
       if (!this.#plainUpdates[peer.number]?.apply(bytes, start, end)) return false;

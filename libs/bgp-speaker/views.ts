@@ -11,6 +11,8 @@ import type { Ribs } from './update-in.ts';
 /** One peer as the agent and people see it. */
 export interface PeerStatus {
   readonly name: string;
+  /** The peer by prefix that it is of. */
+  readonly range?: string;
   /** Of a peer by interface the link-local one, or only the interface until it is known. */
   readonly address: string;
   /** The configured one; for any external AS that of the last session, 0 before. */
@@ -27,6 +29,18 @@ export interface PeerStatus {
   readonly advertised: number;
   /** Empty when there is none. */
   readonly lastError: string;
+}
+
+/** A peer by prefix as people see it. */
+export interface PeerRangeStatus {
+  readonly name: string;
+  readonly prefix: string;
+  /** The configured one; 0 when it may be several. */
+  readonly asNumber: number;
+  readonly sessions: number;
+  readonly sessionLimit: number;
+  /** Why there are none. */
+  readonly shutdown?: string;
 }
 
 /** One path as people see it. */

@@ -12,6 +12,8 @@ import {
   SOCK_CLOEXEC,
   SOCK_STREAM,
   TCP_MD5SIG,
+  TCP_MD5SIG_EXT,
+  TCP_MD5SIG_FLAG_PREFIX,
 } from './constants.ts';
 import { errnoName } from './errors.ts';
 import { layout } from './layout.ts';
@@ -29,9 +31,10 @@ export function openTcpSocket(family: 4 | 6): number {
 
 /**
  * Signs what goes to the address and drops what comes from it without the password's signature (RFC 2385); for a listening
- * socket, too, before any connection. An empty password takes that back.
+ * socket, too, before any connection. An empty password takes that back. With a `length` it is for all addresses that have
+ * so many bits in common with it; a password for a longer prefix goes before that.
  */
-export function setTcpPassword(fd: number, peer: Address, password: string): void {
+export function setTcpPassword(fd: number, peer: Address, password: string, length?: number): void {
   const key = new TextEncoder().encode(password);
   if (key.length > longestKey)
     throw new Error(`the password has ${key.length} octets, at most ${longestKey} are possible`);
@@ -42,7 +45,11 @@ export function setTcpPassword(fd: number, peer: Address, password: string): voi
   value.set(peer.bytes, at + (peer.family === 4 ? layout.sockaddr_in.sin_addr : layout.sockaddr_in6.sin6_addr));
   view.setUint16(layout.tcp_md5sig.tcpm_keylen, key.length, true);
   value.set(key, layout.tcp_md5sig.tcpm_key);
-  set(fd, IPPROTO_TCP, TCP_MD5SIG, value, 'the password of a TCP connection');
+  if (length !== undefined) {
+    value[layout.tcp_md5sig.tcpm_flags] = TCP_MD5SIG_FLAG_PREFIX;
+    value[layout.tcp_md5sig.tcpm_prefixlen] = length;
+  }
+  set(fd, IPPROTO_TCP, length === undefined ? TCP_MD5SIG : TCP_MD5SIG_EXT, value, 'the password of a TCP connection');
 }
 
 /** What is sent has this TTL; what comes with a lower one than `least` is dropped (RFC 5082). */

@@ -100,11 +100,14 @@ describe('the configuration of a speaker', () => {
         extendedNextHop: true,
         addPaths: { send: 'All' },
       }),
+      resource('BGPPeer', 'tors', { peerPrefix: '10.98.0.0/16', asNumbers: {} }),
     ];
     const spec = { nodeToNodeMeshEnabled: false, aggregates: [{ cidr: '10.0.0.0/16', communities: ['64512:1'] }] };
     const config = speakerConfig(inputs({ bgpConfiguration: resource('BGPConfiguration', 'default', spec), peers }));
     expect(config.aggregates).toEqual([{ prefix: '10.0.0.0/16', summaryOnly: false, communities: ['64512:1'] }]);
-    const [tor, wide] = config.peers;
+    const [tor, tors, wide] = config.peers;
+    expect(tors).toMatchObject({ peerPrefix: '10.98.0.0/16', peerAs: { min: 1, max: 4294967295 } });
+    expect(tors.localAddress).toBeUndefined();
     expect(tor).toMatchObject({ name: 'tor', interface: 'eth1', peerAs: 'External', defaultOriginate: true });
     expect([tor.peerAddress, tor.localAddress]).toEqual([undefined, undefined]);
     expect(wide).toMatchObject({

@@ -83,10 +83,11 @@ function configuredPeers(inputs: SpeakerInputs, localAddress: string): PeerConfi
     .flatMap((peer) => {
       if (peer.spec.peerSelector !== undefined) return selectedPeers(inputs, peer, localAddress);
       const target = peer.spec.peerIP === undefined ? undefined : splitPeerIP(peer.spec.peerIP);
-      const asNumber = peer.spec.asNumber ?? peer.spec.remoteAS;
-      if ((!target && peer.spec.interface === undefined) || asNumber === undefined) return [];
-      const name = peer.metadata.name;
-      return [sessionOf(inputs, peer, { name, ...target, interface: peer.spec.interface, asNumber }, localAddress)];
+      const { interface: name, peerPrefix } = peer.spec;
+      const asNumber = peer.spec.asNumber ?? peer.spec.remoteAS ?? peer.spec.asNumbers;
+      if ((!target && name === undefined && peerPrefix === undefined) || asNumber === undefined) return [];
+      const session = { name: peer.metadata.name, ...target, interface: name, asNumber };
+      return [sessionOf(inputs, peer, session, localAddress)];
     });
 }
 
@@ -104,13 +105,13 @@ function selectedPeers(inputs: SpeakerInputs, peer: ResourceOf<'BGPPeer'>, local
     });
 }
 
-/** The other end of a session: an address or an interface. */
+/** The other end of a session: an address, an interface, or neither when it is known by a prefix. */
 interface SessionTarget {
   readonly name: string;
   readonly address?: string;
   readonly port?: number;
   readonly interface?: string;
-  readonly asNumber: number | 'External';
+  readonly asNumber: PeerConfig['peerAs'];
   /** The node that it is. */
   readonly node?: string;
 }
@@ -123,7 +124,8 @@ function sessionOf(
 ): PeerConfig {
   return {
     name: target.name,
-    ...(target.address === undefined ? { interface: target.interface } : { peerAddress: target.address }),
+    ...(target.interface !== undefined && { interface: target.interface }),
+    ...(target.address !== undefined && { peerAddress: target.address }),
     ...(target.port === undefined ? {} : { peerPort: target.port }),
     peerAs: target.asNumber,
     // The node's IPv4 address can start no session with an IPv6 peer.

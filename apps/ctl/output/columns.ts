@@ -47,7 +47,7 @@ const columns: Readonly<Record<Kind, readonly Column<ShownResource>[]>> = {
     column('PORT', (spec) => spec.listenPort),
   ],
   BGPPeer: [
-    column('PEER', (spec) => spec.peerIP ?? spec.peerSelector),
+    column('PEER', (spec) => spec.peerIP ?? spec.peerPrefix ?? spec.interface ?? spec.peerSelector),
     column('AS', (spec) => spec.asNumber),
     column('NODES', (spec) => spec.node ?? spec.nodeSelector ?? 'all()'),
     column('FILTERS', (spec) => spec.filters),

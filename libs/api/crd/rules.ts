@@ -99,6 +99,21 @@ const specRules: Partial<Record<Kind, readonly Rule[]>> = {
       message: 'needs the address of the peer, which spec.interface does not say',
       fieldPath: '.ttlSecurity',
     },
+    ...['peerIP', 'interface', 'peerSelector'].map((field) => ({
+      rule: `!(has(self.peerPrefix) && has(self.${field}))`,
+      message: `stands beside spec.${field}: a peer has one of them`,
+      fieldPath: '.peerPrefix',
+    })),
+    ...['asNumber', 'remoteAS'].map((field) => ({
+      rule: `!(has(self.asNumbers) && has(self.peerPrefix) && has(self.${field}))`,
+      message: `stands beside spec.${field}: a peer has one of them`,
+      fieldPath: '.asNumbers',
+    })),
+    ...['sessionLimit', 'asNumbers'].map((field) => ({
+      rule: `!has(self.${field}) || has(self.peerPrefix)`,
+      message: 'needs spec.peerPrefix: it is for peers that are known by a prefix',
+      fieldPath: `.${field}`,
+    })),
     {
       rule: '!(has(self.asNumber) && has(self.remoteAS))',
       message: 'stands beside spec.asNumber: a peer has one of them',
@@ -110,12 +125,12 @@ const specRules: Partial<Record<Kind, readonly Rule[]>> = {
       fieldPath: '.remoteAS',
     },
     {
-      rule: 'has(self.peerSelector) || has(self.peerIP) || has(self.interface)',
+      rule: 'has(self.peerSelector) || has(self.peerIP) || has(self.interface) || has(self.peerPrefix)',
       message: 'is missing: the address of the peer (or spec.peerSelector to peer with nodes)',
       fieldPath: '.peerIP',
     },
     {
-      rule: 'has(self.peerSelector) || has(self.asNumber) || has(self.remoteAS)',
+      rule: 'has(self.peerSelector) || has(self.asNumber) || has(self.remoteAS) || has(self.asNumbers)',
       message: 'is missing: the AS number of the peer',
       fieldPath: '.asNumber',
     },

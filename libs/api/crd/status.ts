@@ -77,6 +77,7 @@ const ownColumns: Partial<Record<Kind | 'CaracalStatus', readonly Column[]>> = {
   ],
   BGPPeer: [
     column('Peer', 'string', '.spec.peerIP'),
+    { ...column('Prefix', 'string', '.spec.peerPrefix'), priority: 1 },
     column('AS', 'string', '.spec.asNumber'),
     column('Nodes', 'integer', '.status.nodes'),
     column('Established', 'string', '.status.established'),

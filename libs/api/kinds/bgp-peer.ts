@@ -1,4 +1,4 @@
-import { parseAddress } from '@caracal/net';
+import { formatAddress, parseAddress, parsePrefix } from '@caracal/net';
 import * as z from 'zod';
 import { gracefulRestart } from '../fields/graceful-restart.ts';
 import { asNumber, integer } from '../fields/number.ts';
@@ -13,6 +13,23 @@ const peerIP = z
   })
   .meta({ description: 'The address of the peer, with a port when it is not 179: ADDRESS, IPV4:PORT or [IPV6]:PORT.' });
 
+const peerPrefix = z
+  .string()
+  .superRefine((text, context) => {
+    const prefix = parsePrefix(text);
+    const wrong = (message: string) => context.addIssue({ code: 'custom', message });
+    if (!prefix) wrong(`${JSON.stringify(text)} is no prefix such as 192.0.2.0/24 (no bits beyond its length)`);
+    else if (/^fe[89ab]/.test(formatAddress(prefix.address))) {
+      wrong(`${JSON.stringify(text)} is of link-local addresses: use spec.interface for the peer on a link`);
+    }
+  })
+  .meta({
+    format: 'cidr',
+    maxLength: 49,
+    description:
+      "Every router that connects from an address within this prefix is a peer, in place of peerIP: the node waits for them, gives each a session of its own under the name PEER/ADDRESS, and forgets those that are gone. Of several prefixes the most specific one counts, and a peerIP before all. Not among Calico's fields.",
+  });
+
 /** A router, or other nodes, that some nodes peer with. */
 export const bgpPeerSpec = z
   .strictObject({
@@ -20,6 +37,22 @@ export const bgpPeerSpec = z
     nodeSelector: selector('The nodes that peer.').optional(),
     peerIP: peerIP.optional(),
     asNumber: asNumber('The AS number that the peer must have.').optional(),
+    peerPrefix: peerPrefix.optional(),
+    sessionLimit: integer(
+      1,
+      10_000,
+      "How many peers by peerPrefix may have a session at once; 100 when absent. Not among Calico's fields.",
+    ).optional(),
+    asNumbers: z
+      .strictObject({
+        min: asNumber('The lowest one.').default(1),
+        max: asNumber('The highest one.').default(4294967295),
+      })
+      .meta({
+        description:
+          "The AS numbers that peers by peerPrefix may have, in place of asNumber; `asNumbers: {}` for any. Not among Calico's fields.",
+      })
+      .optional(),
     interface: z
       .string()
       .regex(/^[^\s/]{1,15}$/, { error: 'is no name of an interface' })
@@ -193,6 +226,21 @@ export const bgpPeerSpec = z
         if (spec[field] !== undefined) wrong(field, 'needs the address of the peer, which spec.interface does not say');
       }
     }
+    if (spec.peerPrefix !== undefined) {
+      for (const field of ['peerIP', 'interface', 'peerSelector'] as const) {
+        if (spec[field] !== undefined) wrong('peerPrefix', `stands beside spec.${field}: a peer has one of them`);
+      }
+      for (const field of ['asNumber', 'remoteAS'] as const) {
+        if (spec[field] !== undefined && spec.asNumbers !== undefined)
+          wrong('asNumbers', `stands beside spec.${field}: a peer has one of them`);
+      }
+      if (spec.asNumbers && spec.asNumbers.min > spec.asNumbers.max)
+        wrong('asNumbers', `${spec.asNumbers.min} to ${spec.asNumbers.max} is empty: min is above max`);
+    }
+    for (const field of ['sessionLimit', 'asNumbers'] as const) {
+      if (spec[field] !== undefined && spec.peerPrefix === undefined)
+        wrong(field, 'needs spec.peerPrefix: it is for peers that are known by a prefix');
+    }
     if (spec.asNumber !== undefined && spec.remoteAS !== undefined)
       wrong('remoteAS', 'stands beside spec.asNumber: a peer has one of them');
     if (spec.peerSelector !== undefined) {
@@ -207,9 +255,9 @@ export const bgpPeerSpec = z
       }
       return;
     }
-    if (spec.peerIP === undefined && spec.interface === undefined)
+    if (spec.peerIP === undefined && spec.interface === undefined && spec.peerPrefix === undefined)
       wrong('peerIP', 'is missing: the address of the peer (or spec.peerSelector to peer with nodes)');
-    if (spec.asNumber === undefined && spec.remoteAS === undefined)
+    if (spec.asNumber === undefined && spec.remoteAS === undefined && spec.asNumbers === undefined)
       wrong('asNumber', 'is missing: the AS number of the peer');
   });
 

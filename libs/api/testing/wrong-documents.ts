@@ -195,6 +195,32 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
+    'a peer by prefix and address, with several AS numbers',
+    document(own, 'BGPPeer', { peerPrefix: '192.0.2.0/24', peerIP: '192.0.2.1', asNumber: 64512, asNumbers: {} }),
+    [
+      'BGPPeer/x: spec.peerPrefix: stands beside spec.peerIP: a peer has one of them',
+      'BGPPeer/x: spec.asNumbers: stands beside spec.asNumber: a peer has one of them',
+    ],
+  ],
+  [
+    'a limit of sessions without a prefix',
+    document(own, 'BGPPeer', { peerIP: '192.0.2.1', asNumber: 64512, sessionLimit: 5 }),
+    ['BGPPeer/x: spec.sessionLimit: needs spec.peerPrefix: it is for peers that are known by a prefix'],
+  ],
+  [
+    'a prefix with bits beyond its length',
+    document(own, 'BGPPeer', { peerPrefix: '192.0.2.1/24', asNumbers: {} }),
+    ['BGPPeer/x: spec.peerPrefix: "192.0.2.1/24" is no prefix such as 192.0.2.0/24 (no bits beyond its length)'],
+  ],
+  [
+    'a prefix of link-local addresses, and no AS number between two',
+    document(own, 'BGPPeer', { peerPrefix: 'fe80::/64', asNumbers: { min: 3, max: 2 } }),
+    [
+      'BGPPeer/x: spec.peerPrefix: "fe80::/64" is of link-local addresses: use spec.interface for the peer on a link',
+      'BGPPeer/x: spec.asNumbers: 3 to 2 is empty: min is above max',
+    ],
+  ],
+  [
     'a peer with a host name, chosen twice',
     document(own, 'BGPPeer', { peerIP: 'tor1', asNumber: 64512, node: 'n1', nodeSelector: 'all()' }),
     [

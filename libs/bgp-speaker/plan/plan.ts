@@ -94,7 +94,8 @@ class Planner {
     this.#alike = new Set(
       [...this.#before.told.keys()].filter((name) => {
         const [now, then] = [this.#before, this.#after].map((world) => exportKey(world, name));
-        return sessions.get(name)?.change === 'stays' && now === then;
+        const { range = name } = this.#before.told.get(name)?.config ?? {};
+        return sessions.get(range)?.change === 'stays' && now === then;
       }),
     );
     this.#kernelAlike = JSON.stringify(before.kernel) === JSON.stringify(after.kernel);

@@ -94,7 +94,7 @@ export class PlannedPaths {
 
   #judgedAgain(family: RouteFamily, number: number): boolean {
     const [now, then] = [this.#before.heard.get(number), this.#after.heard.get(number)];
-    if (!now || !then || this.#sessions.get(then.config.name)?.change !== 'stays') return true;
+    if (!now || !then || this.#sessions.get(then.config.range ?? then.config.name)?.change !== 'stays') return true;
     return importDiffers(now, then, family);
   }
 

@@ -2,8 +2,9 @@ import { type Address, type Prefix, parseAddress, parsePrefix, prefixCovers } fr
 import type { RouteFamily } from 'bgp-parser';
 import type { AggregateConfig, PeerConfig, SpeakerConfig } from '../config.ts';
 import type { PeerFacts } from '../decision/steps.ts';
-import { identifierOf, type LocalIdentity } from '../negotiation.ts';
+import { type LocalIdentity, localOf } from '../negotiation.ts';
 import type { Peer } from '../peer.ts';
+import { peerOfRange } from '../peer-ranges.ts';
 import type { PeerSet } from '../peer-set.ts';
 import type { ExportTarget, Source } from '../policy/export.ts';
 import type { ImportTarget } from '../policy/import.ts';
@@ -47,15 +48,11 @@ export function worldAfter(
   config: SpeakerConfig,
   sessions: ReadonlyMap<string, PlannedSession>,
 ): World {
-  const local: LocalIdentity = {
-    asNumber: config.localAs,
-    identifier: identifierOf(config.routerId),
-    clusterId: identifierOf(config.clusterId ?? config.routerId),
-  };
+  const local = localOf(config);
   const told = established(peers);
   const list: PlannedPeer[] = [];
-  for (const next of config.peers) {
-    const change = sessions.get(next.name)?.change ?? 'begins';
+  for (const next of peersAfter(peers, config)) {
+    const change = sessions.get(next.range ?? next.name)?.change ?? 'begins';
     const peer = peers.byName.get(next.name);
     if (next.shutdown || change === 'shutsDown') continue;
     if (peer && change !== 'begins') {
@@ -67,6 +64,15 @@ export function worldAfter(
     }
   }
   return worldOf(config, peers, list, told);
+}
+
+/** The peers of a configuration: of one by prefix those that are there, as it would have them. */
+function peersAfter(peers: PeerSet, config: SpeakerConfig): PeerConfig[] {
+  return config.peers.flatMap((next) => {
+    if (next.peerPrefix === undefined) return [next];
+    const own = [...peers].filter((peer) => peer.config.range === next.name);
+    return own.flatMap(({ config: { peerAddress } }) => (peerAddress ? [peerOfRange(next, peerAddress)] : []));
+  });
 }
 
 function established(peers: PeerSet): Set<string> {
@@ -109,8 +115,8 @@ function plannedPeer(peer: Peer, config: PeerConfig, local: LocalIdentity, now =
     config,
     local,
     number: peer.number,
-    external: config.peerAs !== local.asNumber,
-    asNumber: config.peerAs === 'External' ? (negotiated?.peerAs ?? 0) : config.peerAs,
+    external: asOf(config, negotiated?.peerAs) !== local.asNumber,
+    asNumber: asOf(config, negotiated?.peerAs),
     negotiated,
     addresses: peer.addresses,
     ownNextHop: (family) => peer.ownNextHop(family),
@@ -129,14 +135,19 @@ function newPeer(config: PeerConfig, local: LocalIdentity, { routerId }: Speaker
     config,
     local,
     number: -1,
-    external: config.peerAs !== local.asNumber,
-    asNumber: config.peerAs === 'External' ? 0 : config.peerAs,
+    external: asOf(config) !== local.asNumber,
+    asNumber: asOf(config),
     negotiated: undefined,
     addresses: {},
     ownNextHop: (family) => standIn[family],
     families: config.families,
     sendsPaths: (config.addPaths?.send ?? 'None') === 'None' ? [] : config.families,
   };
+}
+
+/** The AS number of a peer: the configured one, or where that may be any, that of its session; 0 before. */
+function asOf({ peerAs }: PeerConfig, known = 0): number {
+  return typeof peerAs === 'number' ? peerAs : known;
 }
 
 /** Whether an aggregate stands for the route towards external peers. */
