@@ -63,19 +63,30 @@ function encodeLinkAttributes(writer: MessageWriter, link: { name: string; mac?:
   if (link.mtu) writer.attributeUint32(k.IFLA_MTU, link.mtu);
 }
 
-/** Creates a veth pair with both ends down; EEXIST when either name is taken. */
+/**
+ * To be said when the link is made: a veth of which nothing is said gets a queue for each processor, is then cut down to the one that it uses,
+ * and for that waits at each end for a grace period of RCU, with the lock of all links held (veth_init_queues, netif_set_real_num_tx_queues).
+ */
+function encodeOneQueue(writer: MessageWriter): void {
+  writer.attributeUint32(k.IFLA_NUM_TX_QUEUES, 1);
+  writer.attributeUint32(k.IFLA_NUM_RX_QUEUES, 1);
+}
+
+/** Creates a veth pair with both ends down, of one queue each; EEXIST when either name is taken. */
 function createVeth(spec: VethSpec): Request {
   return {
     operation: () => `create veth pair ${spec.name} and ${spec.peer.name}`,
     encode: (writer) => {
       writer.begin(k.RTM_NEWLINK, k.NLM_F_REQUEST | k.NLM_F_CREATE | k.NLM_F_EXCL, message.size);
       encodeLinkAttributes(writer, spec);
+      encodeOneQueue(writer);
       const info = writer.beginNested(k.IFLA_LINKINFO);
       writer.attributeString(k.IFLA_INFO_KIND, 'veth');
       const data = writer.beginNested(k.IFLA_INFO_DATA);
       const peer = writer.beginNested(k.VETH_INFO_PEER);
       writer.reserve(message.size);
       encodeLinkAttributes(writer, spec.peer);
+      encodeOneQueue(writer);
       if (spec.peer.netnsFd !== undefined) writer.attributeUint32(k.IFLA_NET_NS_FD, spec.peer.netnsFd);
       // The peer's attribute starts with a plain structure, so it does not carry the flag for nested attributes.
       writer.endNested(peer, 0);

@@ -83,7 +83,12 @@ function pair(): { v0: number; eth0: number } {
   return { v0, eth0 };
 }
 
-test('creates a veth pair across namespaces, changes it and deletes it', () => {
+async function queuesOf(netns: TestNetns, name: string) {
+  const [link] = JSON.parse(await netns.run('ip', ['-j', '-d', 'link', 'show', name]));
+  return { num_tx_queues: link.num_tx_queues, num_rx_queues: link.num_rx_queues };
+}
+
+test('creates a veth pair across namespaces, changes it and deletes it', async () => {
   const { v0, eth0 } = pair();
   const near = value(socket.findLink('v0'));
   expect(near).toMatchObject({
@@ -95,6 +100,9 @@ test('creates a veth pair across namespaces, changes it and deletes it', () => {
     kind: 'veth',
   });
   expect(value(podSocket.findLink('eth0'))).toMatchObject({ mtu: 1400, up: true, linkIndex: v0 });
+  // With more, which the kernel then takes away again, making one waits for a grace period of RCU.
+  expect(await queuesOf(host, 'v0')).toEqual({ num_tx_queues: 1, num_rx_queues: 1 });
+  expect(await queuesOf(pod, 'eth0')).toEqual({ num_tx_queues: 1, num_rx_queues: 1 });
   expect(value(socket.listLinks()).map((link) => link.name)).toEqual(['lo', 'v0']);
 
   const ipv4 = { forwarding: true, proxyArp: true, reversePathFilter: 2 } as const;
