@@ -58,6 +58,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   if (!prepared.ok) throw new Error(prepared.message);
 
   let justConnected = false;
+  /** A pool was drained or split: its blocks are to be given up, or are another pool's. */
+  let poolsChanged = false;
   // Nobody to tell until there is a reporter; its first report says everything.
   let statusChanged = () => {};
 
@@ -147,17 +149,27 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   const feed = await followFeed({
     lastGoodPath: join(config.stateDirectory, 'feed.last-good'),
     logger,
-    onChange(change) {
-      kubernetes?.apply(change);
-      view.apply(change);
-      enforcement.apply(change);
-      // A pool that was drained or split: its blocks are to be given up, or are another pool's.
-      const poolsChanged = change.items.some(({ item }) => item.case === 'resource' && item.value.kind === 'IPPool');
-      // A snapshot in the middle of a stream: the database is not the one that it was, and may have lost what we own.
-      const otherDatabase = change.snapshot && hub.connected && !justConnected;
-      if ((poolsChanged && hub.connected) || otherDatabase) ownership.assert();
-      if (otherDatabase) void settleAndReport();
-      justConnected = false;
+    target: {
+      begin(change) {
+        poolsChanged = false;
+        enforcement.begin(change);
+      },
+      take(entries) {
+        kubernetes?.take(entries);
+        view.take(entries);
+        enforcement.take(entries);
+        if (entries.some((entry) => entry.case === 'resource' && entry.value.kind === 'IPPool')) poolsChanged = true;
+      },
+      settle: enforcement.settle,
+      end(change) {
+        view.commit();
+        enforcement.end(change);
+        // A snapshot in the middle of a stream: the database is not the one that it was, and may have lost what we own.
+        const otherDatabase = change.snapshot && hub.connected && !justConnected;
+        if ((poolsChanged && hub.connected) || otherDatabase) ownership.assert();
+        if (otherDatabase) void settleAndReport();
+        justConnected = false;
+      },
     },
     onSnapshotWanted: () => hub.restart(),
   });
@@ -204,7 +216,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     }
   }
   // What is known from a former run counts at once: pods start and rules stand before any hub is reached.
-  feed.replay();
+  await feed.replay();
 
   const pods = createPods({
     ipam,

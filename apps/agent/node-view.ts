@@ -7,7 +7,7 @@ import { serviceRanges } from './bgp/service-routes.ts';
 import { asNumberOf, type SpeakerInputs, speakerConfig } from './bgp/speaker-config.ts';
 import type { AgentConfig } from './config.ts';
 import { Configuration, isConfigurationKind } from './feed/configuration.ts';
-import type { FeedChange } from './feed/feed-state.ts';
+import type { FeedEntry } from './feed/entries.ts';
 import type { Wiring } from './wiring/index.ts';
 
 /** What the node view needs of the dataplane. */
@@ -30,7 +30,9 @@ export interface NodeViewOptions {
  * translated, the blackholes of our blocks, the pools that pods draw from. Derived whole, every time.
  */
 export interface NodeView {
-  apply(change: FeedChange): void;
+  /** Reads what the feed says; nothing of it counts before {@link commit}. */
+  take(entries: readonly FeedEntry[]): void;
+  commit(): void;
   /** Something that is derived from has changed beside the feed: a block was claimed. */
   changed(): void;
   /** Claims a block of the pool that pods draw from first, when there is none of it yet. */
@@ -52,6 +54,9 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   const namespaces = new Map<string, Readonly<Record<string, string>>>();
   let reserved: Prefix[] = [];
   let derived = false;
+  /** What the feed has said and not committed. */
+  let pending: (() => void)[] = [];
+  let relevant = false;
 
   const labels = () =>
     configuration.get('Node', config.nodeName)?.metadata.labels ?? { 'kubernetes.io/hostname': config.nodeName };
@@ -126,23 +131,26 @@ export function createNodeView({ config, ipam, wiring, dataplane, speaker, logge
   }
 
   return {
-    apply({ items }) {
-      // Also of a network without any configuration something follows.
-      let relevant = !derived;
-      for (const { item } of items) {
-        if (item.case === 'resource' && isConfigurationKind(item.value.kind)) {
-          configuration.put(item.value);
+    take(entries) {
+      for (const entry of entries) {
+        if (entry.case !== 'resource' && entry.case !== 'resourceDeleted') continue;
+        const { kind, namespace, name } = entry.value;
+        if (isConfigurationKind(kind)) {
           relevant = true;
-        } else if (item.case === 'resourceDeleted' && isConfigurationKind(item.value.kind)) {
-          configuration.remove(item.value.kind, item.value.namespace, item.value.name);
-          relevant = true;
-        } else if (item.case === 'resource' && item.value.kind === 'Namespace') {
-          namespaces.set(item.value.name, item.value.labels);
-        } else if (item.case === 'resourceDeleted' && item.value.kind === 'Namespace') {
-          namespaces.delete(item.value.name);
+          if (entry.case === 'resource') pending.push(configuration.read(entry.value, entry.spec));
+          else pending.push(() => configuration.remove(kind, namespace, name));
+        } else if (kind === 'Namespace') {
+          const labels = entry.case === 'resource' ? entry.value.labels : undefined;
+          pending.push(() => (labels ? namespaces.set(name, labels) : namespaces.delete(name)));
         }
       }
-      if (relevant) derive();
+    },
+    commit() {
+      for (const change of pending) change();
+      pending = [];
+      // Also of a network without any configuration something follows.
+      if (relevant || !derived) derive();
+      relevant = false;
     },
     changed: derive,
     prepareBlock,

@@ -17,7 +17,7 @@
  *                                     ▼        ▼
  *                                    PolicyDelta
  *
- * apply() notes what has changed; flush() lets the consequences run from top to bottom once. Nothing below depends on
+ * apply() notes what has changed; flush() lets the consequences run from top to bottom once, settle() as far as time allows. Nothing below depends on
  * the order in which things above became known.
  */
 import type { AnyResource } from '@caracal/api';
@@ -82,21 +82,37 @@ class Graph implements Compiler {
       case 'localEndpointRemoved':
         this.#carriers.removeLocal(update.id);
         break;
+      case 'resyncBegin':
+        this.#carriers.beginResync();
+        break;
+      case 'resyncEnd':
+        this.#carriers.endResync();
+        break;
     }
   }
 
-  flush(): PolicyDelta {
+  settle(isOver: () => boolean): boolean {
     const touch = (identity: Identity): void => this.#endpoints.touch(identity);
-    this.#policies.update(touch);
-    for (const carrier of this.#carriers.takeDirty()) this.#place(carrier);
+    if (!this.#policies.update(touch, isOver)) return false;
+    let placed = 0;
+    for (const carrier of this.#carriers.takeDirty()) {
+      this.#place(carrier);
+      if (++placed % 16 === 0 && isOver()) return false;
+    }
     for (const identity of this.#relabelled) {
+      this.#relabelled.delete(identity);
       if (identity.sources.size > 0) this.#sets.rematch(identity);
       if (identity.locals.size > 0) {
         this.#policies.select(identity);
         touch(identity);
       }
+      if (isOver()) return false;
     }
-    this.#relabelled.clear();
+    return true;
+  }
+
+  flush(): PolicyDelta {
+    this.settle(() => false);
     this.#identities.sweep();
     const { policies, removedPolicies } = this.#policies.collect();
     const { endpoints, removedEndpoints } = this.#endpoints.collect();

@@ -66,16 +66,20 @@ function keyOf(each: Update): string {
       return `local/${each.endpoint.id}`;
     case 'localEndpointRemoved':
       return `local/${each.id}`;
+    case 'resyncBegin':
+    case 'resyncEnd':
+      return each.type;
   }
 }
 
-/** The state after the updates, with a flush after each of these positions; every delta must be applicable. */
-function stateAfter(updates: readonly Update[], flushes: ReadonlySet<number>): unknown {
+/** The state after the updates, with a flush after each of these positions, and some of its work at others; every delta must be applicable. */
+function stateAfter(updates: readonly Update[], flushes: ReadonlySet<number>, settled = new Set<number>()): unknown {
   const compiler = createCompiler();
   const state = emptyState();
   for (const [i, each] of updates.entries()) {
     compiler.apply(each);
     if (flushes.has(i)) applyDelta(state, compiler.flush());
+    if (settled.has(i)) compiler.settle(() => i % 2 === 0);
   }
   applyDelta(state, compiler.flush());
   return plain(state);
@@ -89,8 +93,9 @@ test('whatever the history, the state is that of a fresh compile, in whatever or
     fc.property(
       history,
       fc.array(fc.nat(80), { maxLength: 40 }),
+      fc.array(fc.nat(80), { maxLength: 40 }),
       fc.infiniteStream(fc.nat()),
-      (updates, at, random) => {
+      (updates, at, settled, random) => {
         const last = new Map(updates.map((each) => [keyOf(each), each]));
         const shuffled = [...last.values()].map((each) => ({ each, place: random.next().value }));
         shuffled.sort((a, b) => a.place - b.place);
@@ -98,10 +103,25 @@ test('whatever the history, the state is that of a fresh compile, in whatever or
           shuffled.map(({ each }) => each),
           new Set(),
         );
-        expect(stateAfter(updates, new Set(at))).toEqual(fresh);
+        expect(stateAfter(updates, new Set(at), new Set(settled))).toEqual(fresh);
       },
     ),
     { numRuns: runs },
+  );
+}, 600_000);
+
+const ofPodsElsewhere = ({ type }: Update) => /^(pod|endpoint)/.test(type);
+
+test('after a resync the state is that of what was said since it began, and of what else is known', () => {
+  fc.assert(
+    fc.property(history, history, fc.nat(80), (before, after, flushAt) => {
+      const resync: Update[] = [...before, { type: 'resyncBegin' }, ...after, { type: 'resyncEnd' }];
+      const other = before.filter((each) => !ofPodsElsewhere(each));
+      expect(stateAfter(resync, new Set([flushAt, before.length]))).toEqual(
+        stateAfter([...other, ...after], new Set()),
+      );
+    }),
+    { numRuns: 100 },
   );
 }, 600_000);
 

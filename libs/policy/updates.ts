@@ -78,7 +78,10 @@ export type Update =
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   | { readonly type: 'endpointRemoved'; readonly endpoint: EndpointKey }
   | { readonly type: 'localEndpoint'; readonly endpoint: LocalEndpoint }
-  | { readonly type: 'localEndpointRemoved'; readonly id: string };
+  | { readonly type: 'localEndpointRemoved'; readonly id: string }
+  /** Pods and endpoints of the network are said once more from here on; those not said again up to `resyncEnd` are gone then. */
+  | { readonly type: 'resyncBegin' }
+  | { readonly type: 'resyncEnd' };
 
 /** A policy that could not be compiled, and why. */
 export interface PolicyProblem {
@@ -89,8 +92,13 @@ export interface PolicyProblem {
 
 /** From updates to the state that the dataplane holds. One per node; synchronous, no clock and no I/O. */
 export interface Compiler {
-  /** Takes in a change. Cheap: the consequences are worked out by {@link flush}. */
+  /** Takes in a change. Cheap: the consequences are worked out by {@link settle} and {@link flush}. */
   apply(update: Update): void;
+  /**
+   * Works out consequences until `isOver()`, which it asks every few microseconds; true when none is left. Nothing of it shows before
+   * the next flush, which does the rest: who has many changes calls this in between, so that the flush is short.
+   */
+  settle(isOver: () => boolean): boolean;
   /**
    * The difference between the state that the last flush led to and that of now. Its order is given in model.ts. The
    * state depends on what is known, never on the order in which it was learned.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@caracal/datastore';
+import { protocolVersion } from '@caracal/protocol';
 import { isCommit, readFeed } from '../support/feed-reader.ts';
 import { prepareHub } from '../support/hub.ts';
 import { prepareLoneAgent } from '../support/lone-agent.ts';
@@ -75,7 +76,7 @@ export async function benchSnapshot({
     await agent.stop('SIGTERM');
     const longestPauseMs = Number(readFileSync(path('pause'), 'utf8'));
 
-    const reader = readFeed(await hub.node('bench'));
+    const reader = readFeed(await hub.node('bench'), undefined, protocolVersion);
     const began = performance.now();
     await reader.until(isCommit);
     const streamMs = performance.now() - began;

@@ -77,7 +77,7 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   const result = await benchIpam({ onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatIpamBench(result));
 } else if (positionals[0] === 'feed' && positionals.length === 1) {
-  const result = await benchFeed({ onProgress: progress });
+  const result = await benchFeed({ only: values.only?.split(','), onProgress: progress });
   console.log(values.json ? JSON.stringify(result) : formatFeedBench(result));
 } else if (positionals[0] === 'bgp' && positionals.length === 1) {
   const result = await benchBgp({
@@ -91,7 +91,8 @@ if (positionals[0] === 'cni' && positionals.length === 1) {
   console.log(values.json ? JSON.stringify(result) : formatBgpBench(result));
 } else {
   console.error(
-    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam|feed [--json]\n' +
+    'usage: npm run bench -- cni [--json] [--lab LAB] [--pods N] [--trace]\n       npm run bench -- policy|dataplane|ipam [--json]\n' +
+      '       npm run bench -- feed [--json] [--only latency,snapshot,hub]\n' +
       '       npm run bench -- bgp [--json] [--part through,share,flap] [--routes N [--per-update N]] [--runs N] [--only BIRD,FRR,GoBGP,caracal,sources]',
   );
   process.exitCode = 2;

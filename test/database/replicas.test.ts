@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { protocolVersion } from '@caracal/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FeedChange } from '../../apps/agent/feed/feed-state.ts';
+import type { FeedEntry } from '../../apps/agent/feed/entries.ts';
 import { followFeed } from '../../apps/agent/feed/follow.ts';
 import { connectHub } from '../../apps/agent/feed/hub.ts';
 import { prepareHub, type TestHub } from '../support/hub.ts';
@@ -21,7 +21,7 @@ let hubs: TestHub[] = [];
 let agents: Agent[] = [];
 
 interface Agent {
-  readonly changes: FeedChange[];
+  readonly changes: { readonly snapshot: boolean; readonly entries: FeedEntry[] }[];
   connected(): boolean;
   revision(): bigint;
   stop(): Promise<void>;
@@ -31,11 +31,19 @@ const path = (name: string) => join(folder, name);
 
 /** One speaks the version before: hubs are updated first. */
 async function startAgent(i: number): Promise<Agent> {
-  const changes: FeedChange[] = [];
+  const changes: Agent['changes'] = [];
+  let entries: FeedEntry[] = [];
   const feed = await followFeed({
     lastGoodPath: path(`feed-${i}`),
     logger,
-    onChange: (change) => changes.push(change),
+    target: {
+      begin: () => {
+        entries = [];
+      },
+      take: (some) => void entries.push(...some),
+      settle: () => true,
+      end: ({ snapshot }) => void changes.push({ snapshot, entries }),
+    },
     onSnapshotWanted: () => hub.restart(),
   });
   const hub = connectHub({
@@ -63,6 +71,23 @@ beforeAll(async () => {
   await writeFile(path('ca.pem'), authority.ca);
   await writeFile(path('node.pem'), node.cert);
   await writeFile(path('node.key'), node.key);
+  const spec = {
+    nodeName: 'n',
+    serviceAccountName: 's',
+    ports: [{ name: 'http', protocol: 'TCP', containerPort: 80 }],
+  };
+  for (const name of ['x', 'y']) {
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: 'a',
+      name,
+      uid: `uid-${name}`,
+      labels: { app: name },
+      spec,
+    };
+    await database.datastore.write({ op: 'resources', put: [pod] });
+  }
   for (let i = 0; i < 2; i++) hubs.push(await prepareHub(database.postgres.urlFor('caracal_hub'), {}, authority));
   for (const hub of hubs) {
     await hub.start();
@@ -83,6 +108,9 @@ async function until(what: string, held: () => boolean): Promise<void> {
     if (Date.now() > deadline) throw new Error(`not after a minute: ${what}`);
   }
 }
+
+const resources = (entries: readonly FeedEntry[]) => entries.filter((entry) => entry.case === 'resource');
+const pods = (entries: readonly FeedEntry[]) => entries.flatMap((entry) => (entry.case === 'pod' ? entry.value : []));
 
 test('agents move from one replica to the other as they drain, die and return, without a gap and without a second snapshot', async () => {
   let written = 0n;
@@ -113,14 +141,26 @@ test('agents move from one replica to the other as they drain, die and return, w
   await until('all have the last change', () => agents.every((agent) => agent.revision() === written));
   for (const { changes } of agents) {
     expect(changes.filter(({ snapshot }) => snapshot)).toHaveLength(1);
-    const names = changes.flatMap(({ items }) =>
-      items.map(({ item }) => (item.case === 'resource' ? item.value.name : '')),
+    const names = changes.flatMap(({ entries }) =>
+      entries.flatMap((entry) => (entry.case === 'resource' ? entry.value.name : [])),
     );
     // In the order in which they were written, each once; those of the snapshot are ordered by name.
-    const [snapshot] = changes;
-    const after = names.slice(snapshot.items.length).map((name) => Number(name.slice(1)));
-    expect(after).toEqual(after.map((_, i) => snapshot.items.length + i));
-    expect(names).toHaveLength(agents[0].changes.reduce((sum, { items }) => sum + items.length, 0));
+    const inSnapshot = resources(changes[0].entries).length;
+    const after = names.slice(inSnapshot).map((name) => Number(name.slice(1)));
+    expect(after).toEqual(after.map((_, i) => inSnapshot + i));
+    expect(names).toHaveLength(agents[0].changes.reduce((sum, { entries }) => sum + resources(entries).length, 0));
+    // Whether they came in columns or one by one.
+    expect(pods(changes[0].entries)).toEqual(
+      ['x', 'y'].map((name) => ({
+        namespace: 'a',
+        name,
+        uid: `uid-${name}`,
+        node: 'n',
+        serviceAccount: 's',
+        labels: { app: name },
+        ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+      })),
+    );
   }
 }, 180_000);
 

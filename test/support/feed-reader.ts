@@ -4,7 +4,7 @@ import type { Client } from '@connectrpc/connect';
 
 /** One thing that a stream said, decoded; `label` is short and readable. */
 export interface FeedEvent {
-  readonly case: 'snapshotBegin' | 'items' | 'commit' | 'heartbeat';
+  readonly case: 'snapshotBegin' | 'items' | 'packedPods' | 'commit' | 'heartbeat';
   readonly items: readonly FeedItem[];
   readonly revision: bigint;
   readonly nonce: bigint;
@@ -21,15 +21,19 @@ export interface FeedReader {
   close(): Promise<void>;
 }
 
-/** Subscribes and keeps what comes. */
-export function readFeed(client: Client<typeof NodeService>, from = { revision: 0n, nonce: 0n }): FeedReader {
+/** Subscribes and keeps what comes; to version 1, unless told otherwise, pods come as items too. */
+export function readFeed(
+  client: Client<typeof NodeService>,
+  from = { revision: 0n, nonce: 0n },
+  protocolVersion = 1,
+): FeedReader {
   const events: FeedEvent[] = [];
   const aborting = new AbortController();
   let over = false;
   let wake = () => {};
   const run = async () => {
     try {
-      for await (const frame of client.subscribe({ protocolVersion: 1, ...from }, { signal: aborting.signal })) {
+      for await (const frame of client.subscribe({ protocolVersion, ...from }, { signal: aborting.signal })) {
         const { message } = fromBinary(FeedMessageSchema, frame.payload);
         if (!message.case) continue;
         const blank = { items: [], revision: 0n, nonce: 0n, live: true };

@@ -30,22 +30,20 @@ export class Configuration {
     this.#logger = logger;
   }
 
-  /** Takes a resource of the feed. One that does not validate is named in the log and counts as absent. */
-  put(resource: Resource): void {
-    if (!isConfigurationKind(resource.kind)) return;
-    const { name, namespace } = resource;
+  /** Reads a resource of the feed; what is returned puts it in. One that does not validate is named in the log and counts as absent. */
+  read(resource: Resource, spec: unknown): () => void {
+    const { kind, name, namespace } = resource;
+    if (!isConfigurationKind(kind)) return () => {};
     const key = keyOf(namespace, name);
     const parsed = parseResource({
       apiVersion: resource.apiVersion,
-      kind: resource.kind,
+      kind,
       metadata: { name, namespace: namespace || undefined, labels: resource.labels, annotations: resource.annotations },
-      spec: JSON.parse(resource.specJson),
+      spec,
     });
-    if (parsed.ok) this.#kind(resource.kind).set(key, parsed.resource);
-    else {
-      this.#kind(resource.kind).delete(key);
-      this.#logger.error({ problems: parsed.problems }, `${resource.kind}/${key} from the hub is ignored`);
-    }
+    if (parsed.ok) return () => this.#kind(kind).set(key, parsed.resource);
+    this.#logger.error({ problems: parsed.problems }, `${kind}/${key} from the hub is ignored`);
+    return () => this.#kind(kind).delete(key);
   }
 
   remove(kind: string, namespace: string, name: string): void {

@@ -1,32 +1,48 @@
-import { create, fromBinary } from '@bufbuild/protobuf';
-import { type FeedItem, FeedItemSchema, FeedMessageSchema } from '@caracal/protocol';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FeedMessageSchema, type PackedPods, PodUnpacker } from '@caracal/protocol';
+import { entriesOf, type FeedEntry, isIpv6Pool } from './entries.ts';
 
-/** What happened between two committed revisions, in an order in which it may be applied. */
-export interface FeedChange {
-  readonly items: readonly FeedItem[];
+/** Where the hub's history stands. */
+export interface FeedPosition {
   readonly revision: bigint;
   readonly nonce: bigint;
+}
+
+/** What happened between two committed revisions. */
+export interface FeedChange extends FeedPosition {
   /** It comes of a snapshot: the hub did not know where this node stood. */
   readonly snapshot: boolean;
+  /** A pool of IPv6 is among it: said in advance, since who works for IPv6 needs what comes before the pool as well. */
+  readonly hasIpv6Pool: boolean;
+  /** The entries, some at a time, in an order in which they may be applied; to be walked once, and whole, before the next frame. */
+  batches(): Iterable<readonly FeedEntry[]>;
 }
 
 /** What one frame was. */
 export interface FeedStep {
-  readonly message: 'snapshotBegin' | 'items' | 'commit' | 'heartbeat' | 'unknown';
+  readonly message: 'snapshotBegin' | 'items' | 'packedPods' | 'commit' | 'heartbeat' | 'unknown';
   readonly change?: FeedChange;
 }
 
+/** Entries that are handed on at once. */
+const batchLength = 32;
+
 /**
- * Where the node stands in what the hub serves, advanced frame by frame; of objects it keeps only that they exist. Nothing is visible before its commit, so nobody acts
- * on half a snapshot. A snapshot becomes the difference to what was there: whatever it does not name is deleted.
+ * Where the node stands in what the hub serves, advanced frame by frame. Nothing is visible before its commit, so nobody acts on half a
+ * snapshot. Until then a snapshot is kept as the bytes that came, each frame having been read once to see that it can be; what comes of
+ * them is made when it is applied, so that there is never a second copy of it.
  */
 export class FeedState {
   revision = 0n;
   nonce = 0n;
-  /** The key of everything that exists, with the item that deletes it. */
-  #known = new Map<string, FeedItem>();
-  #pending: FeedItem[] = [];
-  #snapshot = false;
+  /** Keys of the resources that exist; of pods and endpoints those who keep them know. */
+  #known = new Set<string>();
+  /** A snapshot's frames, or the entries of a change. */
+  #frames: Uint8Array[] = [];
+  #entries: FeedEntry[] = [];
+  #hasIpv6Pool = false;
+  /** Of the snapshot that is being received. */
+  #unpacker: PodUnpacker | undefined;
   #liveness: { live: boolean; staleSinceMs: bigint } = { live: true, staleSinceMs: 0n };
 
   /** What the hub last said of itself: whether it is in step with the database. */
@@ -34,19 +50,28 @@ export class FeedState {
     return this.#liveness;
   }
 
-  /** Takes one frame's payload; the step has a change when it commits one. Throws on bytes that are no FeedMessage. */
+  /** Takes one frame's payload; the step has a change when it commits one. Throws on bytes that are no FeedMessage, or one that makes no sense. */
   advance(payload: Uint8Array): FeedStep {
     const { message } = fromBinary(FeedMessageSchema, payload);
     switch (message.case) {
       case 'snapshotBegin':
-        this.#snapshot = true;
-        this.#pending = [];
+        this.discardPending();
+        this.#unpacker = new PodUnpacker();
         return { message: 'snapshotBegin' };
-      case 'items':
-        for (const item of message.value.items) this.#pending.push(item);
+      case 'items': {
+        const entries = entriesOf(message.value.items);
+        if (entries.some(isIpv6Pool)) this.#hasIpv6Pool = true;
+        if (this.#unpacker) this.#frames.push(payload);
+        else for (const entry of entries) this.#entries.push(entry);
         return { message: 'items' };
+      }
+      case 'packedPods':
+        if (!this.#unpacker) throw new RangeError('packed pods are of a snapshot, and none has begun');
+        for (const _ of this.#unpacker.unpack(message.value));
+        this.#frames.push(payload);
+        return { message: 'packedPods' };
       case 'commit':
-        return { message: 'commit', change: this.#commit(message.value.revision, message.value.nonce) };
+        return { message: 'commit', change: this.#commit(message.value) };
       case 'heartbeat':
         this.#liveness = message.value;
         return { message: 'heartbeat' };
@@ -58,62 +83,71 @@ export class FeedState {
 
   /** Drops what was received and not committed: the stream that carried it has ended. */
   discardPending(): void {
-    this.#pending = [];
-    this.#snapshot = false;
+    this.#frames = [];
+    this.#entries = [];
+    this.#hasIpv6Pool = false;
+    this.#unpacker = undefined;
   }
 
-  #commit(revision: bigint, nonce: bigint): FeedChange {
-    const items = this.#pending;
-    const snapshot = this.#snapshot;
-    if (snapshot) {
-      const named = new Set(items.map(keyOf));
-      for (const [key, deletion] of this.#known) if (!named.has(key)) items.push(deletion);
-    }
-    for (const item of items) {
-      const deletion = deletionOf(item);
-      if (deletion) this.#known.set(keyOf(item), deletion);
-      else this.#known.delete(keyOf(item));
-    }
+  #commit({ revision, nonce }: FeedPosition): FeedChange {
+    const frames = this.#frames;
+    const entries = this.#entries;
+    const snapshot = this.#unpacker !== undefined;
+    const hasIpv6Pool = this.#hasIpv6Pool;
+    const batches = () => (snapshot ? this.#snapshotBatches(frames) : this.#entryBatches(entries));
     this.discardPending();
     this.revision = revision;
     this.nonce = nonce;
-    return { items, revision, nonce, snapshot };
+    return { revision, nonce, snapshot, hasIpv6Pool, batches };
+  }
+
+  *#entryBatches(entries: readonly FeedEntry[]): Generator<readonly FeedEntry[]> {
+    for (const entry of entries) note(this.#known, entry);
+    for (let i = 0; i < entries.length; i += batchLength) yield entries.slice(i, i + batchLength);
+  }
+
+  /** What a snapshot does not name is deleted. */
+  *#snapshotBatches(frames: Uint8Array[]): Generator<readonly FeedEntry[]> {
+    const named = new Set<string>();
+    const unpacker = new PodUnpacker();
+    yield [{ case: 'snapshotBegin' }];
+    for (let frame = frames.shift(); frame; frame = frames.shift()) {
+      const { message } = fromBinary(FeedMessageSchema, frame);
+      if (message.case === 'packedPods') yield* packedBatches(unpacker, message.value);
+      if (message.case !== 'items') continue;
+      const entries = entriesOf(message.value.items);
+      for (const entry of entries) note(named, entry);
+      for (let i = 0; i < entries.length; i += batchLength) yield entries.slice(i, i + batchLength);
+    }
+    for (const key of this.#known) if (!named.has(key)) yield [deletionOf(key)];
+    this.#known = named;
+    yield [{ case: 'snapshotEnd' }];
   }
 }
 
-function keyOf({ item }: FeedItem): string {
-  switch (item.case) {
-    case 'resource':
-    case 'resourceDeleted':
-      return `${item.value.kind}/${item.value.namespace}/${item.value.name}`;
-    case 'endpoint':
-    case 'endpointDeleted':
-      return `endpoint ${item.value.node}/${item.value.containerId}/${item.value.interface}`;
-    case 'block':
-      return `block ${item.value.cidr}`;
-    case 'blockDeleted':
-      return `block ${item.value}`;
-    default:
-      return '';
+function* packedBatches(unpacker: PodUnpacker, message: PackedPods): Generator<FeedEntry[]> {
+  let batch: FeedEntry[] = [];
+  for (const { pod, endpoint } of unpacker.unpack(message)) {
+    if (pod) batch.push({ case: 'pod', value: pod });
+    if (endpoint) batch.push({ case: 'endpoint', value: endpoint });
+    if (batch.length < batchLength) continue;
+    yield batch;
+    batch = [];
   }
+  if (batch.length > 0) yield batch;
 }
 
-/** The item that takes an upsert back, or undefined when the item is itself a deletion. */
-function deletionOf({ item }: FeedItem): FeedItem | undefined {
-  switch (item.case) {
-    case 'resource': {
-      const { kind, namespace, name } = item.value;
-      return create(FeedItemSchema, { item: { case: 'resourceDeleted', value: { kind, namespace, name } } });
-    }
-    case 'endpoint': {
-      const { node, containerId, interface: name } = item.value;
-      return create(FeedItemSchema, {
-        item: { case: 'endpointDeleted', value: { node, containerId, interface: name } },
-      });
-    }
-    case 'block':
-      return create(FeedItemSchema, { item: { case: 'blockDeleted', value: item.value.cidr } });
-    default:
-      return undefined;
-  }
+function note(known: Set<string>, entry: FeedEntry): void {
+  if (entry.case === 'resource') known.add(keyOf(entry.value));
+  if (entry.case === 'resourceDeleted') known.delete(keyOf(entry.value));
+}
+
+/** NUL is in no name. */
+function keyOf({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
+  return `${kind}\0${namespace}\0${name}`;
+}
+
+function deletionOf(key: string): FeedEntry {
+  const [kind, namespace, name] = key.split('\0');
+  return { case: 'resourceDeleted', value: { kind, namespace, name } };
 }

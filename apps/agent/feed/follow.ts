@@ -1,61 +1,58 @@
 import type { Logger } from 'pino';
-import { type FeedChange, FeedState } from './feed-state.ts';
-import { openLastGood, readLastGood } from './last-good.ts';
+import type { FeedEntry } from './entries.ts';
+import { type FeedChange, type FeedPosition, FeedState } from './feed-state.ts';
+import { openLastGood, storedFrames } from './last-good.ts';
+import { Turn } from './turn.ts';
 
 /** When the frames after the stored snapshot have grown beyond this, a new snapshot is cheaper to keep. */
 const longestTailBytes = 32 * 1024 * 1024;
 
+/** Who acts on the feed. A change comes in parts between which other things happen; none of it may show before its end. */
+export interface FeedTarget {
+  begin(change: Pick<FeedChange, 'snapshot' | 'hasIpv6Pool'>): void;
+  take(entries: readonly FeedEntry[]): void;
+  /** Works out what follows from what was taken until `isOver()`; true when nothing is left to do. */
+  settle(isOver: () => boolean): boolean;
+  /** All was taken. */
+  end(change: FeedPosition & Pick<FeedChange, 'snapshot'>): void;
+}
+
 export interface FollowOptions {
   readonly lastGoodPath: string;
   readonly logger: Logger;
-  onChange(change: FeedChange): void;
+  readonly target: FeedTarget;
   /** The subscription should start again from `position()`. */
   onSnapshotWanted(): void;
 }
 
 /** The feed as the node follows it: frames in, committed changes out, a copy on disk. */
 export interface FollowedFeed {
-  /** Hands out what a former run left on disk, as one change; call it once, when everything is connected. */
-  replay(): void;
-  receive(payload: Uint8Array): void;
+  /** Hands out what a former run left on disk, as one change; call it once, when everything is connected and before the first frame. */
+  replay(): Promise<void>;
+  /** Takes a frame; the next one may be given when this has resolved. Rejects when it makes no sense: the stream is to be ended. */
+  receive(payload: Uint8Array): Promise<void>;
   /** Has everything said once more, to somebody who did not listen the first time. */
   wantSnapshot(): void;
   /** The stream ended: what was not committed is dropped. */
   interrupted(): void;
-  position(): { revision: bigint; nonce: bigint };
+  position(): FeedPosition;
   close(): Promise<void>;
 }
 
-export async function followFeed({
-  lastGoodPath,
-  logger,
-  onChange,
-  onSnapshotWanted,
-}: FollowOptions): Promise<FollowedFeed> {
-  let state = new FeedState();
+export async function followFeed(options: FollowOptions): Promise<FollowedFeed> {
+  const { lastGoodPath, logger, target, onSnapshotWanted } = options;
+  const turn = new Turn();
   let snapshotWanted = false;
-  const stored = await readLastGood(lastGoodPath);
+  let replaying: Promise<void> | undefined;
+  const stored = await recall(lastGoodPath, turn, logger);
+  let state = stored.state;
+  const recalled = { revision: state.revision, nonce: state.nonce };
   const lastGood = openLastGood(lastGoodPath, stored.wholeBytes, (error) =>
     logger.error(
       { path: lastGoodPath, reason: error.message },
       'the last good state is not on disk: after a reboot pods wait for a hub',
     ),
   );
-  const former = recall();
-
-  /** Reads the stored frames into the state; damage makes them count as absent. */
-  function recall(): FeedChange | undefined {
-    const items: FeedChange['items'][number][] = [];
-    try {
-      for (const frame of stored.frames) items.push(...(state.advance(frame).change?.items ?? []));
-    } catch (error) {
-      logger.error({ path: lastGoodPath, reason: String(error) }, 'the last good state on disk is damaged: ignored');
-      state = new FeedState();
-      return undefined;
-    }
-    state.discardPending();
-    return state.revision > 0n ? { items, revision: state.revision, nonce: state.nonce, snapshot: false } : undefined;
-  }
 
   function wantSnapshot(): void {
     if (snapshotWanted) return;
@@ -63,23 +60,91 @@ export async function followFeed({
     onSnapshotWanted();
   }
 
+  /** Takes a change's entries, with the event loop running in between. */
+  async function take(change: FeedChange): Promise<void> {
+    for (const batch of change.batches()) {
+      target.take(batch);
+      while (turn.over() || !target.settle(turn.over)) await turn.rest();
+    }
+  }
+
+  async function apply(change: FeedChange): Promise<void> {
+    try {
+      target.begin(change);
+      await take(change);
+      target.end(change);
+    } catch (error) {
+      // Some of it was taken, so where we stand has no revision.
+      snapshotWanted = true;
+      throw error;
+    }
+  }
+
+  /** The stored frames once more, and what they come to. */
+  async function replay(): Promise<void> {
+    if (recalled.revision === 0n) return;
+    logger.info({ revision: Number(recalled.revision) }, 'enforcing the last good state until a hub is reached');
+    state = new FeedState();
+    target.begin({ snapshot: false, hasIpv6Pool: stored.hasIpv6Pool });
+    for await (const { payload, end } of storedFrames(lastGoodPath)) {
+      const { change } = state.advance(payload);
+      if (change) await take(change);
+      if (end >= stored.wholeBytes) break;
+    }
+    target.end({ ...recalled, snapshot: false });
+  }
+
   return {
     replay() {
-      if (!former) return;
-      logger.info({ revision: Number(former.revision) }, 'enforcing the last good state until a hub is reached');
-      onChange(former);
+      replaying = replay().finally(() => {
+        replaying = undefined;
+      });
+      return replaying;
     },
-    receive(payload) {
+    async receive(payload) {
+      if (replaying) await replaying;
+      if (turn.over()) await turn.rest();
       const step = state.advance(payload);
       if (step.message === 'snapshotBegin') snapshotWanted = false;
       lastGood.append(payload, step.message);
       if (!step.change) return;
-      onChange(step.change);
+      await apply(step.change);
       if (lastGood.tailBytes > longestTailBytes) wantSnapshot();
     },
     wantSnapshot,
-    interrupted: () => state.discardPending(),
-    position: () => (snapshotWanted ? { revision: 0n, nonce: 0n } : { revision: state.revision, nonce: state.nonce }),
+    interrupted() {
+      state.discardPending();
+      lastGood.interrupted();
+    },
+    position() {
+      if (snapshotWanted) return { revision: 0n, nonce: 0n };
+      return replaying ? recalled : { revision: state.revision, nonce: state.nonce };
+    },
     close: () => lastGood.close(),
   };
+}
+
+/** Reads the stored frames up to the last commit, to see that they can be and where they lead; damage makes them count as absent. */
+async function recall(
+  path: string,
+  turn: Turn,
+  logger: Logger,
+): Promise<{ state: FeedState; wholeBytes: number; hasIpv6Pool: boolean }> {
+  const state = new FeedState();
+  let wholeBytes = 0;
+  let hasIpv6Pool = false;
+  try {
+    for await (const { payload, end } of storedFrames(path)) {
+      const { change } = state.advance(payload);
+      if (turn.over()) await turn.rest();
+      if (!change) continue;
+      wholeBytes = end;
+      hasIpv6Pool ||= change.hasIpv6Pool;
+    }
+  } catch (error) {
+    logger.error({ path, reason: String(error) }, 'the last good state on disk is damaged: ignored');
+    return { state: new FeedState(), wholeBytes: 0, hasIpv6Pool: false };
+  }
+  state.discardPending();
+  return { state, wholeBytes, hasIpv6Pool };
 }

@@ -20,7 +20,8 @@ export interface HubOptions {
   readonly logger: Logger;
   /** From where to resume: the last committed revision and its nonce, or zeros for a snapshot. */
   position(): { revision: bigint; nonce: bigint };
-  onFrame(payload: Uint8Array): void;
+  /** The next frame waits until this one is dealt with: a hub learns by back-pressure that we are busy. */
+  onFrame(payload: Uint8Array): Promise<void>;
   /** A stream has begun (true) or ended (false). */
   onConnected(connected: boolean): void;
   readonly protocolVersion: number;
@@ -77,12 +78,12 @@ export function connectHub(options: HubOptions): Hub {
       const request = { protocolVersion: options.protocolVersion, ...options.position() };
       for await (const frame of client.subscribe(request, { signal })) {
         clearTimeout(silence);
-        silence = setTimeout(() => stream?.abort(new Error(`no message for ${silenceMs / 1000} s`)), silenceMs);
         if (!connected) {
           connected = true;
           options.onConnected(true);
         }
-        options.onFrame(frame.payload);
+        await options.onFrame(frame.payload);
+        silence = setTimeout(() => stream?.abort(new Error(`no message for ${silenceMs / 1000} s`)), silenceMs);
       }
     } finally {
       clearTimeout(silence);

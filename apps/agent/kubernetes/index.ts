@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { kubeApi, type ReflectorObserver, reflect, serviceAccount } from '@caracal/kube';
 import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from '../config.ts';
-import type { FeedChange } from '../feed/feed-state.ts';
+import type { FeedEntry } from '../feed/entries.ts';
 import { guardFiles } from '../ops/guard-files.ts';
 import type { PodDirectory } from '../pods/pods.ts';
 import { FeedPods } from './feed-pods.ts';
@@ -14,7 +14,7 @@ import { createReadiness } from './readiness.ts';
 export interface KubernetesNode {
   readonly directory: PodDirectory;
   hubAddresses(): readonly string[];
-  apply(change: FeedChange): void;
+  take(entries: readonly FeedEntry[]): void;
   /** From now on the node is declared ready as soon as nothing stands against it. */
   declareWhenReady(reasons: () => readonly string[]): void;
   stop(): Promise<void>;
@@ -53,7 +53,7 @@ export function startKubernetes(config: AgentConfig, kubernetes: KubernetesConfi
   return {
     directory: pods,
     hubAddresses: () => config.hub.addresses ?? hubs.addresses(),
-    apply: (change) => feedPods.apply(change),
+    take: (entries) => feedPods.take(entries),
     declareWhenReady(reasons) {
       const readiness = createReadiness({ api, config: kubernetes, logger, reasons });
       follow(`/api/v1/nodes?fieldSelector=metadata.name%3D${node}`, readiness.observer);

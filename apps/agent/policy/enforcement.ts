@@ -1,8 +1,9 @@
 import { addressFromBytes, type Family, familyOf, formatAddress } from '@caracal/net';
-import type { Compiler, LocalEndpoint, PolicyDelta } from '@caracal/policy';
-import type { FeedItem, Resource } from '@caracal/protocol';
+import type { Compiler, LocalEndpoint, PolicyDelta, Update } from '@caracal/policy';
+import type { Resource } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import type { FeedChange } from '../feed/feed-state.ts';
+import type { FeedEntry } from '../feed/entries.ts';
+import type { FeedTarget } from '../feed/follow.ts';
 
 /** What enforcement needs of the dataplane: a change in, a promise that resolves when the kernel holds it. */
 export interface PolicyTarget {
@@ -24,12 +25,14 @@ export interface EnforcementOptions {
  * Joins the feed and the node's own endpoints in the policy compilers, and sees the results into the kernel. Nothing is
  * compiled before a whole state is known: until then the rules of a former run stand. IPv6 has a compiler from when a pool or a pod has
  * it; it costs as much memory as that of IPv4.
+ *
+ * A change comes in parts, and the rules of before stand until its end: a pod that comes or goes in the middle is seen into the kernel
+ * with the rules that the change leads to, when it is whole.
  */
-export interface Enforcement {
+export interface Enforcement extends FeedTarget {
   /** Whether a whole state is known, so that a pod may be let in. */
   readonly ready: boolean;
   readonly enforcedRevision: bigint;
-  apply(change: FeedChange): void;
   /** Resolves when the kernel enforces the endpoint's policy. */
   addEndpoint(endpoint: LocalEndpoint): Promise<void>;
   /** Resolves when the kernel has forgotten the endpoint. */
@@ -46,6 +49,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   let ipv6: Compiler | undefined;
   /** Whether IPv6 has been told everything. */
   let ipv6Complete = false;
+  /** A change is being taken; resolves at its end. `ipv6`: whether IPv6 has been told all of it. */
+  let changing: { readonly ended: PromiseWithResolvers<void>; readonly ipv6: boolean } | undefined;
 
   function reportProblems(): void {
     const current = new Set<string>();
@@ -63,6 +68,12 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     reportProblems();
     const [first, second] = deltas;
     await Promise.all([first && dataplane.update(first, 4), second && dataplane.update(second, 6)]);
+  }
+
+  /** For a pod: nothing is compiled before a whole state is known, nor of a change that is not whole. */
+  async function flushWhenWhole(): Promise<void> {
+    if (changing) await changing.ended.promise;
+    if (ready) await flush();
   }
 
   /** IPv6 is in use from now on. What a whole state does not say, the next one will. */
@@ -83,15 +94,28 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     get enforcedRevision() {
       return enforcedRevision;
     },
-    apply({ items, revision, snapshot }) {
-      if (items.some(isIpv6Pool)) useIpv6();
-      for (const item of items) {
-        applyItem(ipv4, item, nodeName);
-        if (ipv6) applyItem(ipv6, item, nodeName);
+    begin({ hasIpv6Pool }) {
+      if (hasIpv6Pool) useIpv6();
+      // One that was not ended has failed; this one begins anew, and who waits waits for it.
+      changing = { ended: changing?.ended ?? Promise.withResolvers(), ipv6: ipv6 !== undefined };
+    },
+    take(entries) {
+      for (const entry of entries) {
+        const update = updateOf(entry, nodeName);
+        if (!update) continue;
+        ipv4.apply(update);
+        ipv6?.apply(update);
       }
+    },
+    settle: (isOver) => ipv4.settle(isOver) && (ipv6?.settle(isOver) ?? true),
+    end({ revision, snapshot }) {
       // What a former run left on disk is whole as well, and comes first.
-      if (ipv6 && (snapshot || !ready)) ipv6Complete = true;
+      if (changing?.ipv6 && (snapshot || !ready)) ipv6Complete = true;
+      const ended = changing?.ended;
+      changing = undefined;
+      const first = !ready;
       ready = true;
+      if (first && ipv6 && !ipv6Complete) options.onSnapshotWanted();
       flush().then(
         () => {
           if (revision <= enforcedRevision) return;
@@ -101,79 +125,59 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
         (error: Error) =>
           logger.error({ revision: Number(revision) }, `the kernel refused a revision: ${error.message}`),
       );
+      ended?.resolve();
     },
     async addEndpoint(endpoint) {
       locals.set(endpoint.id, endpoint);
       ipv4.apply({ type: 'localEndpoint', endpoint });
       if (hasIpv6(endpoint)) {
         useIpv6().apply({ type: 'localEndpoint', endpoint });
+        if (changing) await changing.ended.promise;
         if (ready && !ipv6Complete) throw new Error('the policy of IPv6 is not known yet: a hub is being asked');
       }
-      if (ready) await flush();
+      await flushWhenWhole();
     },
     async removeEndpoint(id) {
       locals.delete(id);
       ipv4.apply({ type: 'localEndpointRemoved', id });
       ipv6?.apply({ type: 'localEndpointRemoved', id });
-      if (ready) await flush();
+      await flushWhenWhole();
     },
   };
 }
 
 const hasIpv6 = ({ addresses }: LocalEndpoint): boolean => addresses.some((address) => familyOf(address) === 6);
 
-/** Whether an item of the feed is a pool of IPv6; looked at for each, so without parsing it. */
-function isIpv6Pool({ item }: FeedItem): boolean {
-  return item.case === 'resource' && item.value.kind === 'IPPool' && /"cidr":\s*"[^"]*:/.test(item.value.specJson);
-}
-
-/** Passes an item of the feed on. The node's own endpoints are left out: here the journal is the authority. */
-function applyItem(compiler: Compiler, { item }: FeedItem, nodeName: string): void {
-  switch (item.case) {
+/** What an entry of the feed is to the compiler. The node's own endpoints are left out: here the journal is the authority. */
+function updateOf(entry: FeedEntry, nodeName: string): Update | undefined {
+  switch (entry.case) {
+    case 'snapshotBegin':
+      return { type: 'resyncBegin' };
+    case 'snapshotEnd':
+      return { type: 'resyncEnd' };
     case 'resource':
-      if (item.value.kind === 'Pod') compiler.apply({ type: 'pod', pod: podOf(item.value) });
-      else compiler.apply({ type: 'resource', resource: resourceOf(item.value) });
-      return;
+      return { type: 'resource', resource: resourceOf(entry.value, entry.spec) };
     case 'resourceDeleted': {
-      const { kind, namespace, name } = item.value;
-      if (kind === 'Pod') compiler.apply({ type: 'podRemoved', key: `${namespace}/${name}` });
-      else compiler.apply({ type: 'resourceRemoved', kind, namespace, name });
-      return;
+      const { kind, namespace, name } = entry.value;
+      return { type: 'resourceRemoved', kind, namespace, name };
     }
+    case 'pod': {
+      const { namespace, name, uid, labels, serviceAccount, ports } = entry.value;
+      return { type: 'pod', pod: { key: `${namespace}/${name}`, uid, namespace, labels, serviceAccount, ports } };
+    }
+    case 'podDeleted':
+      return { type: 'podRemoved', key: `${entry.namespace}/${entry.name}` };
     case 'endpoint': {
-      const { node, containerId, interface: name, podUid, addresses } = item.value;
-      if (node === nodeName) return;
+      const { node, containerId, interface: name, podUid, addresses } = entry.value;
+      if (node === nodeName) return undefined;
       const texts = addresses.map((bytes) => formatAddress(addressFromBytes(bytes)));
-      compiler.apply({ type: 'endpoint', endpoint: { node, containerId, interface: name, podUid, addresses: texts } });
-      return;
+      return { type: 'endpoint', endpoint: { node, containerId, interface: name, podUid, addresses: texts } };
     }
     case 'endpointDeleted':
-      if (item.value.node === nodeName) return;
-      compiler.apply({ type: 'endpointRemoved', endpoint: item.value });
-      return;
-    default:
-      return;
+      return entry.value.node === nodeName ? undefined : { type: 'endpointRemoved', endpoint: entry.value };
   }
 }
 
-function resourceOf(resource: Resource) {
-  const { kind, name, namespace, uid, labels } = resource;
-  return {
-    kind,
-    metadata: { name, namespace: namespace || undefined, uid, labels },
-    spec: JSON.parse(resource.specJson),
-  };
-}
-
-/** The Pod of a mirrored resource; its spec was written by the hub or the operator from a validated value. */
-function podOf(resource: Resource) {
-  const { namespace, name, uid, labels } = resource;
-  const spec = JSON.parse(resource.specJson) as {
-    serviceAccountName?: string;
-    ports?: Array<{ name?: string; protocol?: 'TCP' | 'UDP' | 'SCTP'; containerPort: number }>;
-  };
-  const ports = (spec.ports ?? []).flatMap(({ name: portName, protocol = 'TCP', containerPort }) =>
-    portName ? [{ name: portName, protocol, port: containerPort } as const] : [],
-  );
-  return { key: `${namespace}/${name}`, uid, namespace, labels, serviceAccount: spec.serviceAccountName ?? '', ports };
+function resourceOf({ kind, name, namespace, uid, labels }: Resource, spec: unknown) {
+  return { kind, metadata: { name, namespace: namespace || undefined, uid, labels }, spec };
 }

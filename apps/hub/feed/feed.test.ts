@@ -211,7 +211,7 @@ describe('a subscription', () => {
       stalled = resolve;
     });
     let early = false;
-    const options = { signal: stop.signal, heartbeatMs: 10, stallMs: 60, now: Date.now };
+    const options = { signal: stop.signal, heartbeatMs: 10, stallMs: 60, now: Date.now, form: 'packed' as const };
     const reading = subscription(feed, at(0, 0), { ...options, onStall: () => (early = true) });
     const idle = subscription(feed, at(0, 0), { ...options, onStall: stalled });
     await idle.next(); // and takes no more

@@ -1,16 +1,17 @@
-// What the hub knows of the feed, for all its streams: the present state (the image) and the latest revisions (the log), every
-// item encoded once. It is a copy of the database and nothing else, so a restart loses nothing; and because it is here, agents that
+// What the hub knows of the feed, for all its streams: the present state (the image) and the latest revisions (the log), all
+// encoded once. It is a copy of the database and nothing else, so a restart loses nothing; and because it is here, agents that
 // come back get their snapshot while Postgres is away.
 //
 // A stream is a cursor, (revision, nonce), in the log. There is no queue for a stream: a slow reader stands still in the log, and
 // one that the log has left behind gets a snapshot. So memory does not grow with slow agents, however many there are.
 //
-//   database ──▶ image: key → encoded item ──▶ snapshot frames, shared by all who need one
+//   database ──▶ image: all objects ──▶ snapshot frames, shared by all who need one in the form that they read
 //          └───▶ log: revision → encoded items ──▶ frames (cursor … head], shared by all who stand at that cursor
 import type { FeedObserver, Position, Revision, StoredItem } from '@caracal/datastore';
 import { SchemaMismatch } from '@caracal/datastore';
 import type { FeedFrame } from '@caracal/protocol';
 import { encodeItem, frameOf, packFrames } from './encode.ts';
+import { Image, type SnapshotForm } from './image.ts';
 
 interface LogEntry extends Position {
   readonly pieces: readonly Uint8Array[];
@@ -32,15 +33,15 @@ const staleImageBytes = 256 * 1024;
 export class Feed implements FeedObserver {
   readonly #now: () => number;
   readonly #staleAfterMs: number;
-  #image = new Map<string, Uint8Array>();
-  #building: Map<string, Uint8Array> | undefined;
+  #image = new Image();
+  #building: Image | undefined;
   /** Contiguous; the first entry is only a place to resume from. Empty before the first snapshot. */
   #log: LogEntry[] = [];
   #logBytes = 0;
   /** The image as frames, as it was at a position. */
-  #packed: (FeedPart & { readonly bytes: number }) | undefined;
+  readonly #packed = new Map<SnapshotForm, FeedPart & { readonly bytes: number }>();
   /** What a stream without a place gets now. */
-  #snapshot: FeedPart | undefined;
+  readonly #snapshots = new Map<SnapshotForm, FeedPart>();
   #tails = new Map<bigint, FeedPart>();
   #waiting = new Set<() => void>();
   #contactAt: number;
@@ -55,19 +56,19 @@ export class Feed implements FeedObserver {
   // ---- from the database ----
 
   snapshotBegin(): void {
-    this.#building = new Map();
+    this.#building = new Image();
   }
 
   snapshotItems(items: readonly StoredItem[]): void {
-    for (const item of items) this.#building?.set(keyOf(item), encodeItem(item));
+    for (const item of items) this.#building?.put(item);
   }
 
   snapshotEnd(position: Position, recent: readonly Revision[]): void {
-    this.#image = this.#building ?? new Map();
+    this.#image = this.#building ?? new Image();
     this.#building = undefined;
     this.#log = [];
     this.#logBytes = 0;
-    this.#packed = undefined;
+    this.#packed.clear();
     for (const revision of recent) this.#append(revision, revision.items.map(encodeItem));
     if (this.head?.revision !== position.revision) {
       this.#log = [];
@@ -80,8 +81,7 @@ export class Feed implements FeedObserver {
     for (const revision of revisions) {
       const pieces = revision.items.map((item) => {
         const piece = encodeItem(item);
-        if (item.value) this.#image.set(keyOf(item), piece);
-        else this.#image.delete(keyOf(item));
+        this.#image.put(item, piece);
         return piece;
       });
       this.#append(revision, pieces);
@@ -115,7 +115,7 @@ export class Feed implements FeedObserver {
     if (surplus > 0) this.#log.splice(0, surplus);
     this.#logBytes = bytes;
     this.#tails.clear();
-    this.#snapshot = undefined;
+    this.#snapshots.clear();
     this.#wake();
   }
 
@@ -146,9 +146,9 @@ export class Feed implements FeedObserver {
   }
 
   /** What a stream that stands there sends next: a part of the tail, or a snapshot when the place is unknown. Undefined: nothing now. */
-  next(cursor: Position | undefined): FeedPart | undefined {
+  next(cursor: Position | undefined, form: SnapshotForm = 'packed'): FeedPart | undefined {
     if (!this.head) return undefined;
-    if (!cursor || !this.contains(cursor)) return this.#currentSnapshot();
+    if (!cursor || !this.contains(cursor)) return this.#currentSnapshot(form);
     if (cursor.revision === this.head.revision) return undefined;
     let tail = this.#tails.get(cursor.revision);
     if (!tail) {
@@ -196,20 +196,23 @@ export class Feed implements FeedObserver {
   }
 
   /** The image as frames, perhaps a little older, and what the log has after it: together one snapshot of the newest revision. */
-  #currentSnapshot(): FeedPart {
-    if (this.#snapshot) return this.#snapshot;
-    let since =
-      this.#packed && this.#piecesAfter(this.#packed.position, Math.max(staleImageBytes, this.#packed.bytes / 8));
-    if (!this.#packed || !since) {
-      const frames = packFrames(this.#image.values());
+  #currentSnapshot(form: SnapshotForm): FeedPart {
+    const present = this.#snapshots.get(form);
+    if (present) return present;
+    let packed = this.#packed.get(form);
+    let since = packed && this.#piecesAfter(packed.position, Math.max(staleImageBytes, packed.bytes / 8));
+    const position = positionOf(this.#log.at(-1)!);
+    if (!packed || !since) {
+      const frames = this.#image.frames(form);
       const bytes = frames.reduce((sum, frame) => sum + frame.payload.length, 0);
-      this.#packed = { frames, bytes, position: positionOf(this.#log.at(-1)!) };
+      packed = { frames, bytes, position };
+      this.#packed.set(form, packed);
       since = [];
     }
-    const position = positionOf(this.#log.at(-1)!);
     const begin = frameOf({ case: 'snapshotBegin', value: {} });
-    this.#snapshot = { frames: [begin, ...this.#packed.frames, ...packFrames(since), commit(position)], position };
-    return this.#snapshot;
+    const snapshot = { frames: [begin, ...packed.frames, ...packFrames(since), commit(position)], position };
+    this.#snapshots.set(form, snapshot);
+    return snapshot;
   }
 
   /** Undefined when the position is not in the log, or more than that came after it. */
@@ -227,9 +230,4 @@ function commit(position: Position): FeedFrame {
 
 function positionOf({ revision, nonce }: Position): Position {
   return { revision, nonce };
-}
-
-/** Unique among all items; NUL is in no name. */
-function keyOf({ item, key }: StoredItem): string {
-  return `${item}\0${key.join('\0')}`;
 }

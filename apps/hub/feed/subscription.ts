@@ -2,6 +2,7 @@ import type { Position } from '@caracal/datastore';
 import type { FeedFrame } from '@caracal/protocol';
 import { frameOf } from './encode.ts';
 import type { Feed } from './feed.ts';
+import type { SnapshotForm } from './image.ts';
 
 export interface SubscriptionOptions {
   /** The stream has closed, or the hub drains. */
@@ -12,6 +13,8 @@ export interface SubscriptionOptions {
   /** Ends the stream of such a reader: it answers pings, so nothing else would. */
   readonly onStall: () => void;
   readonly now: () => number;
+  /** What the reader reads. */
+  readonly form: SnapshotForm;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function* subscription(
   from: Position,
   options: SubscriptionOptions,
 ): AsyncGenerator<FeedFrame> {
-  const { signal, heartbeatMs, stallMs, onStall, now } = options;
+  const { signal, heartbeatMs, stallMs, onStall, now, form } = options;
   let cursor: Position | undefined = from;
   let toldAt = Number.NEGATIVE_INFINITY;
   let toldLive: boolean | undefined;
@@ -39,7 +42,7 @@ export async function* subscription(
         yield frameOf({ case: 'heartbeat', value: { live, staleSinceMs: BigInt(staleSinceMs) } });
         stall.refresh();
       }
-      const part = feed.next(cursor);
+      const part = feed.next(cursor, form);
       if (part) {
         for (const frame of part.frames) {
           if (signal.aborted) return;

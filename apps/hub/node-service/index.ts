@@ -62,6 +62,7 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
               context.values.get(endStreamKey)();
             },
             now: Date.now,
+            form: request.protocolVersion >= 2 ? 'packed' : 'items',
           },
         );
       } finally {

@@ -29,7 +29,8 @@ export class CarrierTable {
   readonly #locals = new Map<string, LocalNode>();
   readonly #carriersByUid = new MultiMap<string, EndpointNode | LocalNode>();
   readonly #networkSets = new Map<string, NetworkSetNode>();
-  #dirty = new Set<CarrierNode>();
+  readonly #dirty = new Set<CarrierNode>();
+  #resync = 0;
 
   constructor(identities: IdentityTable, family: Family) {
     this.#identities = identities;
@@ -38,6 +39,12 @@ export class CarrierTable {
 
   setPod(pod: Pod): void {
     const node = this.#podNode(pod);
+    const previous = this.#pods.get(pod.key);
+    if (previous && samePod(previous, node)) {
+      this.#identities.release(node.identity);
+      previous.resync = this.#resync;
+      return;
+    }
     this.removePod(pod.key);
     this.#pods.set(pod.key, node);
     if (!node.uid) return;
@@ -57,14 +64,20 @@ export class CarrierTable {
 
   setEndpoint(endpoint: Endpoint): void {
     const key = endpointKey(endpoint);
+    const addresses = this.#addresses(endpoint.addresses);
     const previous = this.#endpoints.get(key);
+    if (previous && previous.uid === endpoint.podUid && sameTexts(previous.addresses, addresses)) {
+      previous.resync = this.#resync;
+      return;
+    }
     if (previous) this.#removeCarrier(previous);
     const node: EndpointNode = {
       kind: 'endpoint',
       ...unplaced,
       uid: endpoint.podUid,
-      addresses: this.#addresses(endpoint.addresses),
+      addresses,
       removed: false,
+      resync: this.#resync,
     };
     this.#endpoints.set(key, node);
     this.#addCarrier(node);
@@ -127,11 +140,27 @@ export class CarrierTable {
     this.#dirty.add(node);
   }
 
-  /** The carriers whose place may have changed since the last call. */
-  takeDirty(): ReadonlySet<CarrierNode> {
-    const dirty = this.#dirty;
-    this.#dirty = new Set();
-    return dirty;
+  /** From here on pods and endpoints are told from those that were said before. */
+  beginResync(): void {
+    this.#resync++;
+  }
+
+  /** Removes the pods and endpoints that were not said since {@link beginResync}. */
+  endResync(): void {
+    for (const [key, pod] of this.#pods) if (pod.resync !== this.#resync) this.removePod(key);
+    for (const [key, endpoint] of this.#endpoints) {
+      if (endpoint.resync === this.#resync) continue;
+      this.#endpoints.delete(key);
+      this.#removeCarrier(endpoint);
+    }
+  }
+
+  /** The carriers whose place may have changed, each taken as it is given. */
+  *takeDirty(): Iterable<CarrierNode> {
+    for (const carrier of this.#dirty) {
+      this.#dirty.delete(carrier);
+      yield carrier;
+    }
   }
 
   placement(node: CarrierNode): Placement {
@@ -154,6 +183,7 @@ export class CarrierTable {
       uid: pod.uid,
       identity: this.#identities.acquire('pod', pod.namespace, pod.serviceAccount, pod.labels),
       ports: pod.ports.length > 0 ? pod.ports : noPorts,
+      resync: this.#resync,
     };
   }
 
@@ -179,6 +209,18 @@ export class CarrierTable {
 }
 
 const unplaced: Source = { identity: undefined, members: noMembers, ports: noPorts };
+
+function samePod(a: PodNode, b: PodNode): boolean {
+  if (a.uid !== b.uid || a.identity !== b.identity || a.ports.length !== b.ports.length) return false;
+  return a.ports.every(({ name, protocol, port }, i) => {
+    const other = b.ports[i];
+    return name === other.name && protocol === other.protocol && port === other.port;
+  });
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
 
 function endpointKey(endpoint: EndpointKey): string {
   return `${endpoint.node}/${endpoint.containerId}/${endpoint.interface}`;

@@ -68,15 +68,11 @@ export class IdentityTable {
 
   /** The namespace's labels from now on (undefined: unknown), and the carried identities that this concerns. */
   setNamespaceLabels(name: string, labels: Labels | undefined): Iterable<Identity> {
-    const node = this.#namespace(name);
-    node.labels = namespaceLabels(name, labels ?? {});
-    return node.identities;
+    return relabel(this.#namespace(name), namespaceLabels(name, labels ?? {}));
   }
 
   setServiceAccountLabels(namespace: string, name: string, labels: Labels | undefined): Iterable<Identity> {
-    const node = this.#serviceAccount(namespace, name);
-    node.labels = serviceAccountLabels(name, labels ?? {});
-    return node.identities;
+    return relabel(this.#serviceAccount(namespace, name), serviceAccountLabels(name, labels ?? {}));
   }
 
   /** The identity has got its first source. */
@@ -165,6 +161,14 @@ export class IdentityTable {
     }
     return node;
   }
+}
+
+/** The identities that are concerned: none when the labels are those of before. */
+function relabel(node: ParentNode, labels: ReadonlyMap<string, string>): Iterable<Identity> {
+  const before = node.labels;
+  if (before.size === labels.size && [...labels].every(([key, value]) => before.get(key) === value)) return [];
+  node.labels = labels;
+  return node.identities;
 }
 
 /** Whether the label is an object's own, not one that nearly all objects share or that its parents give it. */

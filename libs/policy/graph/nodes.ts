@@ -70,6 +70,8 @@ export interface PodNode {
   readonly uid: string;
   readonly identity: Identity;
   readonly ports: readonly NamedPort[];
+  /** The resync that said it last. */
+  resync: number;
 }
 
 /** An endpoint as its node reported it. */
@@ -78,6 +80,8 @@ export interface EndpointNode extends Source {
   readonly uid: string;
   readonly addresses: readonly string[];
   removed: boolean;
+  /** The resync that said it last. */
+  resync: number;
 }
 
 /** An endpoint of this node. */

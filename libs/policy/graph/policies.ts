@@ -50,16 +50,18 @@ export class PolicyTable {
     return [...this.#problems].map(([policy, message]) => ({ policy, message }));
   }
 
-  /** Takes in the changed policies; calls `changed` with each local identity that the change concerns. */
-  update(changed: (identity: Identity) => void): void {
+  /** Takes in the changed policies until `isOver()`; calls `changed` with each local identity that a change concerns. True: all are taken. */
+  update(changed: (identity: Identity) => void, isOver: () => boolean): boolean {
     for (const [id, resource] of this.#inputs) {
+      this.#inputs.delete(id);
       this.#problems.delete(id);
       const old = this.#nodes.get(id);
       if (old) this.#remove(old, changed);
       const node = resource && this.#create(id, resource);
       if (node) this.#add(node, changed);
+      if (isOver()) return this.#inputs.size === 0;
     }
-    this.#inputs.clear();
+    return true;
   }
 
   /** The identity has its first local endpoint, or its labels have changed: find the policies that select it. */
