@@ -1,7 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { buildStub, pluginNames } from './build.ts';
+import { former } from './former.ts';
 
 export interface CniInstallation {
   /** Where the container runtime looks for plugins, such as /opt/cni/bin. */
@@ -14,7 +24,8 @@ export interface CniInstallation {
 
 /**
  * Installs `caracal` and `caracal-ipam` (one file, two names) with the file that tells them their paths. Each file is
- * replaced in one step, the paths first: a runtime that starts a plugin meanwhile gets the old or the new one, whole.
+ * replaced in one step, the paths first: a runtime that starts a plugin meanwhile gets the old or the new one, whole. What was there
+ * under these names and is another thing is kept beside, see `former`.
  */
 export function installCni({ folder, socketPath, spoolDirectory }: CniInstallation): void {
   const from = buildStub();
@@ -23,13 +34,23 @@ export function installCni({ folder, socketPath, spoolDirectory }: CniInstallati
   const link = `${temporary}.link`;
   try {
     writeFileSync(temporary, `${socketPath}\n${spoolDirectory}\n`, { mode: 0o644 });
+    keepFormer(folder, 'caracal.path', temporary);
     renameSync(temporary, join(folder, 'caracal.path'));
     copyFileSync(join(from, pluginNames[0]), temporary);
     for (const name of pluginNames) {
+      keepFormer(folder, name, temporary);
       linkSync(temporary, link);
       renameSync(link, join(folder, name));
     }
   } finally {
     for (const file of [temporary, link]) rmSync(file, { force: true });
   }
+}
+
+/** Keeps the file of this name as `former(name)` when it differs from the one that is to take its place. */
+function keepFormer(folder: string, name: string, next: string): void {
+  const [file, kept] = [join(folder, name), join(folder, former(name))];
+  if (!existsSync(file) || readFileSync(file).equals(readFileSync(next))) return;
+  rmSync(kept, { force: true });
+  linkSync(file, kept);
 }

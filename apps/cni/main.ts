@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { buildStub } from './build.ts';
 import { installCni } from './install.ts';
-import { findForeign, putBack, setAside } from './take-over.ts';
+import { findForeign, findOwn, putBack, setAside } from './take-over.ts';
 import { uninstallCni } from './uninstall.ts';
 
 interface InstallFlags {
@@ -30,7 +30,7 @@ program
   .action(({ folder, socket, spool, netD, takeOver }: InstallFlags) => {
     installCni({ folder, socketPath: socket, spoolDirectory: spool });
     console.log(`installed caracal and caracal-ipam in ${folder}`);
-    const foreign = findForeign(netD);
+    const foreign = findForeign(netD, findOwn(netD));
     if (takeOver) setAside(netD, foreign);
     for (const { file, types } of foreign) {
       const what = `${netD}/${file} (${types.join(', ') || 'unreadable'})`;
@@ -46,8 +46,9 @@ program
   .option('--folder <path>', 'where the container runtime looks for plugins', '/opt/cni/bin')
   .option('--net-d <path>', 'where the runtime finds network configurations', '/etc/cni/net.d')
   .action(({ folder, netD }: { folder: string; netD: string }) => {
-    uninstallCni(folder);
+    const back = uninstallCni(folder);
     console.log(`removed caracal and caracal-ipam from ${folder}`);
+    for (const name of back) console.log(`put back ${folder}/${name}`);
     for (const file of putBack(netD)) console.log(`put back ${netD}/${file}`);
   });
 

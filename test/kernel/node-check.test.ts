@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -53,6 +53,21 @@ test('a node that is well: nothing stops pods, and the address and its reason ar
   expect(stdout).toMatch(/address +ok +192\.0\.2\.1 on up0, because of nodeAddress in/);
   expect(stdout).toMatch(/agent +ok +serves .*cni\.sock/);
   expect(code).toBe(0);
+});
+
+test('without Kubernetes our configuration may have any name; what comes before it is found', async () => {
+  renameSync(join(folder, '10-caracal.conflist'), join(folder, '50-pods.conflist'));
+  try {
+    expect((await findings()).of('CNI configuration')).toMatchObject({
+      state: 'ok',
+      found: expect.stringContaining('50-pods'),
+    });
+    write('20-bridge.conf', '{"type":"bridge"}');
+    expect((await findings()).of('CNI configuration')).toMatchObject({ state: 'problem' });
+  } finally {
+    rmSync(join(folder, '20-bridge.conf'), { force: true });
+    renameSync(join(folder, '50-pods.conflist'), join(folder, '10-caracal.conflist'));
+  }
 });
 
 test.each<[string, string, 'problem' | 'warning', RegExp, () => Promise<unknown>, () => Promise<unknown>]>([

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { findForeign } from '@caracal/cni';
+import { findForeign, findOwn } from '@caracal/cni';
 import { type Finding, findProgram, ok, problem, read, warning, whyNotServed } from './host.ts';
 
 export interface CniFolders {
@@ -12,7 +12,10 @@ export interface CniFolders {
 /** The files that lead a container runtime to us, and who answers there. */
 export async function checkCni({ netD, plugins }: CniFolders): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const foreign = findForeign(netD);
+  const byAgent = '10-caracal.conflist';
+  // Without Kubernetes it is the administrator's, under whatever name.
+  const name = read(join(netD, byAgent)) === undefined ? (findOwn(netD) ?? byAgent) : byAgent;
+  const foreign = findForeign(netD, name);
   for (const { file, types } of foreign) {
     findings.push(
       problem(
@@ -22,7 +25,7 @@ export async function checkCni({ netD, plugins }: CniFolders): Promise<Finding[]
       ),
     );
   }
-  const own = join(netD, '10-caracal.conflist');
+  const own = join(netD, name);
   const text = read(own);
   if (text === undefined) {
     findings.push(
