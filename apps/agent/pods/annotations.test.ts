@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { joinAnnotations } from './annotations.ts';
+import { joinAnnotations, unknownAnnotations } from './annotations.ts';
 
 test("reads Calico's names and ours; ours come first", () => {
   const annotations = {
@@ -66,4 +66,23 @@ test.each<[Record<string, string>, object]>([
 test.each(['fast', '999', '2P', '-1M', '1m'])('a bandwidth of %s is refused', (text) => {
   const refused = joinAnnotations({}, { 'kubernetes.io/ingress-bandwidth': text });
   expect(refused).toMatchObject({ ok: false, code: 7, message: expect.stringContaining('ingress-bandwidth') });
+});
+
+test('annotations of ours and of Calico that mean nothing here are named; those of others are theirs', () => {
+  const annotations = {
+    'cni.caracal.network/ipAdrs': '["10.0.0.1"]',
+    'cni.caracal.network/ipAddrs': '["10.0.0.1"]',
+    'cni.projectcalico.org/podIP': '10.0.0.1/32',
+    'cni.projectcalico.org/ipv4pools': '["blue"]',
+    'cni.projectcalico.org/allowedSourcePrefixes': '["10.0.0.0/8"]',
+    'qos.projectcalico.org/ingressBandwidth': '1M',
+    'qos.projectcalico.org/ingressPacketRate': '100',
+    'kubernetes.io/ingress-bandwidth': '1M',
+    'example.com/anything': '',
+  };
+  expect(unknownAnnotations(annotations)).toEqual([
+    'cni.caracal.network/ipAdrs',
+    'cni.projectcalico.org/allowedSourcePrefixes',
+    'qos.projectcalico.org/ingressPacketRate',
+  ]);
 });

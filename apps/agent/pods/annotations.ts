@@ -6,6 +6,8 @@ import type { Bandwidth } from '../wiring/index.ts';
 /** Annotations of pods that choose addresses: our names, and those that Calico's users have. */
 const prefixes = ['cni.caracal.network/', 'cni.projectcalico.org/'] as const;
 
+const chosen = { addresses: 'ipAddrs', mac: 'hwAddr', ipv4Pools: 'ipv4pools', ipv6Pools: 'ipv6pools' } as const;
+
 const addresses = z
   .array(z.string().refine((text) => parseAddress(text) !== undefined, 'must be an IP address'))
   .min(1);
@@ -56,6 +58,20 @@ const quantity = z.string().transform((text, context) => {
 /** Annotations of Calico's that would change which traffic flows, and that nothing here can do. */
 const refused = ['ipAddrsNoIpam', 'floatingIPs'] as const;
 
+/** What Calico's plugin writes on a pod by itself. */
+const written = ['podIP', 'podIPs', 'containerID'] as const;
+
+/** Annotations whose names are ours or Calico's to say, and which mean nothing here: a slip of the pen, or a wish that stays one. */
+export function unknownAnnotations(annotations: Readonly<Record<string, string>>): string[] {
+  return Object.keys(annotations).filter((key) => speaking.some((prefix) => key.startsWith(prefix)) && !known.has(key));
+}
+
+const speaking = [...prefixes, 'qos.projectcalico.org/'];
+const known: ReadonlySet<string> = new Set([
+  ...prefixes.flatMap((prefix) => [...Object.values(chosen), ...refused, ...written].map((name) => prefix + name)),
+  ...Object.values(rates).flat(),
+]);
+
 export type Wishes = Pick<AddRequest, 'wanted' | 'mac' | 'bandwidth'>;
 
 /**
@@ -79,9 +95,9 @@ export function joinAnnotations(
     problems.push(`annotation ${key}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`);
     return undefined;
   }
-  found.addresses = read('ipAddrs', addresses, true);
-  found.mac = read('hwAddr', mac, false);
-  const named = [read('ipv4pools', pools, true), read('ipv6pools', pools, true)];
+  found.addresses = read(chosen.addresses, addresses, true);
+  found.mac = read(chosen.mac, mac, false);
+  const named = [read(chosen.ipv4Pools, pools, true), read(chosen.ipv6Pools, pools, true)];
   if (named.some(Boolean)) found.pools = named.flatMap((list) => list ?? []);
   const limit = (direction: 'ingress' | 'egress') => {
     const bitsPerSecond = read(rates[direction], quantity, false);

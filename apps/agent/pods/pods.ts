@@ -25,7 +25,7 @@ import {
   type Wiring,
   type WiringFailure,
 } from '../wiring/index.ts';
-import { joinAnnotations } from './annotations.ts';
+import { joinAnnotations, unknownAnnotations } from './annotations.ts';
 import {
   type EndpointRecord,
   endpointId,
@@ -120,7 +120,11 @@ export function createPods(options: PodsOptions): PodNetwork {
       return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
     reached('ADD: pod known');
-    const asked = joinAnnotations(request, found.annotations ?? request.pod.annotations, options.shapes);
+    const annotations = found.annotations ?? request.pod.annotations;
+    const unknown = unknownAnnotations(annotations);
+    if (unknown.length > 0)
+      log.warn({ annotations: unknown }, 'annotations of the pod that mean nothing here are ignored');
+    const asked = joinAnnotations(request, annotations, options.shapes);
     if (!asked.ok) return asked;
     const forbidden = refusedSysctls(
       (request.sysctls ?? []).map(({ name }) => name),
