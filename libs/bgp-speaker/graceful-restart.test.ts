@@ -168,6 +168,31 @@ it('between the marks of a refresh, what the peer does not announce again goes (
   expect([...routes.keys()]).toEqual(['10.1.0.0/16']);
 });
 
+it('a refresh that does not end keeps stale routes for six minutes, however often it begins', () => {
+  const { world, routes, connect } = start();
+  const open = openOf({});
+  const enhanced: Open = { ...open, capabilities: [...open.capabilities, { name: 'enhancedRouteRefresh' }] };
+  const { connection } = connect(enhanced, announce(1), announce(2), endOfRib);
+  const send = (...chunks: Uint8Array[]) => {
+    for (const chunk of chunks) connection.write(chunk);
+    world.advance(0);
+  };
+  const begin = bytes({ type: 'routeRefresh', subtype: 1, ...unicast });
+  send(begin, announce(1));
+  for (let minute = 0; minute < 6; minute++) {
+    expect(routes.size).toBe(2);
+    for (let part = 0; part < 3; part++) {
+      send(bytes({ type: 'keepalive' }), begin);
+      world.advance(20_000);
+    }
+  }
+  expect([...routes.keys()]).toEqual(['10.1.0.0/16']);
+  // One that begins after that has its own time.
+  send(begin);
+  world.advance(1000);
+  expect(routes.size).toBe(1);
+});
+
 describe('after a restart', () => {
   const restarted = (world: FakeWorld, establishedPeers: string[]) =>
     speakerAt(world, '10.0.0.1', { restarted: { establishedPeers } });

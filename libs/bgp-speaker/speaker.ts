@@ -26,6 +26,7 @@ import { type PlanRow, planRows } from './plan/plan.ts';
 import { changesRoutes, judgeAgain, policiesDiffer } from './policy/reconfigure.ts';
 import { PrefixLimits } from './prefix-limit.ts';
 import { families, Propagation } from './propagation.ts';
+import { RefreshTimers } from './refresh-timers.ts';
 import { RestartDeferral } from './restart-deferral.ts';
 import { AttributeStore } from './rib/attribute-store.ts';
 import { LocRib } from './rib/loc-rib.ts';
@@ -43,6 +44,7 @@ export class Speaker {
   readonly #plainUpdates: (PlainUpdates | undefined)[] = [];
   readonly #faultLog: FaultLog;
   readonly #limits: PrefixLimits;
+  readonly #refreshes: RefreshTimers;
   readonly #originated: Originated;
   readonly #aggregates: Aggregates;
   readonly #deferral: RestartDeferral;
@@ -62,6 +64,11 @@ export class Speaker {
     };
     this.#originated = new Originated(this.#ribs);
     this.#aggregates = new Aggregates(this.#ribs);
+    this.#refreshes = new RefreshTimers(environment.clock, (peer, family) => {
+      environment.log('a refresh did not end: its stale routes go', { peer: peer.config.name, family });
+      this.#ribs.families[family].removeStale(peer.number);
+      this.#propagation.schedule();
+    });
     this.#limits = new PrefixLimits(this.#ribs, environment.log);
     this.#propagation = new Propagation(environment, this.#ribs, this.#peers, this.#aggregates, () => this.restarting);
     this.#deferral = new RestartDeferral(environment, () => this.#propagation.schedule());
@@ -263,6 +270,7 @@ export class Speaker {
       this.#propagation.begin(peer);
     },
     onDown: (peer, kept) => {
+      this.#refreshes.forget(peer);
       this.#plainUpdates[peer.number] = undefined;
       this.#limits.forget(peer);
       for (const family of families) {
@@ -315,8 +323,13 @@ export class Speaker {
     if (subtype === refreshMarks.request) this.#propagation.advertiserOf(peer)?.refresh(family);
     else if (peer.negotiated.context.enhancedRouteRefresh) {
       // One more before the end goes on with the first: what was announced since is not stale.
-      if (subtype === refreshMarks.begin && !rib.hasStale(peer.number)) rib.markStale(peer.number);
-      else if (subtype === refreshMarks.end) rib.removeStale(peer.number);
+      if (subtype === refreshMarks.begin) {
+        if (!rib.hasStale(peer.number)) rib.markStale(peer.number);
+        this.#refreshes.begin(peer, family);
+      } else if (subtype === refreshMarks.end) {
+        this.#refreshes.end(peer, family);
+        rib.removeStale(peer.number);
+      }
     }
     this.#propagation.schedule();
   }
