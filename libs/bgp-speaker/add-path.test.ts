@@ -107,3 +107,25 @@ it('keeps the paths of a peer apart, and forgets them with the session', () => {
   expect(last.speaker.status()[0].received).toBe(0);
   expect(last.routes.size).toBe(0);
 });
+
+it('counts prefixes against a limit, not the paths to them', () => {
+  const { world, sources, last, heard } = topology(
+    { ...paths('None', true), prefixLimit: { maximum: 4 } },
+    paths('All'),
+  );
+  world.advance(20_000);
+  // Four prefixes by six paths.
+  expect(last.routes.size).toBe(4);
+  expect(heard()).toHaveLength(3);
+  expect(last.speaker.status()[0].lastError).toBe('');
+  // A path less, a prefix less, and one of each more.
+  sources[2]();
+  world.advance(1000);
+  sources[2]('10.30.0.0/16', prefix);
+  world.advance(1000);
+  expect(last.routes.size).toBe(4);
+  expect(last.speaker.status()[0].lastError).toBe('');
+  sources[2]('10.30.0.0/16', '10.31.0.0/16', prefix);
+  world.advance(1000);
+  expect(last.speaker.status()[0].lastError).toBe('announces more than 4 ipv4Unicast prefixes');
+});

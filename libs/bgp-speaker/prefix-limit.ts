@@ -27,24 +27,24 @@ export class PrefixLimits {
     const limit = peer.config.prefixLimit;
     if (!limit) return;
     for (const family of families) {
-      const { received } = this.#ribs.families[family].counts(peer.number);
-      if (received > limit.maximum) {
+      const { prefixes } = this.#ribs.families[family].counts(peer.number);
+      if (prefixes > limit.maximum) {
         const { maximum, restartSeconds } = limit;
         this.#log('prefix limit exceeded', { peer: peer.config.name, family, maximum, restartSeconds });
         const reason = `announces more than ${maximum} ${family} prefixes`;
         peer.exceedLimit(reason, exceeded(family, maximum), restartSeconds);
         return;
       }
-      this.#warn(peer, family, received, limit);
+      this.#warn(peer, family, prefixes, limit);
     }
   }
 
-  #warn(peer: Peer, family: RouteFamily, received: number, { maximum, warnPercent }: PrefixLimit): void {
-    if (warnPercent === undefined || received * 100 < maximum * warnPercent) return;
+  #warn(peer: Peer, family: RouteFamily, prefixes: number, { maximum, warnPercent }: PrefixLimit): void {
+    if (warnPercent === undefined || prefixes * 100 < maximum * warnPercent) return;
     const warned = this.#warned.get(peer) ?? new Set();
     if (warned.has(family)) return;
     this.#warned.set(peer, warned.add(family));
-    this.#log('prefix limit is near', { peer: peer.config.name, family, received, maximum });
+    this.#log('prefix limit is near', { peer: peer.config.name, family, prefixes, maximum });
   }
 }
 

@@ -9,10 +9,11 @@ import { grow } from './grow.ts';
 import { PathStore } from './path-store.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
-/** Paths of one peer: all of its Adj-RIB-In, and those that take part in the decision. */
+/** Of one peer: all paths of its Adj-RIB-In, those that take part in the decision, and the prefixes that they lead to. */
 export interface PathCounts {
   received: number;
   accepted: number;
+  prefixes: number;
 }
 
 /** A route whose best path, or whose equally good ones, may have changed. */
@@ -99,7 +100,7 @@ export class LocRib {
   }
 
   counts(peer: number): PathCounts {
-    this.#counts[peer] ??= { received: 0, accepted: 0 };
+    this.#counts[peer] ??= { received: 0, accepted: 0, prefixes: 0 };
     return this.#counts[peer];
   }
 
@@ -114,6 +115,8 @@ export class LocRib {
     const counts = this.counts(peer);
     const known = this.#find(route, peer, id);
     if (known < 0) {
+      // Without identifiers it can have no other: nothing to look for.
+      if ((id === 0 && !this.paths.hasIds) || !this.#hasPath(route, peer)) counts.prefixes++;
       this.#heads[route] = this.paths.allocate(peer, attributes, exclusion, this.#heads[route] - 1, id) + 1;
       counts.received++;
       if (exclusion === 0) counts.accepted++;
@@ -242,6 +245,12 @@ export class LocRib {
     return best;
   }
 
+  #hasPath(route: number, peer: number): boolean {
+    let path = this.#heads[route] - 1;
+    while (path >= 0 && this.paths.peer[path] !== peer) path = this.paths.next[path];
+    return path >= 0;
+  }
+
   #find(route: number, peer: number, id: number): number {
     let path = this.#heads[route] - 1;
     while (path >= 0 && (this.paths.peer[path] !== peer || this.paths.id(path) !== id)) path = this.paths.next[path];
@@ -271,6 +280,7 @@ export class LocRib {
     this.#stale[peer]?.delete(path);
     const counts = this.counts(peer);
     counts.received--;
+    if (!this.paths.hasIds || !this.#hasPath(route, peer)) counts.prefixes--;
     if (this.paths.exclusion[path] === 0) counts.accepted--;
     this.#attributes.release(this.paths.attributes[path]);
     this.paths.free(path);

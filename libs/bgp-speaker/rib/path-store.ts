@@ -64,6 +64,11 @@ export class PathStore {
     return path;
   }
 
+  /** Whether any path has ever had an identifier. */
+  get hasIds(): boolean {
+    return this.#ids !== undefined;
+  }
+
   /** The path identifier that the peer gave it; 0 when it gives none. */
   id(path: number): number {
     return this.#ids ? this.#ids[path] : 0;

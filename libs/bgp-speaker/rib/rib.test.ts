@@ -193,6 +193,8 @@ describe('LocRib', () => {
           expect(rib.counts(peer)).toEqual({
             received: mine.length,
             accepted: mine.filter(({ rejected }) => !rejected).length,
+            prefixes: [...model.values()].filter((paths) => [...paths.values()].some((one) => one.peer === peer))
+              .length,
           });
         }
         for (const peer of [1, 2, 3, 4]) rib.removePeer(peer);
