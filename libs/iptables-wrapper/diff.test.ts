@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { diffTable } from './diff.ts';
+import { diffTable, incrementOf } from './diff.ts';
 import { ruleTarget, type SavedTable } from './save.ts';
 import { buildTransaction, isEmptyEdit } from './transaction.ts';
 
@@ -30,9 +30,10 @@ function restore(table: SavedTable, lines: readonly string[]): Map<string, { pol
       checkTarget(rest);
       rulesOf(name).push(rest);
     } else if (operation === '-I') {
-      checkTarget(rest.slice(2));
-      expect(rest.startsWith('1 ')).toBe(true);
-      rulesOf(name).unshift(rest.slice(2));
+      const [, position, rule] = /^(\d+) (.*)$/.exec(rest) ?? [];
+      checkTarget(rule);
+      expect(Number(position)).toBeLessThanOrEqual(rulesOf(name).length + 1);
+      rulesOf(name).splice(Number(position) - 1, 0, rule);
     } else if (operation === '-D') {
       const index = rulesOf(name).indexOf(rest);
       if (index < 0) throw new Error(`no rule ${rest} in ${name}`);
@@ -110,4 +111,45 @@ test('a table that the kernel does not have yet is made', () => {
     '-A own-a -j MASQUERADE',
     'COMMIT',
   ]);
+});
+
+const rules = fc.array(fc.constantFrom<string>('-j a', '-j b', '-j c', '-j d', '-j e'), { maxLength: 6 });
+const edited = fc.tuple(
+  rules,
+  fc.array(fc.tuple(fc.nat(6), fc.option(fc.constantFrom('-j a', '-j x'))), { maxLength: 5 }),
+);
+
+test('an increment makes one chain the other, with as many lines as rules that come or go', () => {
+  fc.assert(
+    fc.property(edited, fc.boolean(), ([some, changes], backwards) => {
+      const others = [...some];
+      for (const [at, rule] of changes) others.splice(at, 0, ...(rule === null ? [] : [rule]));
+      const [before, after] = backwards ? [others, some] : [some, others];
+      const increment = incrementOf(before, after);
+      const repeated = before.length > after.length && new Set(before).size < before.length;
+      if (Math.abs(after.length - before.length) <= 4 && !repeated) expect(increment).toBeDefined();
+      if (!increment) return;
+      const chains = new Map([['own-a', after]]);
+      const increments = new Map([['own-a', increment]]);
+      const edit = {
+        table: 'filter',
+        chains,
+        increments,
+        removedChains: [],
+        deletedRules: [],
+        insertedRules: [],
+      } as const;
+      const { lines } = buildTransaction([edit]);
+      expect(lines.length).toBe(2 + Math.abs(after.length - before.length));
+      const table = new Map([['own-a', { policy: undefined, rules: before }]]);
+      expect(restore(table, lines).get('own-a')?.rules).toEqual(after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('no increment where rules are exchanged, or many come', () => {
+  expect(incrementOf(['-j a', '-j b'], ['-j b', '-j a'])).toBeUndefined();
+  expect(incrementOf([], ['-j a', '-j b', '-j c', '-j d', '-j e'])).toBeUndefined();
+  expect(incrementOf(['-j a', '-j b', '-j a'], ['-j b', '-j a'])).toBeUndefined();
 });

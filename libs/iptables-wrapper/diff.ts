@@ -1,6 +1,6 @@
 import type { SavedTable, TableName } from './save.ts';
 import { ruleTarget } from './save.ts';
-import type { TableEdit } from './transaction.ts';
+import type { Increment, TableEdit } from './transaction.ts';
 
 /** The part of a table that belongs to one owner. */
 export interface OwnedTable {
@@ -55,4 +55,37 @@ export function diffTable(
 /** Whether two lists of rules are the same; an absent chain equals nothing. */
 export function equalRules(a: readonly string[] | undefined, b: readonly string[]): boolean {
   return a !== undefined && a.length === b.length && a.every((rule, index) => rule === b[index]);
+}
+
+/** With more to change than this a chain is filled anew. */
+const few = 4;
+
+/**
+ * How a chain becomes another one by a few rules that come, or a few that go; undefined when it takes more than that, or both. A rule that
+ * goes must be the only one of its text, since iptables deletes the first that it finds.
+ */
+export function incrementOf(before: readonly string[], after: readonly string[]): Increment | undefined {
+  if (after.length > before.length) {
+    const added = beyond(before, after);
+    if (!added) return undefined;
+    // At its end a chain takes a rule without a look at those before.
+    let end = after.length;
+    for (const index of added.toReversed()) if (index === end - 1) end = index;
+    const place = (index: number) => (index >= end ? {} : { position: index + 1 });
+    return { deleted: [], inserted: added.map((index) => ({ rule: after[index], ...place(index) })) };
+  }
+  const gone = beyond(after, before)?.map((index) => before[index]);
+  if (!gone?.every((rule) => before.indexOf(rule) === before.lastIndexOf(rule))) return undefined;
+  return { deleted: gone, inserted: [] };
+}
+
+/** The indices of what the longer list has beside the shorter one, when that is little and the rest is in order. */
+function beyond(shorter: readonly string[], longer: readonly string[]): number[] | undefined {
+  const indices: number[] = [];
+  let at = 0;
+  for (let index = 0; index < longer.length && indices.length <= few; index++) {
+    if (at < shorter.length && longer[index] === shorter[at]) at++;
+    else indices.push(index);
+  }
+  return at === shorter.length && indices.length <= few ? indices : undefined;
 }

@@ -1,10 +1,10 @@
 export { findRefused } from './bisect.ts';
 export { protocolName } from './canonical.ts';
-export { diffTable, equalRules, type OwnedTable } from './diff.ts';
+export { diffTable, equalRules, incrementOf, type OwnedTable } from './diff.ts';
 export { createSetLine, type IpsetType, parseIpsetSave, type SavedSet } from './ipset.ts';
 export { createIpsetWriter, type IpsetResult, type IpsetWriter } from './ipset-writer.ts';
 export { type Processes, systemProcesses } from './processes.ts';
 export { createRestoreWriter, type RestoreFailure, type RestoreWriter } from './restore-writer.ts';
 export { parseSave, type SavedTable, type TableName } from './save.ts';
 export { quoteArgument } from './tokens.ts';
-export { buildTransaction, isEmptyEdit, type TableEdit } from './transaction.ts';
+export { buildTransaction, type Increment, isEmptyEdit, type TableEdit } from './transaction.ts';

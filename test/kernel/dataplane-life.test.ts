@@ -446,6 +446,42 @@ test('updates that come while one is being written go together, each answered wh
   expect(await dataplane.resync()).toEqual([]);
 });
 
+test('what comes and goes one by one leaves in the kernel exactly what it should', async () => {
+  const dataplane = await started();
+  await dataplane.update(scene());
+  await dataplane.setPools([{ cidr: '10.65.0.0/16', natOutgoing: true }]);
+  const pods = Array.from({ length: 40 }, (_, n) => ({
+    ...endpointOf(a),
+    id: `c${n}/eth0`,
+    // Two come to have a node of the dispatch tree below them.
+    interfaceName: n < 2 ? `carac${n}`.slice(0, 5 + n) : `carac${n % 3}${n}`,
+    addresses: [`10.65.1.${n}`],
+    ingress: n % 2 ? [tier(['knp/shop/db'])] : [],
+  }));
+  const portsOf = (n: number) =>
+    n % 4
+      ? []
+      : [80, 81].map((podPort) => ({
+          protocol: 'tcp' as const,
+          hostPort: 8000 + (n % 3) + podPort,
+          ...(n % 8 ? { hostAddress: '192.0.2.7' } : {}),
+          podAddress: `10.65.1.${n}`,
+          podPort,
+        }));
+  for (const [n, pod] of pods.entries()) {
+    await dataplane.update({ ...nothing, endpoints: [pod] });
+    await dataplane.setHostPorts(pod.id, portsOf(n));
+  }
+  expect(await dataplane.resync()).toEqual([]);
+  for (const [n, { id }] of pods.entries()) {
+    if (n % 3 === 0) continue;
+    await dataplane.update({ ...nothing, removedEndpoints: [id] });
+    await dataplane.setHostPorts(id, []);
+  }
+  expect(await dataplane.resync()).toEqual([]);
+  expect(dataplane.problems()).toEqual([]);
+}, 20_000);
+
 test('the writers end when their owner is killed', async () => {
   const script = `
     import { createDataplane } from '@caracal/dataplane';

@@ -40,8 +40,9 @@ export async function findRefusedChains(
       if (belief.has(chain)) chains.delete(chain);
       else chains.set(chain, closedRules);
     }
-    // What was to be removed may still be referred to by a chain left as it was.
-    const part: TableEdit = { ...current, chains, removedChains: [] };
+    // What was to be removed may still be referred to by a chain left as it was. Chains are written again and again: whole, since an
+    // increment is good for once.
+    const part: TableEdit = { ...current, chains, increments: undefined, removedChains: [] };
     const transaction = buildTransaction([part]);
     const result = await writer.apply(transaction);
     if (result.ok) belief.wrote(part);

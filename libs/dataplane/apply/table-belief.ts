@@ -1,4 +1,12 @@
-import { diffTable, equalRules, type OwnedTable, type SavedTable, type TableEdit } from 'iptables-wrapper';
+import {
+  diffTable,
+  equalRules,
+  type Increment,
+  incrementOf,
+  type OwnedTable,
+  type SavedTable,
+  type TableEdit,
+} from 'iptables-wrapper';
 import { chainPrefix } from '../render/names.ts';
 
 /** Whether a chain is ours. */
@@ -27,16 +35,21 @@ export class TableBelief {
   /** What has to change of the named chains; as small as they are. */
   editOf(names: Iterable<string>, desired: ReadonlyMap<string, readonly string[]>): TableEdit {
     const chains = new Map<string, readonly string[]>();
+    const increments = new Map<string, Increment>();
     const removedChains: string[] = [];
     for (const name of names) {
       const rules = desired.get(name);
       if (rules) {
-        if (!equalRules(this.#chains.get(name), rules)) chains.set(name, rules);
+        const before = this.#chains.get(name);
+        if (equalRules(before, rules)) continue;
+        chains.set(name, rules);
+        const increment = before && incrementOf(before, rules);
+        if (increment) increments.set(name, increment);
       } else if (this.#chains.has(name)) {
         removedChains.push(name);
       }
     }
-    return { table: this.#table, chains, removedChains, deletedRules: [], insertedRules: [] };
+    return { table: this.#table, chains, increments, removedChains, deletedRules: [], insertedRules: [] };
   }
 
   /** The edit is in the kernel. */

@@ -5,9 +5,9 @@ import { dispatchChain, endpointChain } from './names.ts';
 export interface DispatchNode {
   /** What all interface names at and below this node begin with. */
   readonly prefix: string;
-  /** The interfaces that the node names itself, in order. */
+  /** The interfaces that the node names itself, the last that came first. */
   readonly interfaces: readonly string[];
-  /** The prefixes of the nodes below, in order. */
+  /** The prefixes of the nodes below, the last that came first. */
   readonly children: readonly string[];
 }
 

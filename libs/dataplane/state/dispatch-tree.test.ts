@@ -5,7 +5,13 @@ import { DispatchTree } from './dispatch-tree.ts';
 const letter = fc.constantFrom('0', '1', 'a');
 const name = fc.array(letter, { maxLength: 11 }).map((letters) => `cara${letters.join('')}`);
 
-const shape = (tree: DispatchTree) => new Map([...tree.prefixes()].sort().map((prefix) => [prefix, tree.node(prefix)]));
+const shape = (tree: DispatchTree) =>
+  new Map(
+    [...tree.prefixes()].sort().map((prefix) => {
+      const { interfaces = [], children = [] } = tree.node(prefix) ?? {};
+      return [prefix, { interfaces: [...interfaces].sort(), children: [...children].sort() }];
+    }),
+  );
 
 /** Where a packet of the interface ends: its own chain, or undefined for the DROP at the end of a node. */
 function find(tree: DispatchTree, interfaceName: string): string | undefined {
@@ -18,7 +24,7 @@ function find(tree: DispatchTree, interfaceName: string): string | undefined {
   return undefined;
 }
 
-test('names are found, others are not, whatever came and went; changes are told; the shape has no history', () => {
+test('names are found, others are not, whatever came and went; changes are told; the shape has no history but for the order', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.boolean(), name), { maxLength: 120 }),
@@ -47,6 +53,12 @@ test('names are found, others are not, whatever came and went; changes are told;
     ),
     { numRuns: 200 },
   );
+});
+
+test('what comes last stands first, so that its rule is inserted at the front', () => {
+  const tree = new DispatchTree();
+  for (const each of ['cara1', 'cara3', 'cara2']) tree.add(each);
+  expect(tree.node('cara')?.interfaces).toEqual(['cara2', 'cara3', 'cara1']);
 });
 
 test('adding to a thousand changes the way to the new one alone', () => {

@@ -14,7 +14,7 @@ interface Node {
 
 /**
  * The interfaces that are known, as a tree by the characters of their names: finding one costs a packet few rules, and
- * adding one changes the chains of the way to it alone. Its shape depends on the names only, not on their history.
+ * adding one changes the chains of the way to it alone. Its shape depends on the names only, and its order on when they came.
  */
 export class DispatchTree {
   readonly #root: Node = { prefix: podInterfacePrefix, names: new Set(), children: undefined };
@@ -37,12 +37,15 @@ export class DispatchTree {
     return changed;
   }
 
-  /** The node of a prefix, or undefined when there is none (any more). */
+  /**
+   * The node of a prefix, or undefined when there is none (any more). What came last comes first: a rule at the front is the cheapest to
+   * insert, and of one node no two match the same name.
+   */
   node(prefix: string): DispatchNode | undefined {
     const node = this.#nodes.get(prefix);
     if (!node) return undefined;
-    const interfaces = node.children ? (node.names.has(prefix) ? [prefix] : []) : [...node.names].sort();
-    return { prefix, interfaces, children: [...(node.children?.keys() ?? [])].sort() };
+    const interfaces = node.children ? (node.names.has(prefix) ? [prefix] : []) : [...node.names].reverse();
+    return { prefix, interfaces, children: [...(node.children?.keys() ?? [])].reverse() };
   }
 
   prefixes(): Iterable<string> {
