@@ -52,8 +52,8 @@ export class Advertiser {
     for (const family of peer.negotiated?.families ?? []) {
       const out = new AdjRibOut();
       out.endOfRibDue = true;
-      if (peer.config.defaultOriginate) out.defaultRoute = ribs.families[family].hold(defaultPrefixes[family]);
       this.#out.set(family, out);
+      this.#followDefault(family, out);
       this.enqueueAll(family);
     }
   }
@@ -81,6 +81,20 @@ export class Advertiser {
   end(): void {
     for (const said of this.#paths.values()) said.clear();
     this.#export.end();
+  }
+
+  /** Whether the peer is told a default route of our own may have changed. */
+  followDefaults(): void {
+    for (const [family, out] of this.#out) this.#followDefault(family, out);
+  }
+
+  #followDefault(family: RouteFamily, out: AdjRibOut): void {
+    const wanted = this.peer.config.defaultOriginate === true;
+    if (wanted === out.defaultRoute >= 0) return;
+    // In the place of ours comes what there is in the table, or nothing.
+    if (!wanted) out.pending.push(out.defaultRoute);
+    out.defaultRoute = wanted ? this.#ribs.families[family].hold(defaultPrefixes[family]) : -1;
+    out.defaultDue = wanted;
   }
 
   /** A route's best path changed, or one of the others. */

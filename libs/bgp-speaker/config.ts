@@ -150,13 +150,10 @@ export interface PeerConfig {
 }
 
 /** What a session depends on: all but what is applied while it stands. */
-export function withoutPolicy({
-  importAction: _,
-  exportAction: __,
-  sessionLimit: ___,
-  ...session
-}: PeerConfig): object {
-  return session;
+export function withoutPolicy(peer: PeerConfig): object {
+  const { importAction: _, exportAction: __, sessionLimit: ___, defaultOriginate, ...session } = peer;
+  // Among several paths to a prefix that were told by identifier our own one cannot take the place of all.
+  return (peer.addPaths?.send ?? 'None') === 'None' ? session : { ...session, defaultOriginate };
 }
 
 /** How many prefixes of a family a peer may announce. */

@@ -68,3 +68,25 @@ it('tells it again with everything else, and no more when it is not configured',
   world.advance(20_000);
   expect(others[0].heard()).toEqual([]);
 });
+
+it('is begun and ended while the session stands, with what the table has in its place', () => {
+  const { world, middle, configure, others } = topology();
+  const [told, , source] = others;
+  source.originate('0.0.0.0/0');
+  world.advance(20_000);
+  const since = middle.speaker.status()[0].sinceMs;
+  configure({ defaultOriginate: false });
+  world.advance(1000);
+  expect(told.heard()).toEqual(['0.0.0.0/0 10.0.0.10 65010 65003']);
+  configure({ defaultOriginate: true });
+  world.advance(1000);
+  expect(told.heard()).toEqual(own);
+  source.originate();
+  configure();
+  world.advance(1000);
+  expect(told.heard()).toEqual(own);
+  configure({ defaultOriginate: false });
+  world.advance(1000);
+  expect(told.heard()).toEqual([]);
+  expect(middle.speaker.status()[0].sinceMs).toBe(since);
+});

@@ -338,6 +338,7 @@ export class Speaker {
   #changePolicy(peer: Peer, next: PeerConfig): void {
     const before = peer.config;
     peer.config = next;
+    this.#propagation.advertiserOf(peer)?.followDefaults();
     for (const family of families) {
       if (policiesDiffer(before.importAction, next.importAction, family)) {
         const changed = [before, next].some(({ importAction }) => changesRoutes(importAction, family));
