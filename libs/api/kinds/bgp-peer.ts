@@ -122,7 +122,8 @@ export const bgpPeerSpec = z
         bestPaths: integer(2, 64, 'How many paths are told when send is Best.').default(2),
       })
       .meta({
-        description: "Several paths to one prefix, if the peer agrees (RFC 7911). Not among Calico's fields.",
+        description:
+          "Several paths to one prefix, if the peer agrees (RFC 7911); another value is a new session, as the OPEN says it. Not among Calico's fields.",
       })
       .optional(),
     extendedMessages: z.boolean().default(false).meta({
