@@ -14,7 +14,7 @@ export interface BgpPart {
   readonly title: string;
   /** What a run gives, as columns. */
   readonly figures: readonly Figure[];
-  /** One run. Rejects with `TooSlow` when the speaker does not get there. */
+  /** One run. Rejects with `NotReached` when the speaker does not get there. */
   measure(speaker: SpeakerUnderTest): Promise<Figures>;
 }
 

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { createNetns, type Netns } from '../../support/netns.ts';
 import type { PeerOfSpeaker, SpeakerUnderTest } from './speakers.ts';
 
-/** A word has not come in time: what is measured took longer than anybody would wait. */
-export class TooSlow extends Error {}
+/** The speaker did not get there: it took longer than anybody would wait, or a session fell. */
+export class NotReached extends Error {}
 
 const limitMs = 180_000;
 
@@ -64,8 +64,8 @@ export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: Bgp
 }
 
 /**
- * The numbers behind a word that a process prints. Rejects with what another word says for `instead`, when the process ends
- * before, and with `TooSlow` when it says nothing for three minutes.
+ * The numbers behind a word that a process prints. Rejects with `NotReached` when it prints the word `instead`, when it ends
+ * before, or when it says nothing for three minutes.
  */
 export function line(child: ChildProcess, word: string, instead?: { word: string; means: string }): Promise<number[]> {
   const { stdout } = child;
@@ -79,18 +79,18 @@ export function line(child: ChildProcess, word: string, instead?: { word: string
     };
     const exited = () => {
       end();
-      reject(new Error(`a neighbour ended before "${word}"`));
+      reject(new NotReached(`a neighbour ended before "${word}"`));
     };
     const timer = setTimeout(() => {
       end();
-      reject(new TooSlow(`no "${word}" within ${limitMs / 1000} s`));
+      reject(new NotReached(`no "${word}" within ${limitMs / 1000} s`));
     }, limitMs);
     lines.on('line', (text) => {
       const [first, ...numbers] = text.split(' ');
       if (first !== word && first !== instead?.word) return;
       end();
       if (first === word) resolve(numbers.map(Number));
-      else reject(new TooSlow(instead?.means));
+      else reject(new NotReached(instead?.means));
     });
     child.once('exit', exited);
   });
