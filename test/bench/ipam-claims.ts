@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { migrate, openDatastore } from '@caracal/datastore';
-import { createHubTransport, NodeService } from '@caracal/protocol';
-import { createClient } from '@connectrpc/connect';
+import { NodeService } from '@caracal/protocol';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { cpuMs } from './cpu-time.ts';
 import { type Percentiles, percentiles } from './figures.ts';
+import { leanNode } from './lean-node.ts';
 
 /** Claims of blocks by nodes that all ask at once and again, each over its own connection. */
 export interface ClaimsBench {
@@ -60,15 +60,11 @@ export async function benchClaims({
     }
     const nodes = [];
     for (const [i, identity] of identities.entries()) {
-      // This process is all the nodes, and may be long in answering for one.
-      const patience = { pingIntervalMs: 60_000, pingTimeoutMs: 60_000 };
-      const address = hubs[i % hubCount].address;
-      const transport = createHubTransport({ address, ca: authority.ca, ...identity, ...patience });
-      closing.push(transport.close);
-      const client = createClient(NodeService, transport);
+      const node = leanNode({ address: hubs[i % hubCount].address, ca: authority.ca, ...identity });
+      closing.push(node.close);
       const incarnation = randomUUID();
-      await client.assertBlocks({ incarnation, machine: `machine-${i}` });
-      nodes.push({ client, incarnation, held: [] as string[] });
+      await node.call(NodeService.method.assertBlocks, { incarnation, machine: `machine-${i}` });
+      nodes.push({ node, incarnation, held: [] as string[] });
     }
     onProgress(`${claimsANode} claims of each`);
     const took: number[] = [];
@@ -77,11 +73,12 @@ export async function benchClaims({
     const before = used();
     const start = performance.now();
     await Promise.all(
-      nodes.map(async ({ client, incarnation, held }) => {
+      nodes.map(async ({ node, incarnation, held }) => {
         for (let i = 0; i < claimsANode; i++) {
           const begin = performance.now();
           try {
-            const { result } = await client.claimBlock({ pool: pool.name, incarnation, held: { cidrs: held } });
+            const request = { pool: pool.name, incarnation, held: { cidrs: held } };
+            const { result } = await node.call(NodeService.method.claimBlock, request);
             if (result.case === 'block') held.push(result.value.cidr);
             else failed++;
           } catch {
