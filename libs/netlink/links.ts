@@ -96,14 +96,12 @@ function createVeth(spec: VethSpec): Request {
   };
 }
 
-/** Creates an intermediate functional block: what is redirected to it leaves it as it came in elsewhere. EEXIST when the name is taken. */
+/** Creates an intermediate functional block, down: what is redirected to it leaves it as it came in elsewhere. EEXIST when the name is taken. */
 function createIfb(name: string): Request {
   return {
     operation: () => `create ifb ${name}`,
     encode: (writer) => {
-      const fixed = writer.begin(k.RTM_NEWLINK, k.NLM_F_REQUEST | k.NLM_F_CREATE | k.NLM_F_EXCL, message.size);
-      writer.setUint32(fixed + message.ifi_flags, k.IFF_UP);
-      writer.setUint32(fixed + message.ifi_change, k.IFF_UP);
+      writer.begin(k.RTM_NEWLINK, k.NLM_F_REQUEST | k.NLM_F_CREATE | k.NLM_F_EXCL, message.size);
       writer.attributeString(k.IFLA_IFNAME, name);
       const info = writer.beginNested(k.IFLA_LINKINFO);
       writer.attributeString(k.IFLA_INFO_KIND, 'ifb');

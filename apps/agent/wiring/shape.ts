@@ -1,4 +1,4 @@
-import { type RouteSocket, redirectIncoming, setTokenBucket, type TokenBucket, writeSysctl } from '@caracal/netlink';
+import { type RouteSocket, redirectIncoming, setLink, setTokenBucket, type TokenBucket, writeSysctl } from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
 import type { Bandwidth, RateLimit } from './types.ts';
 
@@ -32,7 +32,10 @@ function tokenBucket({ bitsPerSecond, burstBits }: RateLimit): TokenBucket {
   return { bytesPerSecond, burstBytes, queueBytes: Math.ceil(bytesPerSecond * latencySeconds) + burstBytes };
 }
 
-/** Limits the pod behind a new host interface; the message of what failed. */
+/**
+ * Limits the pod behind a new host interface, which is not up yet: the message of what failed. An interface that is up would be stopped to get
+ * its token bucket, with a grace period of RCU to wait for (qdisc_graft, dev_deactivate).
+ */
 export function shape(
   host: RouteSocket,
   { name, index }: { readonly name: string; readonly index: number },
@@ -49,6 +52,7 @@ export function shape(
   writeSysctl(['net', 'ipv6', 'conf', shaper.value.name, 'disable_ipv6'], 1);
   const outcome = host.batch([
     setTokenBucket(shaper.value.index, tokenBucket(egress)),
+    setLink(shaper.value.index, { up: true }),
     ...redirectIncoming(index, shaper.value.index),
   ]);
   return outcome.ok ? undefined : outcome.error.message;

@@ -108,10 +108,10 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     }
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
     writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
-    const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
-    if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
     const unlimited = shape(sockets.host, link.value, request.bandwidth ?? {});
     if (unlimited) return await undo(sockets, hostInterface, unlimited);
+    const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
+    if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
     reached('wire: host end set up');
     activate(pod, podInterface);
     activate(sockets.host, hostInterface);
