@@ -1,4 +1,11 @@
-import { type RouteSocket, redirectIncoming, setLink, setTokenBucket, type TokenBucket, writeSysctl } from '@caracal/netlink';
+import {
+  type RouteSocket,
+  redirectIncoming,
+  setLink,
+  setTokenBucket,
+  type TokenBucket,
+  writeSysctl,
+} from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
 import type { Bandwidth, RateLimit } from './types.ts';
 
