@@ -9,6 +9,7 @@ const tables = [
   'block',
   'pool_hint',
   'endpoint',
+  'endpoint_record',
   'node_status',
   'node',
   'former_incarnation',
@@ -17,6 +18,7 @@ const tables = [
   'release_request',
   'address_event',
   'block_event',
+  'spent_token',
 ];
 
 export async function saveDatabase(query: Query, schema = 'saved'): Promise<void> {
