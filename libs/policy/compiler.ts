@@ -94,6 +94,7 @@ class Graph implements Compiler {
   settle(isOver: () => boolean): boolean {
     const touch = (identity: Identity): void => this.#endpoints.touch(identity);
     if (!this.#policies.update(touch, isOver)) return false;
+    if (!this.#carriers.sweep(isOver)) return false;
     let placed = 0;
     for (const carrier of this.#carriers.takeDirty()) {
       this.#place(carrier);

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PackedPodsSchema } from './gen/caracal/v1/hub_pb.ts';
-import { type EndpointRow, PodPacker, type PodRow, PodUnpacker } from './packed-pods.ts';
+import { type EndpointRow, PackedPodsCheck, PodPacker, type PodRow, PodUnpacker } from './packed-pods.ts';
 
 const word = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),
@@ -56,6 +56,8 @@ const group: fc.Arbitrary<Group> = fc.oneof(
 );
 
 function unpacked(messages: readonly Uint8Array[]): { pods: PodRow[]; endpoints: EndpointRow[] } {
+  const check = new PackedPodsCheck();
+  for (const bytes of messages) check.check(fromBinary(PackedPodsSchema, bytes));
   const unpacker = new PodUnpacker();
   const rows = messages.flatMap((bytes) => [...unpacker.unpack(fromBinary(PackedPodsSchema, bytes))]);
   return { pods: rows.flatMap((row) => row.pod ?? []), endpoints: rows.flatMap((row) => row.endpoint ?? []) };
@@ -141,12 +143,21 @@ test('whatever bytes a message is made of, it is read or refused with a RangeErr
   fc.assert(
     fc.property(damage, (other) => {
       const message = create(PackedPodsSchema, { ...whole, ...other });
-      try {
-        for (const _ of new PodUnpacker().unpack(message));
-      } catch (error) {
-        refused++;
-        expect(error).toBeInstanceOf(RangeError);
-      }
+      const [unpacking, checking] = [
+        () => [...new PodUnpacker().unpack(message)],
+        () => new PackedPodsCheck().check(message),
+      ].map((read) => {
+        try {
+          read();
+          return undefined;
+        } catch (error) {
+          return error;
+        }
+      });
+      expect(checking !== undefined).toBe(unpacking !== undefined);
+      if (unpacking === undefined) return;
+      refused++;
+      for (const error of [unpacking, checking]) expect(error).toBeInstanceOf(RangeError);
     }),
     { numRuns: 500 },
   );

@@ -152,6 +152,43 @@ export class PodPacker {
   }
 }
 
+/**
+ * Whether the messages of one snapshot can be unpacked, found without making what they hold: a reader that keeps them until the snapshot is
+ * whole learns at once that one makes no sense.
+ */
+export class PackedPodsCheck {
+  #texts = 0;
+  #identities = 0;
+
+  /** Throws RangeError on a message that {@link PodUnpacker.unpack} would refuse. */
+  check(message: PackedPods): void {
+    this.#texts += message.texts.length;
+    for (const { namespace, serviceAccount, labels } of message.identities) {
+      if (labels.length % 2 !== 0) throw new RangeError('a label of a packed identity has no value');
+      below(this.#texts, 'text', [namespace, serviceAccount]);
+      below(this.#texts, 'text', labels);
+    }
+    this.#identities += message.identities.length;
+    const pods = message.podIdentity.length;
+    sameLength('pods', pods, message.podNode);
+    below(this.#identities, 'identity', message.podIdentity);
+    below(this.#texts, 'text', message.podNode);
+    skipWords('pods', pods, message.podNames);
+    skipWords('pods', pods, message.podUids);
+    const { endpointPod, endpointNode, endpointInterface } = message;
+    sameLength('endpoints', endpointPod.length, endpointNode, endpointInterface);
+    below(pods + 1, 'pod', endpointPod);
+    below(this.#texts, 'text', endpointNode);
+    below(this.#texts, 'text', endpointInterface);
+    skipWords('endpoints', endpointPod.length, message.endpointContainerIds);
+    skipWords('endpoints', endpointPod.filter((pod) => pod === 0).length, message.endpointPodUids);
+    const addresses = new ByteReader(message.endpointAddresses);
+    for (const _ of endpointPod)
+      for (let left = addresses.byte(); left > 0; left--) addresses.skip(addressLength(addresses));
+    ended('endpoints', addresses);
+  }
+}
+
 type SharedByPods = Omit<PodRow, 'name' | 'uid' | 'node'>;
 
 /** The rows of the messages of one snapshot, in order. Pods of one identity share its labels and ports as objects. */
@@ -207,9 +244,7 @@ export class PodUnpacker {
       if (podUid === undefined) throw new RangeError(`there is no packed pod ${endpointPod[i]}`);
       const addresses: Uint8Array[] = [];
       for (let left = column.byte(); left > 0; left--) {
-        const length = column.byte();
-        if (length !== 4 && length !== 16) throw new RangeError(`an address has 4 or 16 bytes, not ${length}`);
-        addresses.push(column.bytes(length));
+        addresses.push(column.bytes(addressLength(column)));
       }
       const containerId = containerIds.word();
       const node = this.#text(endpointNode[i]);
@@ -223,6 +258,22 @@ export class PodUnpacker {
     if (text === undefined) throw new RangeError(`there is no packed text ${number}`);
     return text;
   }
+}
+
+function addressLength(column: ByteReader): number {
+  const length = column.byte();
+  if (length !== 4 && length !== 16) throw new RangeError(`an address has 4 or 16 bytes, not ${length}`);
+  return length;
+}
+
+function below(limit: number, of: string, numbers: readonly number[]): void {
+  for (const number of numbers) if (number >= limit) throw new RangeError(`there is no packed ${of} ${number}`);
+}
+
+function skipWords(of: string, count: number, column: Uint8Array): void {
+  const words = new ByteReader(column);
+  for (let i = 0; i < count; i++) words.skipWord();
+  ended(of, words);
 }
 
 function sameLength(of: string, length: number, ...columns: readonly (readonly number[])[]): void {

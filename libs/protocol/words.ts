@@ -79,7 +79,24 @@ export class ByteReader {
     return new Uint8Array(this.#bytes.subarray(start, start + length));
   }
 
+  /** Passes over a word, having seen that it could be read. */
+  skipWord(): void {
+    const { form, start } = this.#wordHead();
+    if (form === 3 || (form === forms.uuid && this.#at - start !== 16))
+      throw new RangeError('a packed text has no form');
+  }
+
   word(): string {
+    const { form, start } = this.#wordHead();
+    if (form === forms.utf8) return this.#bytes.toString('utf8', start, this.#at);
+    const hex = this.#bytes.toString('hex', start, this.#at);
+    if (form === forms.hex) return hex;
+    if (form !== forms.uuid || hex.length !== 32) throw new RangeError(`a packed text has no form ${form}`);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  /** The form of a word and where its bytes begin; they end where the reader stands now. */
+  #wordHead(): { form: number; start: number } {
     let head = 0;
     for (let shift = 0; ; shift += 7) {
       if (shift > 21) throw new RangeError('a packed text is longer than 64 KiB');
@@ -87,13 +104,11 @@ export class ByteReader {
       head |= (byte & 127) << shift;
       if (byte < 128) break;
     }
-    const form = head & 3;
-    const start = this.#advance(head >>> 2);
-    if (form === forms.utf8) return this.#bytes.toString('utf8', start, this.#at);
-    const hex = this.#bytes.toString('hex', start, this.#at);
-    if (form === forms.hex) return hex;
-    if (form !== forms.uuid || hex.length !== 32) throw new RangeError(`a packed text has no form ${form}`);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    return { form: head & 3, start: this.#advance(head >>> 2) };
+  }
+
+  skip(length: number): void {
+    this.#advance(length);
   }
 
   #advance(length: number): number {

@@ -20,5 +20,7 @@ export const run = execa({ env: { PATH: searchPath, ...nodeEnv } });
 /** A program of this repository: `node FILE`, with the Node.js that runs us. */
 export const app = (name: 'agent' | 'bgp' | 'ctl' | 'hub'): string[] => [
   process.execPath,
+  // As the entry point of the image starts it.
+  ...(name === 'agent' ? ['--max-semi-space-size=2'] : []),
   fileURLToPath(new URL(`../../apps/${name}/main.ts`, import.meta.url)),
 ];

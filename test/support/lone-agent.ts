@@ -110,7 +110,8 @@ export async function prepareLoneAgent(options: LoneAgentOptions = {}): Promise<
     pid: () => child?.pid,
     log: () => log,
     start: async (env = {}) => {
-      child = netns.spawn(process.execPath, [main, 'run', '--config', path('agent.json')], {
+      // As the entry point of the image starts it.
+      child = netns.spawn(process.execPath, ['--max-semi-space-size=2', main, 'run', '--config', path('agent.json')], {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

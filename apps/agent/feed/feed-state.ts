@@ -1,5 +1,5 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { FeedMessageSchema, type PackedPods, PodUnpacker } from '@caracal/protocol';
+import { FeedMessageSchema, type PackedPods, PackedPodsCheck, PodUnpacker } from '@caracal/protocol';
 import { entriesOf, type FeedEntry, isIpv6Pool } from './entries.ts';
 
 /** Where the hub's history stands. */
@@ -29,7 +29,7 @@ const batchLength = 32;
 
 /**
  * Where the node stands in what the hub serves, advanced frame by frame. Nothing is visible before its commit, so nobody acts on half a
- * snapshot. Until then a snapshot is kept as the bytes that came, each frame having been read once to see that it can be; what comes of
+ * snapshot. Until then a snapshot is kept as the bytes that came, each frame having been looked through to see that it can be read; what comes of
  * them is made when it is applied, so that there is never a second copy of it.
  */
 export class FeedState {
@@ -42,7 +42,7 @@ export class FeedState {
   #entries: FeedEntry[] = [];
   #hasIpv6Pool = false;
   /** Of the snapshot that is being received. */
-  #unpacker: PodUnpacker | undefined;
+  #check: PackedPodsCheck | undefined;
   #liveness: { live: boolean; staleSinceMs: bigint } = { live: true, staleSinceMs: 0n };
 
   /** What the hub last said of itself: whether it is in step with the database. */
@@ -56,18 +56,18 @@ export class FeedState {
     switch (message.case) {
       case 'snapshotBegin':
         this.discardPending();
-        this.#unpacker = new PodUnpacker();
+        this.#check = new PackedPodsCheck();
         return { message: 'snapshotBegin' };
       case 'items': {
         const entries = entriesOf(message.value.items);
         if (entries.some(isIpv6Pool)) this.#hasIpv6Pool = true;
-        if (this.#unpacker) this.#frames.push(payload);
+        if (this.#check) this.#frames.push(payload);
         else for (const entry of entries) this.#entries.push(entry);
         return { message: 'items' };
       }
       case 'packedPods':
-        if (!this.#unpacker) throw new RangeError('packed pods are of a snapshot, and none has begun');
-        for (const _ of this.#unpacker.unpack(message.value));
+        if (!this.#check) throw new RangeError('packed pods are of a snapshot, and none has begun');
+        this.#check.check(message.value);
         this.#frames.push(payload);
         return { message: 'packedPods' };
       case 'commit':
@@ -86,13 +86,13 @@ export class FeedState {
     this.#frames = [];
     this.#entries = [];
     this.#hasIpv6Pool = false;
-    this.#unpacker = undefined;
+    this.#check = undefined;
   }
 
   #commit({ revision, nonce }: FeedPosition): FeedChange {
     const frames = this.#frames;
     const entries = this.#entries;
-    const snapshot = this.#unpacker !== undefined;
+    const snapshot = this.#check !== undefined;
     const hasIpv6Pool = this.#hasIpv6Pool;
     const batches = () => (snapshot ? this.#snapshotBatches(frames) : this.#entryBatches(entries));
     this.discardPending();

@@ -99,12 +99,13 @@ export function openLastGood(path: string, wholeBytes: number, onError: (error: 
   async function write(payload: Uint8Array, message: FeedStep['message']): Promise<void> {
     if (message === 'snapshotBegin') await leave();
     const into = file ?? (await openFor(message));
-    const frame = Buffer.allocUnsafe(4 + payload.length);
-    frame.writeUInt32LE(payload.length, 0);
-    frame.set(payload, 4);
-    await into.appendFile(frame);
-    length += frame.length;
-    if (!unfinished) tailBytes += frame.length;
+    const head = Buffer.allocUnsafe(4);
+    head.writeUInt32LE(payload.length);
+    await into.appendFile(head);
+    await into.appendFile(payload);
+    const written = head.length + payload.length;
+    length += written;
+    if (!unfinished) tailBytes += written;
     if (message !== 'commit') return;
     if (unfinished) {
       await into.datasync();

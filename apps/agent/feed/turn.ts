@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** How long one thing may keep the event loop: sockets, CNI requests and keepalives wait meanwhile. */
-const longestMs = 4;
+const longestMs = 3;
 /** A clock is asked once in so many questions: it costs as much as what it measures. */
 const questionsAReading = 8;
 

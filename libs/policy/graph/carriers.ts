@@ -4,7 +4,17 @@ import { canonicalAddress, canonicalCidr, setMembers } from '../conversion/nets.
 import type { Endpoint, EndpointKey, LocalEndpoint, NamedPort, Pod } from '../updates.ts';
 import type { IdentityTable } from './identities.ts';
 import { MultiMap } from './multi-map.ts';
-import type { CarrierNode, EndpointNode, Identity, LocalNode, NetworkSetNode, PodNode, Source } from './nodes.ts';
+import {
+  type CarrierNode,
+  EndpointNode,
+  type Identity,
+  type LocalNode,
+  type NetworkSetNode,
+  noMembers,
+  noPorts,
+  type PodNode,
+  type Source,
+} from './nodes.ts';
 
 /** Where a source belongs now: undefined while its pod is unknown. */
 export interface Placement {
@@ -12,9 +22,6 @@ export interface Placement {
   readonly members: readonly string[];
   readonly ports: readonly NamedPort[];
 }
-
-const noPorts: readonly NamedPort[] = [];
-const noMembers: readonly string[] = [];
 
 /**
  * The question of this node: which identity does each address carry? Pods and endpoints join on the pod's uid, in
@@ -31,6 +38,8 @@ export class CarrierTable {
   readonly #networkSets = new Map<string, NetworkSetNode>();
   readonly #dirty = new Set<CarrierNode>();
   #resync = 0;
+  /** A resync has ended, and this is what is left to do for it. */
+  #sweep: Generator<void> | undefined;
 
   constructor(identities: IdentityTable, family: Family) {
     this.#identities = identities;
@@ -71,14 +80,7 @@ export class CarrierTable {
       return;
     }
     if (previous) this.#removeCarrier(previous);
-    const node: EndpointNode = {
-      kind: 'endpoint',
-      ...unplaced,
-      uid: endpoint.podUid,
-      addresses,
-      removed: false,
-      resync: this.#resync,
-    };
+    const node = new EndpointNode(endpoint.podUid, addresses, this.#resync);
     this.#endpoints.set(key, node);
     this.#addCarrier(node);
   }
@@ -142,16 +144,36 @@ export class CarrierTable {
 
   /** From here on pods and endpoints are told from those that were said before. */
   beginResync(): void {
+    this.sweep(() => false);
     this.#resync++;
   }
 
-  /** Removes the pods and endpoints that were not said since {@link beginResync}. */
+  /** The pods and endpoints that were not said since {@link beginResync} are to go; {@link sweep} sees to it. */
   endResync(): void {
-    for (const [key, pod] of this.#pods) if (pod.resync !== this.#resync) this.removePod(key);
+    this.#sweep = this.#sweepSteps();
+  }
+
+  /** Removes what a resync has not said, until `isOver()`; true when nothing of it is left. */
+  sweep(isOver: () => boolean): boolean {
+    while (this.#sweep) {
+      if (this.#sweep.next().done) this.#sweep = undefined;
+      else if (isOver()) return false;
+    }
+    return true;
+  }
+
+  *#sweepSteps(): Generator<void> {
+    let looked = 0;
+    for (const [key, pod] of this.#pods) {
+      if (pod.resync !== this.#resync) this.removePod(key);
+      if (++looked % 64 === 0) yield;
+    }
     for (const [key, endpoint] of this.#endpoints) {
-      if (endpoint.resync === this.#resync) continue;
-      this.#endpoints.delete(key);
-      this.#removeCarrier(endpoint);
+      if (endpoint.resync !== this.#resync) {
+        this.#endpoints.delete(key);
+        this.#removeCarrier(endpoint);
+      }
+      if (++looked % 64 === 0) yield;
     }
   }
 
@@ -203,8 +225,12 @@ export class CarrierTable {
   }
 
   #addresses(addresses: readonly string[]): readonly string[] {
-    const canonical = addresses.flatMap((address) => canonicalAddress(address, this.#family) ?? []);
-    return canonical.length < 2 ? canonical : [...new Set(canonical)];
+    const canonical = new Set<string>();
+    for (const address of addresses) {
+      const text = canonicalAddress(address, this.#family);
+      if (text !== undefined) canonical.add(text);
+    }
+    return canonical.size === 0 ? noMembers : Array.from(canonical);
   }
 }
 
@@ -222,6 +248,10 @@ function sameTexts(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, i) => text === b[i]);
 }
 
-function endpointKey(endpoint: EndpointKey): string {
-  return `${endpoint.node}/${endpoint.containerId}/${endpoint.interface}`;
+const hexDigits = /^(?:[0-9a-f]{2})+$/;
+
+/** A runtime's id of a container is 64 hexadecimal digits, and this text is kept for each: two digits a character is half of it. */
+function endpointKey({ node, containerId, interface: name }: EndpointKey): string {
+  if (!hexDigits.test(containerId)) return `${node}/${containerId}/${name}`;
+  return `${node}//${name}/${Buffer.from(containerId, 'hex').toString('latin1')}`;
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Matcher } from '../selectors/matcher.ts';
 import type { Requirement } from '../selectors/requirement.ts';
 import {
@@ -8,8 +9,8 @@ import {
   serviceAccountLabels,
 } from '../selectors/subject.ts';
 import type { Labels } from '../updates.ts';
-import type { Identity, ParentNode } from './nodes.ts';
-import { SmallSet } from './small-set.ts';
+import { MultiMap } from './multi-map.ts';
+import { Identity, type ParentNode } from './nodes.ts';
 
 /** Looking at this many identities is cheaper than indexing another label. */
 const fewIdentities = 256;
@@ -23,7 +24,8 @@ type LabelIndex = Map<string, Set<Identity>>;
  * interned; those that a source carries are indexed by namespace, and by the labels that new selectors asked for.
  */
 export class IdentityTable {
-  readonly #interned = new Map<string, Identity>();
+  /** By hash: the texts of a key would take as much memory as all else. */
+  readonly #interned = new MultiMap<number, Identity>();
   readonly #namespaces = new Map<string, ParentNode>();
   readonly #serviceAccounts = new Map<string, ParentNode>();
   readonly #carried = new Set<Identity>();
@@ -32,22 +34,20 @@ export class IdentityTable {
 
   /** The identity of these properties; hold it until {@link release}. Empty namespace or service account: none. */
   acquire(kind: Identity['kind'], namespace: string, serviceAccount: string, labels: Labels): Identity {
-    const key = internKey(kind, namespace, serviceAccount, labels);
-    let identity = this.#interned.get(key);
+    const hash = internHash(kind, namespace, serviceAccount, labels);
+    let identity: Identity | undefined;
+    for (const each of this.#interned.get(hash)) {
+      if (each.kind === kind && isOf(each, namespace, serviceAccount) && sameLabels(each.labels, labels))
+        identity = each;
+    }
     if (!identity) {
-      identity = {
-        key,
+      identity = new Identity(hash, {
         kind,
         labels,
         namespace: namespace ? this.#namespace(namespace) : undefined,
         serviceAccount: serviceAccount ? this.#serviceAccount(namespace, serviceAccount) : undefined,
-        holders: 0,
-        sources: new SmallSet(),
-        sets: [],
-        locals: new SmallSet(),
-        policies: new SmallSet(),
-      };
-      this.#interned.set(key, identity);
+      });
+      this.#interned.add(hash, identity);
     }
     identity.holders++;
     return identity;
@@ -61,7 +61,7 @@ export class IdentityTable {
   /** Forgets identities that nobody holds any more; call when all sources are placed. */
   sweep(): void {
     for (const identity of this.#idle) {
-      if (identity.holders === 0 && identity.sources.size === 0) this.#interned.delete(identity.key);
+      if (identity.holders === 0 && identity.sources.size === 0) this.#interned.delete(identity.hash, identity);
     }
     this.#idle.clear();
   }
@@ -189,12 +189,36 @@ function addToIndex(index: LabelIndex, value: string | undefined, identity: Iden
   else index.set(value, new Set([identity]));
 }
 
-/** Lengths make the text unambiguous whatever the labels hold. */
-function internKey(kind: string, namespace: string, serviceAccount: string, labels: Labels): string {
-  let key = `${kind} ${namespace.length} ${namespace} ${serviceAccount}`;
-  for (const label of Object.keys(labels).sort()) {
-    const value = labels[label];
-    key += `\n${label.length} ${value.length} ${label} ${value}`;
+function isOf({ namespace, serviceAccount }: Identity, namespaceName: string, serviceAccountName: string): boolean {
+  return (namespace?.name ?? '') === namespaceName && (serviceAccount?.name ?? '') === serviceAccountName;
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  if (a === b) return true;
+  let more = 0;
+  for (const key in a) {
+    if (!Object.hasOwn(b, key) || a[key] !== b[key]) return false;
+    more++;
   }
-  return key;
+  for (const _ in b) more--;
+  return more === 0;
+}
+
+/** Who chooses labels does not know it, so nobody can choose many of one hash. */
+const seed = randomInt(2 ** 31);
+
+/** 31 bits, so that it is a small integer to the machine. Labels count in whatever order they come. */
+function internHash(kind: string, namespace: string, serviceAccount: string, labels: Labels): number {
+  let hash = textHash(serviceAccount, textHash(namespace, textHash(kind, seed)));
+  for (const key in labels) hash = (hash + textHash(labels[key], textHash(key, seed))) | 0;
+  return hash >>> 1;
+}
+
+/** FNV-1a of UTF-16 units, with a last mixing (MurmurHash3's finalizer), since what it gives is added up. */
+function textHash(text: string, start: number): number {
+  let hash = start ^ 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -3,8 +3,13 @@ import type { PolicySource } from '../conversion/policy-source.ts';
 import type { CompiledPolicy, PolicyId, SetDefinition } from '../model.ts';
 import type { Selecting } from '../selectors/selector-index.ts';
 import type { LabelledParent, Subject } from '../selectors/subject.ts';
-import type { NamedPort } from '../updates.ts';
-import type { SmallSet } from './small-set.ts';
+import type { Labels, NamedPort } from '../updates.ts';
+import { SmallSet } from './small-set.ts';
+
+export const noMembers: readonly string[] = [];
+/** Of the many identities that no set selects; nothing is ever put into it. */
+export const noSets: SetNode[] = [];
+export const noPorts: readonly NamedPort[] = [];
 
 /** A namespace or service account, and the identities in it that some source carries. */
 export interface ParentNode extends LabelledParent {
@@ -16,20 +21,45 @@ export interface ParentNode extends LabelledParent {
  * All that selectors can tell apart: kind, namespace, service account and labels. Pods that are equal in these share
  * one identity, and a selector is evaluated once for all of them.
  */
-export interface Identity extends Subject {
-  readonly namespace?: ParentNode;
-  readonly serviceAccount?: ParentNode;
+export class Identity implements Subject {
+  readonly kind: Subject['kind'];
+  readonly labels: Labels;
+  readonly namespace: ParentNode | undefined;
+  readonly serviceAccount: ParentNode | undefined;
   /** Key of the intern table. */
-  readonly key: string;
+  readonly hash: number;
   /** Pods and network sets that hold it. */
-  holders: number;
+  holders = 0;
   /** What carries it now; matched against selectors as long as there is any. */
-  readonly sources: SmallSet<Source>;
+  readonly sources = new SmallSet<Source>();
   /** The sets that it belongs to. */
-  sets: SetNode[];
-  /** Endpoints of this node that carry it, and the policies that select them. */
-  readonly locals: SmallSet<LocalNode>;
-  readonly policies: SmallSet<PolicyNode>;
+  sets: SetNode[] = noSets;
+  /** Few identities are of this node: these are made when they are asked for. */
+  #locals: SmallSet<LocalNode> | undefined;
+  #policies: SmallSet<PolicyNode> | undefined;
+
+  constructor(
+    hash: number,
+    { kind, labels, namespace, serviceAccount }: Pick<Identity, 'kind' | 'labels' | 'namespace' | 'serviceAccount'>,
+  ) {
+    this.hash = hash;
+    this.kind = kind;
+    this.labels = labels;
+    this.namespace = namespace;
+    this.serviceAccount = serviceAccount;
+  }
+
+  /** Endpoints of this node that carry it. */
+  get locals(): SmallSet<LocalNode> {
+    this.#locals ??= new SmallSet();
+    return this.#locals;
+  }
+
+  /** The policies that select its endpoints of this node. */
+  get policies(): SmallSet<PolicyNode> {
+    this.#policies ??= new SmallSet();
+    return this.#policies;
+  }
 }
 
 /** Something with addresses, an endpoint or a network set with its CIDRs, as the sets count it now. */
@@ -74,14 +104,26 @@ export interface PodNode {
   resync: number;
 }
 
-/** An endpoint as its node reported it. */
-export interface EndpointNode extends Source {
-  readonly kind: 'endpoint';
+/** An endpoint as its node reported it. There is one for each pod of the network: a class, so that all lie in memory alike and nothing is spread. */
+export class EndpointNode implements Source {
+  identity: Identity | undefined;
+  members: readonly string[] = noMembers;
+  ports: readonly NamedPort[] = noPorts;
   readonly uid: string;
   readonly addresses: readonly string[];
-  removed: boolean;
+  removed = false;
   /** The resync that said it last. */
   resync: number;
+
+  constructor(uid: string, addresses: readonly string[], resync: number) {
+    this.uid = uid;
+    this.addresses = addresses;
+    this.resync = resync;
+  }
+
+  get kind(): 'endpoint' {
+    return 'endpoint';
+  }
 }
 
 /** An endpoint of this node. */

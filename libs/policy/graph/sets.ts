@@ -7,7 +7,7 @@ import { selectorText } from '../selectors/normalise.ts';
 import { requirementsOf } from '../selectors/requirement.ts';
 import { SelectorIndex } from '../selectors/selector-index.ts';
 import type { IdentityTable } from './identities.ts';
-import type { Identity, SetNode, Source } from './nodes.ts';
+import { type Identity, noSets, type SetNode, type Source } from './nodes.ts';
 
 /**
  * The question of this node: which addresses does each selector in use select? Equal selectors share a set; members
@@ -46,14 +46,15 @@ export class SetTable {
 
   /** The identity has got its first source: the sets that it belongs to. */
   carry(identity: Identity): void {
-    identity.sets = this.#index.matching(identity);
+    const sets = this.#index.matching(identity);
+    identity.sets = sets.length > 0 ? sets : noSets;
     for (const set of identity.sets) set.identities.add(identity);
   }
 
   /** The identity has lost its last source. */
   drop(identity: Identity): void {
     for (const set of identity.sets) set.identities.delete(identity);
-    identity.sets = [];
+    identity.sets = noSets;
   }
 
   /** The source, which carries the identity, counts for its sets from now on. */
@@ -119,7 +120,8 @@ export class SetTable {
       published: false,
     };
     for (const identity of this.#identities.select(set.matcher, set.requirements)) {
-      identity.sets.push(set);
+      if (identity.sets === noSets) identity.sets = [set];
+      else identity.sets.push(set);
       set.identities.add(identity);
       for (const source of identity.sources) this.#adjust(set, source, 1);
     }
