@@ -89,6 +89,16 @@ test.each([
     expect(taken).toContain(`${what} created`);
 });
 
+test("peers' passwords are mounted where a BGPPeer names them, and nothing when there are none", async () => {
+  const passwords = '{ name: bgp-passwords, mountPath: /etc/caracal/bgp-passwords, readOnly: true }';
+  const { output } = await template(...trial, '--set', 'bgp.passwordsSecret=tor');
+  expect(output).toContain(passwords);
+  expect(await kubectl(['apply', '--dry-run=server', '-f', '-'], output)).toContain(
+    'daemonset.apps/caracal-node created',
+  );
+  expect((await template(...trial)).output).not.toContain('bgp-passwords');
+});
+
 describe('with its accounts and rights', () => {
   let postgres: Postgres;
   let hub: TestHub;
