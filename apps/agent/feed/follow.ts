@@ -64,7 +64,7 @@ export async function followFeed(options: FollowOptions): Promise<FollowedFeed> 
   async function take(change: FeedChange): Promise<void> {
     for (const batch of change.batches()) {
       target.take(batch);
-      while (turn.over() || !target.settle(turn.over)) await turn.rest();
+      while (turn.overNow() || !target.settle(turn.over)) await turn.rest();
     }
   }
 
@@ -103,7 +103,7 @@ export async function followFeed(options: FollowOptions): Promise<FollowedFeed> 
     },
     async receive(payload) {
       if (replaying) await replaying;
-      if (turn.over()) await turn.rest();
+      if (turn.overNow()) await turn.rest();
       const step = state.advance(payload);
       if (step.message === 'snapshotBegin') snapshotWanted = false;
       lastGood.append(payload, step.message);
@@ -136,7 +136,7 @@ async function recall(
   try {
     for await (const { payload, end } of storedFrames(path)) {
       const { change } = state.advance(payload);
-      if (turn.over()) await turn.rest();
+      if (turn.overNow()) await turn.rest();
       if (!change) continue;
       wholeBytes = end;
       hasIpv6Pool ||= change.hasIpv6Pool;

@@ -10,18 +10,21 @@ export class Turn {
   #startedAt: number | undefined;
   #questions = 0;
 
-  /** Whether enough was done since the event loop ran last. */
+  /** Whether enough was done since the event loop ran last; for steps of microseconds. */
   readonly over = (): boolean => {
-    if (this.#startedAt === undefined) {
-      this.#startedAt = performance.now();
-      setImmediate(() => {
-        this.#startedAt = undefined;
-      });
-      return false;
-    }
-    if (++this.#questions % questionsAReading !== 0) return false;
-    return performance.now() - this.#startedAt >= longestMs;
+    if (this.#startedAt !== undefined && ++this.#questions % questionsAReading !== 0) return false;
+    return this.overNow();
   };
+
+  /** The same by the clock; for steps of a millisecond. */
+  overNow(): boolean {
+    if (this.#startedAt !== undefined) return performance.now() - this.#startedAt >= longestMs;
+    this.#startedAt = performance.now();
+    setImmediate(() => {
+      this.#startedAt = undefined;
+    });
+    return false;
+  }
 
   /** Resolves when the event loop has run. */
   async rest(): Promise<void> {
