@@ -39,7 +39,7 @@ export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: Bgp
     spaces.unshift(made);
     return made;
   };
-  let pid = 0;
+  let running: ChildProcess | undefined;
   try {
     const dut = await netns('dut');
     return await measure({
@@ -49,18 +49,29 @@ export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: Bgp
         const file = join(folder, speaker.fileName);
         writeFileSync(file, speaker.config(peers));
         const [command, ...args] = speaker.command(file, folder);
-        pid = dut.spawn(command, args, { stdio: 'ignore' }).pid ?? 0;
+        running = dut.spawn(command, args, { stdio: 'ignore' });
       },
       traffic: (where, file, ...args) =>
         where.spawn(process.execPath, [new URL(file, import.meta.url).pathname, ...args.map(String)], {
           stdio: ['pipe', 'pipe', 'inherit'],
         }),
-      usage: () => usageOf(pid),
+      usage: () => usageOf(running?.pid ?? 0),
     });
   } finally {
+    // A profile is written at an orderly end.
+    if (running && process.env.CARACAL_BENCH_NODE_OPTIONS) await ended(running);
     for (const space of spaces) await space.remove();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Asks a process to end, and waits for it. */
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
 }
 
 /**
