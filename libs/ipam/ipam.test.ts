@@ -120,6 +120,21 @@ describe('a node assigns from its own blocks', () => {
     expect(await assign(second.ipam, 'c')).toBe('10.0.0.0');
   });
 
+  it('frees no address that was given out again after its rest, though by the clock of a restart it rests still', async () => {
+    const first = await node({ grants: ['10.0.0.0/31'] });
+    await assign(first.ipam, 'a');
+    await assign(first.ipam, 'b');
+    await first.ipam.release('a');
+    for (const wake of first.timers) wake();
+    expect(await assign(first.ipam, 'c')).toBe('10.0.0.0');
+    await first.journal.close();
+
+    const second = await node({ grants: [], clockMs: -3_600_000 });
+    for (const wake of second.timers) wake();
+    expect(second.ipam.blocks()[0].used).toBe(2);
+    expect(await assign(second.ipam, 'd')).toBe('full');
+  });
+
   it('lets an address rest its time, and no longer, though the clock was set back an hour or on', async () => {
     const first = await node({ grants: ['10.0.0.0/32'] });
     await assign(first.ipam, 'a');

@@ -125,7 +125,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
         return;
       case 'assign':
         assignments.set(record.handle, record);
-        for (const address of record.addresses) blocks.take(addressIn(record.addresses, address));
+        for (const address of record.addresses) blocks.hold(addressIn(record.addresses, address));
         return;
       case 'release': {
         const assignment = assignments.get(record.handle);
@@ -214,7 +214,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
 
   function compactWhenLong(): void {
     // Not more often than in proportion to what a compaction writes: whoever rests is part of it.
-    if (journal.length < 1000 + 4 * (assignments.size + blocks.count + blocks.resting().size)) return;
+    if (journal.length < 1000 + 4 * (assignments.size + blocks.count + blocks.restingCount)) return;
     journal.compact(snapshot).catch(() => {
       // The old file stands and is whole; the next release tries again.
     });
@@ -297,7 +297,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     async keep(assignment) {
       const former = assignments.get(assignment.handle);
       if (former && isDeepStrictEqual(former, assignment)) return;
-      for (const text of assignment.addresses) blocks.take(addressIn(assignment.addresses, text));
+      for (const text of assignment.addresses) blocks.hold(addressIn(assignment.addresses, text));
       // Of one handle the last record counts.
       await journal.append([{ type: 'assign', ...assignment }], () => assignments.set(assignment.handle, assignment));
     },

@@ -19,7 +19,8 @@ export interface BlockUse {
 export class OwnBlocks {
   readonly #schedule: (callback: () => void, delayMs: number) => void;
   readonly #blocks: Block[] = [];
-  readonly #resting = new Set<string>();
+  /** The rest that an address has; a timer that belongs to another one is too late. */
+  readonly #resting = new Map<string, object>();
   readonly #withheld = new Set<string>();
   readonly #leaving = new Set<string>();
   readonly #unsure = new Set<string>();
@@ -125,6 +126,14 @@ export class OwnBlocks {
     return this.#blocks.some((block) => takeAddress(block, address));
   }
 
+  /**
+   * Somebody has it, whatever was known of it. A journal can say so of an address that rests by the clock of now: the
+   * timer of a former run had ended its rest, and the clock was set back since.
+   */
+  hold(address: Address): void {
+    if (!this.#resting.delete(formatAddress(address))) this.take(address);
+  }
+
   free(text: string): void {
     const address = parseAddress(text);
     if (address) for (const block of this.#blocks) if (freeAddress(block, address)) return;
@@ -136,8 +145,10 @@ export class OwnBlocks {
       this.free(text);
       return;
     }
-    this.#resting.add(text);
+    const rest = {};
+    this.#resting.set(text, rest);
     this.#schedule(() => {
+      if (this.#resting.get(text) !== rest) return;
       this.#resting.delete(text);
       this.free(text);
     }, delayMs);
@@ -147,8 +158,12 @@ export class OwnBlocks {
     return this.#resting.has(formatAddress(address));
   }
 
-  resting(): ReadonlySet<string> {
-    return this.#resting;
+  resting(): Iterable<string> {
+    return this.#resting.keys();
+  }
+
+  get restingCount(): number {
+    return this.#resting.size;
   }
 
   #usable(pool: string): Block[] {
@@ -161,7 +176,7 @@ export class OwnBlocks {
 
   #restingIn(block: Block): number {
     let count = 0;
-    for (const text of this.#resting) {
+    for (const text of this.#resting.keys()) {
       const address = parseAddress(text);
       if (address && prefixContains(block.cidr, address)) count++;
     }
