@@ -49,8 +49,8 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     });
     return ending.exitCode;
   };
-  /** Sends one request; the first status line is the greeting of the connection. */
-  const request = (message: object) =>
+  /** Sends one request. The first status line is the greeting of the connection, and others come when something changes. */
+  const request = (message: { type: 'configure'; config: unknown } | { type: 'show'; what: string; peer?: string }) =>
     new Promise<{ type: string; rows?: unknown; message?: string }>((resolve, reject) => {
       const socket: Socket = connectSocket(socketPath);
       let text = '';
@@ -64,7 +64,7 @@ export function createSpeaker(netns: Netns): TestSpeaker {
         text = lines.pop() ?? '';
         for (const line of lines) {
           const reply = JSON.parse(line);
-          if (reply.type === 'status' && !greeted) {
+          if (reply.type === 'status' && (!greeted || message.type !== 'configure')) {
             greeted = true;
             continue;
           }
