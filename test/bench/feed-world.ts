@@ -1,5 +1,8 @@
 import pg from 'pg';
 
+/** Deployments in the cluster: their pods are alike. */
+const deployments = 10_000;
+
 /** Fills a migrated database as if so many nodes had reported so many pods each, and history had been kept for a while. */
 export async function fillDatabase(
   url: string,
@@ -26,17 +29,19 @@ export async function fillDatabase(
     );
     await client.query(
       `INSERT INTO endpoint (node, container_id, interface, pod_namespace, pod_name, pod_uid, addresses, revision)
-       SELECT 'node-' || n, md5(n || '/' || p) || md5(p || '/' || n), 'eth0', 'ns-' || p % 100, 'pod-' || n || '-' || p, 'uid-' || n || '-' || p,
-              ARRAY['10.0.0.0'::inet + n * 64 + p], 1
+       SELECT 'node-' || n, md5(n || '/' || p) || md5(p || '/' || n), 'eth0', 'ns-' || (n * $2 + p) % $3 % 100, 'pod-' || n || '-' || p,
+              'uid-' || n || '-' || p, ARRAY['10.0.0.0'::inet + n * 64 + p], 1
        FROM generate_series(0, $1::integer - 1) n, generate_series(0, $2::integer - 1) p`,
-      [nodes, podsANode],
+      [nodes, podsANode, deployments],
     );
-    // As many kinds of pods as there are nodes: deployments of some replicas.
-    await client.query(`INSERT INTO resource (kind, namespace, name, api_version, uid, labels, spec, generation, revision)
+    await client.query(
+      `INSERT INTO resource (kind, namespace, name, api_version, uid, labels, spec, generation, revision)
        SELECT 'Pod', pod_namespace, pod_name, 'v1', pod_uid,
-              jsonb_build_object('app', 'app-' || h % 500, 'pod-template-hash', 'h' || h % 2000, 'tier', 't' || h % 3, 'version', 'v' || h % 7, 'team', 'team-' || h % 40),
+              jsonb_build_object('app', 'app-' || d % 500, 'pod-template-hash', 'h' || d, 'tier', 't' || d % 3, 'version', 'v' || d % 7, 'team', 'team-' || d % 40),
               jsonb_build_object('nodeName', node, 'serviceAccountName', 'default', 'ports', '[]'::jsonb), 1, 1
-       FROM (SELECT *, abs(hashtext(pod_uid)) AS h FROM endpoint) e`);
+       FROM (SELECT *, (split_part(pod_uid, '-', 2)::integer * $1 + split_part(pod_uid, '-', 3)::integer) % $2 AS d FROM endpoint) e`,
+      [podsANode, deployments],
+    );
     await client.query(
       `INSERT INTO address_event (revision, address, event, node, container_id, interface, pod_namespace, pod_name, pod_uid)
        SELECT 1, '10.0.0.0'::inet + n % 320000, CASE n % 2 WHEN 0 THEN 'assigned' ELSE 'released' END, 'node-' || n % 5000, md5(n::text), 'eth0', 'ns', 'pod', 'uid'
