@@ -58,7 +58,11 @@ const schema = z.strictObject({
   feed: z
     .strictObject({
       /** Changes that come in a stream are gathered for so long. */
-      coalesceMs: z.number().int().min(0).max(1000).default(30),
+      /** How long changes are gathered while they keep coming: more of it the busier the hub is. */
+      gatherMs: z
+        .strictObject({ least: z.number().int().min(0).max(1000), most: z.number().int().min(0).max(1000) })
+        .refine(({ least, most }) => least <= most, 'least is more than most')
+        .default({ least: 20, most: 100 }),
       heartbeatMs: z.number().int().min(100).default(3000),
       /** A stream that takes nothing for so long is ended. */
       stallMs: z.number().int().min(1000).default(60_000),

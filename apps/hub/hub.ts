@@ -48,7 +48,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
 
   const following = datastore.follow(announcing(feed, datastore, logger), {
     signal: stopping.signal,
-    coalesceMs: config.feed.coalesceMs,
+    gatherMs: config.feed.gatherMs,
   });
   const upkeep = startUpkeep(datastore, config, logger);
 

@@ -3,11 +3,13 @@
 // One connection of its own listens and reads. NOTIFY only wakes it; it also looks by itself, so a notification that gets lost (or
 // a pooler that swallows LISTEN) costs a moment, never a change. Where it stands is (revision, nonce): after a break it asks for
 // what came after, and takes a new snapshot only when the database does not know that pair.
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { connectionOptions } from './database.ts';
 import type { Position, Revision, StoredItem } from './items.ts';
 import { schemaFacts, schemaRange } from './migrate.ts';
+import { type Gathering, nextPause } from './pace.ts';
 import { changesAfter, revisionsUpTo } from './queries/changes-after.ts';
 import { snapshot } from './queries/snapshot.ts';
 
@@ -27,8 +29,8 @@ export interface FeedObserver {
 
 export interface FollowOptions {
   readonly signal: AbortSignal;
-  /** While changes keep coming they are read at most this often (default 30 ms); the first one after a pause at once. */
-  readonly coalesceMs?: number;
+  /** How long changes are gathered while they keep coming (default 20 to 100 ms); the first one after a pause goes at once. */
+  readonly gatherMs?: Gathering;
   /** Looks without having been woken (default 1 s). */
   readonly pollMs?: number;
   /** Between attempts to connect: doubled from the first to the last, with jitter (default 100 ms to 5 s). */
@@ -43,13 +45,16 @@ const recentRevisions = 2000;
 export async function followFeed(url: string, observer: FeedObserver, options: FollowOptions): Promise<void> {
   const {
     signal,
-    coalesceMs = 30,
+    gatherMs = { least: 20, most: 100 },
     pollMs = 1000,
     backoffMs = { first: 100, last: 5000 },
     random = Math.random,
   } = options;
   let position: Position | undefined;
   let backoff = backoffMs.first;
+
+  let pause = gatherMs.least;
+  let measured = performance.eventLoopUtilization();
 
   const follow = async (client: pg.Client, wake: Wake) => {
     const { version, usableFrom } = await schemaFacts(client);
@@ -77,8 +82,12 @@ export async function followFeed(url: string, observer: FeedObserver, options: F
       }
       observer.contact();
       if (revisions.length === revisionsPerRead) continue;
-      if (revisions.length > 0) await sleep(coalesceMs, undefined, { signal });
-      else await wake.wait(pollMs);
+      if (revisions.length > 0) {
+        const now = performance.eventLoopUtilization();
+        pause = nextPause(pause, performance.eventLoopUtilization(now, measured).utilization, gatherMs);
+        measured = now;
+        await sleep(pause, undefined, { signal });
+      } else await wake.wait(pollMs);
     }
   };
 

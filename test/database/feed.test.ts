@@ -74,7 +74,7 @@ function watch(url = database.postgres.urlFor('caracal_hub')): Watcher {
   };
   const following = datastore.follow(observer, {
     signal: stop.signal,
-    coalesceMs: 0,
+    gatherMs: { least: 0, most: 0 },
     backoffMs: { first: 5, last: 50 },
   });
   stops.push(async () => {
