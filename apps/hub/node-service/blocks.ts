@@ -19,17 +19,19 @@ export async function claimBlock(
   if (address && !parseAddress(address)) throw new ConnectError(`"${address}" is no address`, Code.InvalidArgument);
   const held = request.held?.cidrs.map(readCidr);
   const answer = await datastore.write({ op: 'claim', pool, node, incarnation, held, address, seen }, signal);
-  const log = logger.child({ node, pool });
   if (answer.refused !== undefined) {
-    log.warn({ reason: answer.refused }, 'no block granted');
+    logger.warn({ node, pool, reason: answer.refused }, 'no block granted');
     return { result: { case: 'refused', value: answer.refused } };
   }
   if (answer.taken) {
-    log.warn({ address, block: answer.taken.cidr, owner: answer.taken.node }, 'no block granted: another node has it');
+    logger.warn(
+      { node, pool, address, block: answer.taken.cidr, owner: answer.taken.node },
+      'no block granted: another node has it',
+    );
     return { result: { case: 'taken', value: { cidr: answer.taken.cidr, pool, node: answer.taken.node } } };
   }
   if (answer.limit !== undefined) {
-    log.warn({ blocks: answer.limit }, 'no block granted: the node has as many as it may have');
+    logger.warn({ node, pool, blocks: answer.limit }, 'no block granted: the node has as many as it may have');
     return { result: { case: 'limit', value: { blocks: answer.limit } } };
   }
   if (answer.unknownPool) throw new ConnectError(`there is no IPPool/${pool}`, Code.NotFound);
@@ -37,11 +39,11 @@ export async function claimBlock(
     throw new ConnectError(`IPPool/${pool} is disabled: no new blocks are granted from it`, Code.FailedPrecondition);
   }
   if (!answer.block) {
-    log.warn({ blocks: answer.full }, 'no block granted: the pool is full');
+    logger.warn({ node, pool, blocks: answer.full }, 'no block granted: the pool is full');
     return { result: { case: 'poolFull', value: { blocks: answer.full } } };
   }
   const { cidr } = answer.block;
-  log.info({ block: cidr, revision: String(answer.revision) }, 'block granted');
+  logger.info({ node, pool, block: cidr, revision: String(answer.revision) }, 'block granted');
   return { result: { case: 'block', value: { cidr, pool, node } } };
 }
 

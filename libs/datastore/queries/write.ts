@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { type Database, jsonb } from '../database.ts';
+import type { Database } from '../database.ts';
 import type { Position, ResourceName, StoredBlock } from '../items.ts';
 
 /** A resource to store. How it meets what is there: see put_resources in the migrations. */
@@ -238,8 +238,8 @@ export type WriteAnswer<R extends WriteRequest = WriteRequest> = {
 /** One call, one transaction, one hold of the revision lock. Answers in the order of the requests. */
 export async function write(database: Kysely<Database>, requests: readonly WriteRequest[]): Promise<WriteAnswer[]> {
   // What is a bigint here is text in JSON.
-  const body = JSON.parse(JSON.stringify(requests, (_, value) => (typeof value === 'bigint' ? String(value) : value)));
+  const body = JSON.stringify(requests, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   const { rows } = await sql<{ answers: (Omit<WriteAnswer, 'revision'> & { revision: string })[] }>`
-    SELECT write(${jsonb(body)}) AS answers`.execute(database);
+    SELECT write(${body}::jsonb) AS answers`.execute(database);
   return rows[0].answers.map((answer) => ({ ...answer, revision: BigInt(answer.revision) }));
 }
