@@ -1,9 +1,9 @@
 import type { Prefix } from '@caracal/net';
-import { type DecodeContext, encodeAttributes, origins, type RouteFamily } from 'bgp-parser';
+import { encodeAttributes, origins, type RouteFamily } from 'bgp-parser';
 import { bestOf } from '../decision/decide.ts';
 import { type Exported, exportAttributes, mayExport } from '../policy/export.ts';
 import { judgeOf } from '../policy/filter.ts';
-import type { AttributeStore } from '../rib/attribute-store.ts';
+import { type AttributeStore, storeContext } from '../rib/attribute-store.ts';
 import type { PathStore } from '../rib/path-store.ts';
 import { hiddenByAggregate, type PlannedPeer, type World } from './world.ts';
 
@@ -14,15 +14,6 @@ export interface PlannedRoute {
   readonly first: number;
   readonly best: number;
 }
-
-const context: DecodeContext = {
-  fourOctetAs: true,
-  external: false,
-  addPath: [],
-  extendedNextHop: true,
-  extendedMessage: true,
-  confederation: true,
-};
 
 /** What the peer is told of a route, as text that is the same for the same; empty for nothing. */
 export function toldOf(
@@ -85,5 +76,5 @@ function exportOf(
 function textOf(exported: Exported | undefined): string {
   if (!exported) return '';
   const { bytes } = exported.nextHop;
-  return `${Buffer.from(bytes).toString('hex')}/${Buffer.from(encodeAttributes(exported.attributes, context)).toString('hex')}`;
+  return `${Buffer.from(bytes).toString('hex')}/${Buffer.from(encodeAttributes(exported.attributes, storeContext)).toString('hex')}`;
 }

@@ -16,7 +16,7 @@ import { PlainAttributes, plainBits, scanPlainAttributes } from './plain-attribu
 const defaultLocalPref = 100;
 
 /** The form in which attributes are kept: what an internal four-octet peer would be sent, without routes. */
-const storeContext: DecodeContext = {
+export const storeContext: DecodeContext = {
   fourOctetAs: true,
   external: false,
   addPath: [],

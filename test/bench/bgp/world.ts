@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { cpuMs } from '../cpu-time.ts';
+import { residentMib } from '../process-memory.ts';
 import type { PeerOfSpeaker, SpeakerUnderTest } from './speakers.ts';
 
 /** The speaker did not get there: it took longer than anybody would wait, or a session fell. */
@@ -108,18 +110,12 @@ export function line(child: ChildProcess, word: string, instead?: { word: string
 }
 
 function usageOf(pid: number): Usage {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const peakMiB = Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
-  // Fields 14 and 15 of proc(5) stat, in ticks of 10 ms; the name before them may have spaces.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
   return children.map(Number).reduce(
     (sum, child) => {
       const more = usageOf(child);
       return { peakMiB: sum.peakMiB + more.peakMiB, cpuMs: sum.cpuMs + more.cpuMs };
     },
-    { peakMiB, cpuMs: 10 * (Number(fields[11]) + Number(fields[12])) },
+    { peakMiB: Math.round(residentMib(pid).peak), cpuMs: cpuMs(pid) },
   );
 }
