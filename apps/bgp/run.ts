@@ -52,6 +52,8 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
   const links = new LinkRouters(openRouteSocket(), log);
   const tcp = createTcp((connection) => speaker.accept(connection), log);
   let swept = false;
+  /** The peers that the mark names. */
+  let marked: readonly string[] | undefined;
   let leaving = false;
 
   const speaker = new Speaker({
@@ -80,10 +82,9 @@ export async function run(options: RunOptions, logger: Logger): Promise<Running>
     control.changed();
     sweepWhenComplete();
     // Until the peers of before are back they are the ones to wait for, should this run crash too.
-    if (!speaker.restarting) {
-      const established = speaker.status().filter(({ state }) => state === 'Established');
-      mark.update(established.map(({ name }) => name));
-    }
+    if (speaker.restarting || marked === speaker.established) return;
+    marked = speaker.established;
+    mark.update(marked);
   }
 
   /** Stale kernel routes go when every peer has sent all that it has, and that has been decided on. */

@@ -50,7 +50,7 @@ export class Advertiser {
     });
     this.#routeTeller = new RouteTeller(peer, ribs, peers, this.#export, shared, this.#messages);
     for (const family of peer.negotiated?.families ?? []) {
-      const out = new AdjRibOut();
+      const out = new AdjRibOut(ribs.families[family].holders);
       out.endOfRibDue = true;
       this.#out.set(family, out);
       this.#followDefault(family, out);
@@ -60,7 +60,7 @@ export class Advertiser {
 
   get advertisedCount(): number {
     let count = 0;
-    for (const out of this.#out.values()) count += out.advertised.size;
+    for (const out of this.#out.values()) count += out.size;
     return count;
   }
 
@@ -80,6 +80,7 @@ export class Advertiser {
   /** The session is over. */
   end(): void {
     for (const said of this.#paths.values()) said.clear();
+    for (const out of this.#out.values()) out.end();
     this.#export.end();
   }
 
@@ -92,14 +93,14 @@ export class Advertiser {
     const wanted = this.peer.config.defaultOriginate === true;
     if (wanted === out.defaultRoute >= 0) return;
     // In the place of ours comes what there is in the table, or nothing.
-    if (!wanted) out.pending.push(out.defaultRoute);
+    if (!wanted) out.enqueue(out.defaultRoute);
     out.defaultRoute = wanted ? this.#ribs.families[family].hold(defaultPrefixes[family]) : -1;
     out.defaultDue = wanted;
   }
 
-  /** A route's best path changed, or one of the others. */
-  enqueue(family: RouteFamily, route: number): void {
-    this.#out.get(family)?.pending.push(route);
+  /** Where routes wait whose best path changed, or one of the others. */
+  outOf(family: RouteFamily): AdjRibOut | undefined {
+    return this.#out.get(family);
   }
 
   /** Everything is to be told (again): a new session, a ROUTE-REFRESH, another export policy. */
@@ -111,7 +112,7 @@ export class Advertiser {
     out.treatment = treatmentOf(this.peer, family);
     this.#export.usePolicy(family);
     this.#ribs.families[family].forEach((route) => {
-      out.pending.push(route);
+      out.enqueue(route);
     });
   }
 
@@ -121,7 +122,7 @@ export class Advertiser {
    */
   refresh(family: RouteFamily): void {
     const out = this.#out.get(family);
-    if (out?.pending.length === 0 && !out.refreshEndDue) this.#beginRefresh(family, out);
+    if (out?.pending === 0 && !out.refreshEndDue) this.#beginRefresh(family, out);
     else this.#asked.add(family);
   }
 
@@ -133,10 +134,6 @@ export class Advertiser {
       out.refreshEndDue = true;
     }
     this.enqueueAll(family);
-  }
-
-  holds(family: RouteFamily, route: number): boolean {
-    return this.#out.get(family)?.holds(route) ?? false;
   }
 
   /** The socket takes bytes again. */
@@ -155,8 +152,8 @@ export class Advertiser {
     for (const [family, out] of this.#out) {
       if (this.#blocked) return false;
       this.#nextBatch(family, out, context, released);
-      if (out.pending.length === 0 && !out.refreshEndDue && this.#asked.delete(family)) this.#beginRefresh(family, out);
-      if (out.pending.length > 0) more = true;
+      if (out.pending === 0 && !out.refreshEndDue && this.#asked.delete(family)) this.#beginRefresh(family, out);
+      if (out.pending > 0) more = true;
       else if (out.endOfRibDue && settled) {
         out.endOfRibDue = false;
         this.#messages.push(endOfRib(family, context));
@@ -176,12 +173,12 @@ export class Advertiser {
     const rib = this.#ribs.families[family];
     const several = this.#paths.has(family);
     this.#export.begin();
-    if (out && out.defaultRoute >= 0 && out.advertised.has(out.defaultRoute)) {
+    if (out && out.defaultRoute >= 0 && out.has(out.defaultRoute)) {
       const own = this.#export.own(family);
       if (own) visit(out.defaultRoute, own);
     }
     rib.forEach((route) => {
-      if (!out?.advertised.has(route) || route === out.defaultRoute) return;
+      if (!out?.has(route) || route === out.defaultRoute) return;
       for (const path of several ? this.#pathTeller.chosen(family, route) : [bestPathOf(rib, route)]) {
         const exported = this.#export.export(family, path);
         if (exported) visit(route, exported, path.id);
@@ -214,6 +211,6 @@ export class Advertiser {
     for (const message of announcements(family, own.attributes, own.nextHop, [nlri], context)) {
       this.#messages.push(message);
     }
-    out.advertised.add(out.defaultRoute);
+    out.add(out.defaultRoute);
   }
 }

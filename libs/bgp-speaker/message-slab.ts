@@ -22,6 +22,8 @@ export class MessageSlab {
   #attributesLength = 0;
   /** Attributes of the open UPDATE, for the next one when it is full; absent when prefixes are withdrawn. */
   #attributes: Uint8Array | undefined;
+  /** What was handed to the connection since `record`. */
+  #recorded: Uint8Array[] | undefined;
 
   constructor(write: (bytes: Uint8Array) => void) {
     this.#write = write;
@@ -66,8 +68,31 @@ export class MessageSlab {
 
   /** Hands what has gathered to the connection. */
   flush(): void {
-    if (this.#end > this.#sent) this.#write(this.#bytes.subarray(this.#sent, this.#end));
+    if (this.#end === this.#sent) return;
+    const bytes = this.#bytes.subarray(this.#sent, this.#end);
     this.#sent = this.#end;
+    this.#recorded?.push(bytes);
+    this.#write(bytes);
+  }
+
+  /** From now on what is handed to the connection is remembered. */
+  record(): void {
+    this.flush();
+    this.#recorded = [];
+  }
+
+  /** What was handed over since `record`, with what has gathered: nobody writes to it any more. */
+  recorded(): readonly Uint8Array[] {
+    this.flush();
+    const recorded = this.#recorded ?? [];
+    this.#recorded = undefined;
+    return recorded;
+  }
+
+  /** Hands over messages that another peer was sent. */
+  pass(messages: readonly Uint8Array[]): void {
+    this.flush();
+    for (const bytes of messages) this.#write(bytes);
   }
 
   /** What follows the prefixes: the length of no attributes, when they are withdrawn. */

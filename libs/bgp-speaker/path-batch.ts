@@ -54,7 +54,7 @@ export class PathTeller {
     const groups = new Map<string, Told[]>();
     this.#export.begin();
     for (let taken = 0; taken < batchSize; taken++) {
-      const route = out.pending.shift();
+      const route = out.next();
       if (route < 0) break;
       if (route === out.defaultRoute) continue;
       const chosen = this.chosen(family, route);
@@ -70,9 +70,9 @@ export class PathTeller {
         if (group) group.push(told);
         else groups.set(key, [told]);
       }
-      if (chosen.length > 0) out.advertised.add(route);
+      if (chosen.length > 0) out.add(route);
       else {
-        out.advertised.delete(route);
+        out.delete(route);
         gone.push(route);
       }
     }

@@ -5,6 +5,7 @@ import type { NextHop, SpeakerEnvironment } from './environment.ts';
 import { isLinkLocal } from './link-local.ts';
 import type { Peer } from './peer.ts';
 import type { PeerSet } from './peer-set.ts';
+import type { AdjRibOut } from './rib/adj-rib-out.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 import { localPeer } from './rib/path-store.ts';
 import { SharedExport } from './shared-export.ts';
@@ -28,11 +29,10 @@ export class Propagation {
   readonly #held: () => boolean;
   readonly #advertisers = new Map<Peer, Advertiser>();
   readonly #shared = new SharedExport();
-  /** Those that tell of other paths than the best. */
-  readonly #pathTellers = new Set<Advertiser>();
+  /** The Adj-RIBs-Out of all of them, and of those that tell of other paths than the best. */
+  readonly #outs: Record<RouteFamily, AdjRibOut[]> = { ipv4Unicast: [], ipv6Unicast: [] };
+  readonly #pathOuts: Record<RouteFamily, AdjRibOut[]> = { ipv4Unicast: [], ipv6Unicast: [] };
   #scheduled = false;
-  /** Routes came in since the last slice: the counters have changed. */
-  #received = false;
 
   constructor(
     environment: SpeakerEnvironment,
@@ -66,7 +66,7 @@ export class Propagation {
   begin(peer: Peer): void {
     const advertiser = new Advertiser(peer, this.#ribs, this.#peers, this.#aggregates, this.#shared);
     this.#advertisers.set(peer, advertiser);
-    if (advertiser.tellsPaths) this.#pathTellers.add(advertiser);
+    this.#listOuts();
     this.schedule();
   }
 
@@ -75,7 +75,7 @@ export class Propagation {
     const advertiser = this.#advertisers.get(peer);
     if (!advertiser) return;
     this.#advertisers.delete(peer);
-    this.#pathTellers.delete(advertiser);
+    this.#listOuts();
     advertiser.end();
     // What only this peer still held can go.
     for (const family of families) {
@@ -85,10 +85,15 @@ export class Propagation {
     this.schedule();
   }
 
-  /** Routes came in on the short way. */
-  noteReceived(): void {
-    this.#received = true;
-    this.schedule();
+  #listOuts(): void {
+    const advertisers = [...this.#advertisers.values()];
+    const tellers = advertisers.filter(({ tellsPaths }) => tellsPaths);
+    const outsOf = (list: Advertiser[], family: RouteFamily) =>
+      list.map((advertiser) => advertiser.outOf(family)).filter((out) => out !== undefined);
+    for (const family of families) {
+      this.#outs[family] = outsOf(advertisers, family);
+      this.#pathOuts[family] = outsOf(tellers, family);
+    }
   }
 
   /** Everything is to be told again, as far as it is to be told. */
@@ -110,8 +115,8 @@ export class Propagation {
   #work(): boolean {
     const end = this.#environment.clock.monotonic() + sliceMs;
     let more = false;
-    if (this.#received) this.#environment.onChange();
-    this.#received = false;
+    // Routes came in or go out: the counters change.
+    this.#environment.onChange();
     if (this.#held()) return false;
     for (const family of families) {
       const rib = this.#ribs.families[family];
@@ -122,12 +127,10 @@ export class Propagation {
       }
       if (rib.changed.length > 0) more = true;
     }
-    for (const advertiser of this.#advertisers.values()) {
-      const before = advertiser.advertisedCount;
-      if (advertiser.flush((family, route) => this.#release(family, route), !more)) more = true;
-      if (advertiser.advertisedCount !== before) this.#environment.onChange();
-    }
-    this.#shared.forgetTellings();
+    const settled = !more;
+    const released = (family: RouteFamily, route: number) => this.#release(family, route);
+    for (const advertiser of this.#advertisers.values()) if (advertiser.flush(released, settled)) more = true;
+    this.#shared.forgetTold();
     return more;
   }
 
@@ -139,8 +142,7 @@ export class Propagation {
       this.#aggregates.update(family, route);
       this.#shared.rules.forget(family, route);
     }
-    const told = bestChanged ? this.#advertisers.values() : this.#pathTellers;
-    for (const advertiser of told) advertiser.enqueue(family, route);
+    for (const out of (bestChanged ? this.#outs : this.#pathOuts)[family]) out.enqueue(route);
     const sink = this.#environment.routes;
     if (sink) {
       const discard = equal.length > 0 && this.#aggregates.isAggregate(rib, rib.bestPath(route));
@@ -162,8 +164,6 @@ export class Propagation {
 
   #release(family: RouteFamily, route: number): void {
     const rib = this.#ribs.families[family];
-    if (rib.firstPath(route) >= 0 || rib.bestPath(route) >= 0) return;
-    for (const advertiser of this.#advertisers.values()) if (advertiser.holds(family, route)) return;
     rib.removeRoute(route);
   }
 }

@@ -8,12 +8,10 @@ import type { AdjRibOut } from './rib/adj-rib-out.ts';
 import type { LocRib } from './rib/loc-rib.ts';
 import { RouteGroups } from './rib/route-groups.ts';
 import type { ExportedPath, RouteExport } from './route-export.ts';
-import type { SharedExport, Telling } from './shared-export.ts';
+import type { SharedBatch } from './shared-batch.ts';
+import { batchSize, type SharedExport, type Telling } from './shared-export.ts';
 import type { Ribs } from './update-in.ts';
 import { announcements, withdrawals } from './update-out.ts';
-
-/** How many routes are taken at once: more of them share an UPDATE, fewer let keepalives through sooner. */
-const batchSize = 4096;
 
 const sources: readonly Source[] = ['local', 'external', 'internal', 'client'];
 
@@ -57,8 +55,29 @@ export class RouteTeller {
 
   /** Writes what a batch of pending routes says; `released` is told every route that the peer does not hold any more. */
   next(family: RouteFamily, out: AdjRibOut, context: DecodeContext, released: Released): void {
+    const batches = this.#shared.batchesOf(out.treatment);
+    const told = batches.find(out, this.#peer.number);
+    if (told) {
+      this.#messages.pass(told.tell(out, (route) => released(family, route)));
+      return;
+    }
+    const batch = batches.begin();
+    this.#messages.record();
+    this.#tell(family, out, context, released, batch);
+    const messages = this.#messages.recorded();
+    batch?.complete(messages);
+  }
+
+  /** Tells a batch, and notes it down. */
+  #tell(
+    family: RouteFamily,
+    out: AdjRibOut,
+    context: DecodeContext,
+    released: Released,
+    batch: SharedBatch | undefined,
+  ): void {
     const rib = this.#ribs.families[family];
-    const withdrawn = this.#collect(family, rib, out, context, released);
+    const withdrawn = this.#collect(family, rib, out, context, released, batch);
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
     for (let group = 0; group < groups.count; group++) {
       const key = groups.key(group) % variantStep;
@@ -66,7 +85,7 @@ export class RouteTeller {
       const attributes = Math.floor(key / sources.length);
       const plain = groups.key(group) < variantStep && exportsPlainly(this.#peer);
       if (!plain || family !== 'ipv4Unicast' || !this.#announcePlain(rib, out, context, group, attributes, source)) {
-        this.#announceDecoded(family, rib, out, context, group, released);
+        if (!this.#announceDecoded(family, rib, out, context, group, released)) batch?.spoil();
       }
     }
   }
@@ -75,16 +94,26 @@ export class RouteTeller {
    * Takes a batch of pending routes: those to announce are put into groups of equal attributes and source, the others
    * are withdrawn. Returns the withdrawn ones of a family that is not written directly.
    */
-  #collect(family: RouteFamily, rib: LocRib, out: AdjRibOut, context: DecodeContext, released: Released): Nlri[] {
+  #collect(
+    family: RouteFamily,
+    rib: LocRib,
+    out: AdjRibOut,
+    context: DecodeContext,
+    released: Released,
+    batch: SharedBatch | undefined,
+  ): Nlri[] {
     const direct = family === 'ipv4Unicast';
     const withdrawn: Nlri[] = [];
     groups.clear();
     this.#export.begin();
     this.#messages.beginWithdrawing(messageLimit(context));
     for (let taken = 0; taken < batchSize; taken++) {
-      const route = out.pending.shift();
+      const route = out.next();
       if (route < 0) break;
-      if (route === out.defaultRoute) continue;
+      if (route === out.defaultRoute) {
+        batch?.spoil();
+        continue;
+      }
       if (rib.bestPath(route) >= 0) {
         const source = this.#peers.sourceOf(rib.bestPeer(route));
         const rule = this.#export.ruleFor(family, route, rib.bestPeer(route), rib.bestAttributes(route));
@@ -92,13 +121,17 @@ export class RouteTeller {
           const key = rib.bestAttributes(route) * sources.length + sources.indexOf(source);
           const from = isReflected(this.#peer, source) ? rib.bestPeer(route) : 0;
           groups.add((from * ruleVariants + rule) * variantStep + key, route);
+          batch?.announced(route, rib.bestPeer(route));
           continue;
         }
+        // Others may get what this one must not, as it comes from here.
+        if (rib.bestPeer(route) === this.#peer.number) batch?.spoil();
       }
-      if (out.advertised.delete(route)) {
+      if (out.delete(route)) {
+        batch?.withdrawn(route);
         if (direct) this.#messages.add(rib.prefixes, route);
         else withdrawn.push({ prefix: rib.prefixes.at(route) });
-      }
+      } else batch?.nothing(route);
       released(family, route);
     }
     this.#messages.end();
@@ -133,7 +166,7 @@ export class RouteTeller {
     for (let member = groups.first(group); member >= 0; member = groups.next(member)) {
       const route = groups.route(member);
       this.#messages.add(rib.prefixes, route);
-      out.advertised.add(route);
+      out.add(route);
     }
     this.#messages.end();
   }
@@ -155,6 +188,7 @@ export class RouteTeller {
     return telling;
   }
 
+  /** Announces a group whose attributes are decoded; false when it must not be told, or fits into no message. */
   #announceDecoded(
     family: RouteFamily,
     rib: LocRib,
@@ -162,11 +196,11 @@ export class RouteTeller {
     context: DecodeContext,
     group: number,
     released: Released,
-  ): void {
+  ): boolean {
     const telling = this.#telling(family, rib, out, context, group);
     if (telling.encoded && hasRoom(telling.encoded.length, messageLimit(context))) {
       this.#announceEncoded(rib, out, context, group, telling.encoded, telling.encoded.length);
-      return;
+      return true;
     }
     const { exported } = telling;
     const routes: number[] = [];
@@ -175,16 +209,17 @@ export class RouteTeller {
     const messages = exported ? announcements(family, exported.attributes, exported.nextHop, list, context) : [];
     for (const message of messages) this.#messages.push(message);
     if (messages.length > 0) {
-      for (const route of routes) out.advertised.add(route);
-      return;
+      for (const route of routes) out.add(route);
+      return true;
     }
-    // It must not be told, or its attributes do not fit into a message: the peer must not keep what it had.
+    // The peer must not keep what it had.
     const withdrawn: Nlri[] = [];
     for (const [i, route] of routes.entries()) {
-      if (out.advertised.delete(route)) withdrawn.push(list[i]);
+      if (out.delete(route)) withdrawn.push(list[i]);
       released(family, route);
     }
     for (const message of withdrawals(family, withdrawn, context)) this.#messages.push(message);
+    return false;
   }
 }
 

@@ -14,6 +14,9 @@ const without = (asNumber: number): FilterRule => ({ action: 'Reject', asPathCon
 /** Peers of AS 65010: many are treated alike, some differ in one thing; what they change to in the middle. */
 const variants: readonly (readonly [as: number, first: Partial<PeerConfig>, then: Partial<PeerConfig>])[] = [
   [65101, {}, {}],
+  [65111, {}, {}],
+  [65112, {}, { exportAction: tagged(1, without(64901)) }],
+  [65113, {}, { exportAction: 'Reject' }],
   [65102, {}, { exportAction: tagged(1, without(64901)) }],
   [65103, { exportAction: tagged(1, without(64901)) }, { exportAction: tagged(1, without(64901)) }],
   [65104, { exportAction: tagged(1, without(64901)) }, { exportAction: tagged(2, without(64902)) }],
@@ -31,6 +34,9 @@ function play(chosen: readonly number[]): string[][][] {
   const world = new FakeWorld();
   const address = (i: number) => `10.0.1.${i + 1}`;
   const source = speakerAt(world, '10.0.0.1').speaker;
+  // Treated as some that are only told, and told what the other source has: but not its own.
+  const second = speakerAt(world, '10.0.0.2').speaker;
+  const inner = speakerAt(world, '10.0.0.3').speaker;
   const middle = speakerAt(world, '10.0.0.10').speaker;
   const announce = (prefixes: string[], ...paths: number[][]) => {
     const rules = paths.map((path, i): FilterRule => {
@@ -55,6 +61,8 @@ function play(chosen: readonly number[]): string[][][] {
         '10.0.0.10',
         [
           peer('source', '10.0.0.1', 65001, { passive: true }),
+          peer('second', '10.0.0.2', 65002, { passive: true }),
+          peer('inner', '10.0.0.3', 65010, { passive: true }),
           ...chosen.map((i) => {
             const variant = variants[i];
             return peer(`p${i}`, address(i), variant[0], { passive: true, ...variant[state] });
@@ -69,8 +77,12 @@ function play(chosen: readonly number[]): string[][][] {
     speaker.configure(config(variants[i][0], address(i), [peer('middle', '10.0.0.10', 65010, { allowOwnAs: 9 })]));
     return speaker;
   });
+  second.configure(
+    config(65002, '10.0.0.2', [peer('middle', '10.0.0.10', 65010)], ['10.1.0.0/16', '10.6.0.0/16', '10.7.0.0/16']),
+  );
+  inner.configure(config(65010, '10.0.0.3', [peer('middle', '10.0.0.10', 65010)], ['10.8.0.0/16']));
   const heard = () =>
-    receivers.map((receiver) =>
+    [...receivers, source, second, inner].map((receiver) =>
       (receiver.routes('middle') ?? [])
         .map(({ prefix, asPath, nextHop, attributes }) => JSON.stringify([prefix, asPath, nextHop, attributes]))
         .sort(),
@@ -95,8 +107,11 @@ it('tells each of many peers what it would tell that peer alone', () => {
   const together = play(variants.map((_, i) => i));
   for (const i of variants.keys()) {
     const alone = play([i]);
-    for (const [step, all] of together.entries())
+    for (const [step, all] of together.entries()) {
       expect([step, variants[i], all[i]]).toEqual([step, variants[i], alone[step][0]]);
+      // The sources hear the same whoever else there is.
+      expect([step, all.slice(-3)]).toEqual([step, alone[step].slice(-3)]);
+    }
   }
   // It says something, and not the same to all.
   expect(new Set(together[0].map((list) => list.join())).size).toBeGreaterThan(7);

@@ -50,6 +50,7 @@ export class Speaker {
   readonly #deferral: RestartDeferral;
   readonly #propagation: Propagation;
   #config: SpeakerConfig | undefined;
+  #established: readonly string[] | undefined;
 
   constructor(environment: SpeakerEnvironment) {
     this.#environment = environment;
@@ -181,6 +182,12 @@ export class Speaker {
     }));
   }
 
+  /** The names of the peers whose sessions are established: the same list until they are others. */
+  get established(): readonly string[] {
+    this.#established ??= [...this.#peers].filter((peer) => peer.established).map((peer) => peer.config.name);
+    return this.#established;
+  }
+
   /** Whether it has restarted, and waits for what the peers of before have to say. */
   get restarting(): boolean {
     return this.#deferral.waits(this.#peers.byName, (name) => this.#ranges.expects(name));
@@ -265,11 +272,13 @@ export class Speaker {
 
   readonly #listener: PeerListener = {
     onEstablished: (peer) => {
+      this.#established = undefined;
       this.#plainUpdates[peer.number] = new PlainUpdates(this.#ribs, peer);
       this.#limits.forget(peer);
       this.#propagation.begin(peer);
     },
     onDown: (peer, kept) => {
+      this.#established = undefined;
       this.#refreshes.forget(peer);
       this.#plainUpdates[peer.number] = undefined;
       this.#limits.forget(peer);
@@ -291,7 +300,7 @@ export class Speaker {
     onPlainUpdate: (peer, bytes, start, end) => {
       if (!this.#plainUpdates[peer.number]?.apply(bytes, start, end)) return false;
       this.#limits.check(peer);
-      this.#propagation.noteReceived();
+      this.#propagation.schedule();
       return true;
     },
     onUpdate: (peer, update, faults) => this.#onUpdate(peer, update, faults),
@@ -312,7 +321,6 @@ export class Speaker {
     }
     this.#limits.check(peer);
     this.#propagation.schedule();
-    this.#environment.onChange();
   }
 
   /** RFC 2918 section 4: the whole Adj-RIB-Out again. Between the peer's marks its routes are stale (RFC 7313 section 4). */

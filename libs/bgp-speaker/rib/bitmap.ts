@@ -36,6 +36,13 @@ export class Bitmap {
     return true;
   }
 
+  /** Calls for every member, the lowest first. */
+  forEach(visit: (index: number) => void): void {
+    for (let word = 0; word < this.#words.length; word++) {
+      for (let rest = this.#words[word]; rest !== 0; rest &= rest - 1) visit(32 * word + 31 - Math.clz32(rest & -rest));
+    }
+  }
+
   clear(): void {
     this.#words.fill(0);
     this.size = 0;

@@ -17,8 +17,9 @@ export class ChangeQueue {
     return this.#ring.byteLength + this.#queued.bytes;
   }
 
-  push(index: number): void {
-    if (!this.#queued.add(index)) return;
+  /** False when it waits already. */
+  push(index: number): boolean {
+    if (!this.#queued.add(index)) return false;
     if (this.#length === this.#ring.length) {
       // Unrolled, so that the free half follows the waiting ones.
       const unrolled = grow(this.#ring, this.#ring.length + 1);
@@ -28,6 +29,7 @@ export class ChangeQueue {
       this.#head = 0;
     }
     this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = index;
+    return true;
   }
 
   /** The next index, or −1 when none waits. */
@@ -38,6 +40,11 @@ export class ChangeQueue {
     this.#length--;
     this.#queued.delete(index);
     return index;
+  }
+
+  /** The index that is taken after `later` others; only for fewer than wait. */
+  at(later: number): number {
+    return this.#ring[(this.#head + later) & (this.#ring.length - 1)];
   }
 
   has(index: number): boolean {

@@ -6,6 +6,7 @@ import type { AttributeStore } from './attribute-store.ts';
 import { Bitmap } from './bitmap.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { grow } from './grow.ts';
+import { Holders } from './holders.ts';
 import { PathStore } from './path-store.ts';
 import { PrefixIndex } from './prefix-index.ts';
 
@@ -36,6 +37,7 @@ export class LocRib {
   readonly prefixes: PrefixIndex;
   readonly paths = new PathStore();
   readonly changed = new ChangeQueue();
+  readonly holders = new Holders();
   readonly #attributes: AttributeStore;
   readonly #counts: PathCounts[] = [];
   /** By peer: its paths that were announced before it restarted. */
@@ -84,10 +86,8 @@ export class LocRib {
 
   /** What the columns of the routes occupy. */
   get routeBytes(): number {
-    return [this.#heads, this.#best, this.#bestPeer, this.#bestAttributes].reduce(
-      (sum, one) => sum + one.byteLength,
-      0,
-    );
+    const columns = [this.#heads, this.#best, this.#bestPeer, this.#bestAttributes];
+    return columns.reduce((sum, one) => sum + one.byteLength, this.holders.bytes);
   }
 
   /** How many paths are stale, and what saying so occupies. */
@@ -226,9 +226,10 @@ export class LocRib {
     return decided;
   }
 
-  /** Forgets a route that has no path and that no Adj-RIB-Out holds. */
+  /** Forgets a route, unless it has a path or an Adj-RIB-Out holds it. */
   removeRoute(route: number): void {
-    if (this.#heads[route] === 0 && this.#best[route] === 0 && !this.changed.has(route)) this.prefixes.remove(route);
+    if (this.#heads[route] > 0 || this.#best[route] > 0 || this.holders.has(route) || this.changed.has(route)) return;
+    this.prefixes.remove(route);
   }
 
   /** The best path or −1; sets `equal`. */
