@@ -44,7 +44,11 @@ export function formatFeedBench({ latency, snapshot, hub }: FeedBench): string {
       row(`snapshot of ${pods} pods to a stream`, ms(snapshot.streamMs), mib(snapshot.mib)),
       row('  until the agent enforces it', ms(agent.enforcedMs)),
       row('  memory of the agent: idle, at most, afterwards', ...memory),
-      row('  longest pause of the agent', ms(agent.longestPauseMs)),
+      row(
+        '  longest pause of the agent, longest on the processor',
+        ms(agent.longestPause.ms),
+        ms(agent.longestPause.cpuMs),
+      ),
     );
   }
   if (hub) {

@@ -119,6 +119,36 @@ describe('the feed as a node follows it', () => {
     await feed.close();
   });
 
+  it('lets the event loop run between the few resources that are handed on at once, however many come in one message', async () => {
+    const sizes: number[] = [];
+    let turns = 0;
+    let turnsAtLast = 0;
+    const target: FeedTarget = {
+      begin: () => {},
+      take: (entries) => {
+        if (sizes.length > 0) expect(turns).toBeGreaterThan(turnsAtLast);
+        turnsAtLast = turns;
+        sizes.push(entries.length);
+        for (const start = performance.now(); performance.now() - start < 4; );
+      },
+      settle: () => true,
+      end: () => {},
+    };
+    const logger = pino({ level: 'silent' });
+    const feed = await followFeed({ lastGoodPath: join(folder, 'feed'), logger, target, onSnapshotWanted: () => {} });
+    const count = () => {
+      turns++;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    const many = Array.from({ length: 40 }, (_, i) => `t${i}`);
+    for (const each of [snapshot(), tier(...many), commit(1), tier(...many), commit(2)]) await feed.receive(each);
+    clearImmediate(counting);
+    expect(Math.max(...sizes)).toBeLessThan(10);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(82); // with the entries that begin and end a snapshot
+    await feed.close();
+  });
+
   it('makes a later snapshot the difference to what was known', async () => {
     const { feed, changes, receive } = await follow();
     await receive(snapshot(), tier('x', 'y'), commit(1), snapshot(), tier('y', 'z'), commit(9));

@@ -63,6 +63,8 @@ export async function followFeed(options: FollowOptions): Promise<FollowedFeed> 
   /** Takes a change's entries, with the event loop running in between. */
   async function take(change: FeedChange): Promise<void> {
     for (const batch of change.batches()) {
+      // Decoding what this batch is of has taken its time already.
+      if (turn.overNow()) await turn.rest();
       target.take(batch);
       while (turn.overNow() || !target.settle(turn.over)) await turn.rest();
     }
