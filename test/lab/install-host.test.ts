@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
 import { issueCertificate } from '../support/pki.ts';
@@ -26,7 +25,8 @@ let node: Netns;
 let pod: Netns;
 let hub: ChildProcess | undefined;
 let agent: ChildProcess | undefined;
-let agentLog = '';
+/** What each of them has printed, to be shown when a test fails. */
+const logs = { hub: '', 'caracal-agent': '', 'caracal-bgp': '' };
 
 const path = (name: string) => join(folder, name);
 /** Where a path of the page lies here. */
@@ -85,12 +85,25 @@ afterAll(async () => {
 /** As systemd would start the node's unit, in the node's namespace. */
 function startUnit(name: 'caracal-agent' | 'caracal-bgp') {
   const [command, ...args] = unitCommands(name, here).main;
-  const child = node.spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  child.stdout?.on('data', (chunk) => {
-    if (name === 'caracal-agent') agentLog += chunk;
-  });
+  const child = node.spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  keepLog(name, child);
   return child;
 }
+
+function keepLog(name: keyof typeof logs, child: ChildProcess): void {
+  const keep = (chunk: Buffer) => {
+    logs[name] += chunk;
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  child.once('exit', (code, signal) => keep(Buffer.from(`${name} ended: ${signal ?? code}\n`)));
+}
+
+/** Nobody can look at the processes afterwards. */
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const [name, text] of Object.entries(logs)) console.error(`--- ${name}\n${text}`);
+});
 
 const certificate = () => new X509Certificate(readFileSync(path('etc/node.pem')));
 
@@ -104,7 +117,8 @@ test('an authority is made once, and the hub runs with the rights of its unit', 
   const unit = unitCommands('caracal-hub', here);
   for (const before of unit.before) expect(await run(before)).toMatchObject({ exitCode: 0 });
   const [command, ...args] = unit.main;
-  hub = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  hub = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  keepLog('hub', hub);
   writeFromPage('pool.yaml');
   const ctl = () =>
     run(fromPage('caracal ctl apply'), {
@@ -172,14 +186,18 @@ test('agent and speaker run with the rights of their units, and a pod starts', a
       },
       JSON.stringify({ cniVersion: '1.1.0', name: 'caracal', type: 'caracal' }),
     );
+  let lastAnswer = 'none';
   const added = await eventually(
     'ADD succeeds',
     async () => {
       const answer = await call('ADD');
+      lastAnswer = `${answer.exitCode} ${answer.stdout}`;
       return answer.exitCode === 0 && answer;
     },
-    60_000,
-  );
+    45_000,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}; the last answer: ${lastAnswer}`);
+  });
   const [{ address }] = JSON.parse(added.stdout).ips;
   expect(address).toMatch(/^10\.244\./);
   expect((await node.try('ping', ['-c', '1', '-W', '5', address.split('/')[0]])).code).toBe(0);
@@ -197,17 +215,20 @@ test('a certificate is renewed in the last third of its life, for the same key, 
   const old = await issueCertificate(authority, { organization: 'caracal:nodes', commonName: 'node-1', days: 0.2 });
   writeFileSync(path('etc/node.pem'), old.cert);
   writeFileSync(path('etc/node.key'), old.key);
-  agent?.kill('SIGTERM');
-  if (agent) await once(agent, 'exit');
-  agentLog = '';
+  const former = agent;
+  if (!former) throw new Error('there is no agent: the test before this one failed');
+  former.kill('SIGTERM');
+  await eventually('the agent ends', async () => former.exitCode !== null || former.signalCode !== null);
+  expect(former.exitCode).toBe(0);
+  logs['caracal-agent'] = '';
   agent = startUnit('caracal-agent');
   await eventually(
     'the certificate is another',
     async () => certificate().validToDate.getTime() - Date.now() > 80 * 86_400_000,
-    60_000,
+    30_000,
   );
   expect(certificate().publicKey.export({ type: 'spki', format: 'pem' })).toBe(
     new X509Certificate(old.cert).publicKey.export({ type: 'spki', format: 'pem' }),
   );
-  expect(agentLog).toContain("the node's certificate was renewed");
+  expect(logs['caracal-agent']).toContain("the node's certificate was renewed");
 });

@@ -111,38 +111,41 @@ export class Engine {
   }
 
   #kick(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     // What changes in the same turn goes together.
     await undefined;
     let failures = 0;
-    while ((this.#due || this.#sweepDue) && !this.#stopping.signal.aborted) {
-      if (!this.#due) {
-        await this.#sweep();
-        continue;
+    try {
+      while ((this.#due || this.#sweepDue) && !this.#stopping.signal.aborted) {
+        if (!this.#due) {
+          await this.#sweep();
+          continue;
+        }
+        this.#due = false;
+        const waiters = this.#waiters.splice(0);
+        const outcome = await this.#attempt().catch(
+          (error: Error): Outcome => ({ ok: false, again: 'later', message: error.message }),
+        );
+        if (outcome.ok) {
+          failures = 0;
+          for (const waiter of waiters) waiter.resolve(outcome.repaired);
+          continue;
+        }
+        this.#waiters.unshift(...waiters);
+        this.#mustRead = true;
+        this.#due = true;
+        if (outcome.again === 'at once') continue;
+        failures++;
+        this.#parts.logger.warn({ failures }, `dataplane: not in the kernel yet: ${outcome.message}`);
+        // The first time it may just have been a writer that was killed.
+        if (failures > 1) await delay(Math.min(5000, 50 * 2 ** failures), this.#stopping.signal);
       }
-      this.#due = false;
-      const waiters = this.#waiters.splice(0);
-      const outcome = await this.#attempt().catch(
-        (error: Error): Outcome => ({ ok: false, again: 'later', message: error.message }),
-      );
-      if (outcome.ok) {
-        failures = 0;
-        for (const waiter of waiters) waiter.resolve(outcome.repaired);
-        continue;
-      }
-      this.#waiters.unshift(...waiters);
-      this.#mustRead = true;
-      this.#due = true;
-      if (outcome.again === 'at once') continue;
-      failures++;
-      this.#parts.logger.warn({ failures }, `dataplane: not in the kernel yet: ${outcome.message}`);
-      // The first time it may just have been a writer that was killed.
-      if (failures > 1) await delay(Math.min(5000, 50 * 2 ** failures), this.#stopping.signal);
+    } finally {
+      // In the turn in which nothing was found to be due: whoever asks after that starts it again.
+      this.#running = undefined;
     }
   }
 
