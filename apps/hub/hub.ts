@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Datastore, openDatastore, type Position } from '@caracal/datastore';
 import { kubeApi, serviceAccount } from '@caracal/kube';
 import { AdminService, NodeService } from '@caracal/protocol';
@@ -20,10 +21,13 @@ import { authorise, explainErrors } from './server/interceptors.ts';
 import { startServer } from './server/server.ts';
 import { startUpkeep } from './upkeep.ts';
 
+/** For saying goodbye to the database and to who asks for metrics. */
+const farewellMs = 1000;
+
 export interface Hub {
   /** `host:port` or `unix:/path` of every listener. */
   readonly addresses: readonly string[];
-  /** Ends streams in order, lets requests finish, and stops. */
+  /** Ends streams in order, lets requests finish, and stops: within `drainMs` and a second, whoever is silent. The process may then end. */
   close(): Promise<void>;
 }
 
@@ -97,12 +101,12 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
     addresses: server.addresses,
     close: async () => {
       draining.abort();
-      await upkeep.stop();
+      const upkept = upkeep.stop();
       await server.close(config.drainMs);
       stopping.abort();
-      await following;
-      await datastore.close();
-      await ops?.close();
+      // Nobody waits for an answer of the database any more, and one that is silent would keep us for the length of its timeouts.
+      const ended = Promise.all([upkept, following, datastore.close(), ops?.close()]);
+      await Promise.race([ended, sleep(farewellMs, undefined, { ref: false })]);
     },
   };
 }

@@ -23,7 +23,10 @@ program
       if (closing) return;
       closing = true;
       logger.info({ signal }, 'draining');
-      void hub.close().then(() => logger.info('stopped'));
+      void hub.close().then(() => {
+        logger.info('stopped');
+        process.exit(0); // a connection that nobody answers on would keep us
+      });
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);

@@ -1,5 +1,6 @@
 import type { Http2ServerRequest, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
@@ -65,10 +66,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await app.ready();
 
   const sessions = new Set<ServerHttp2Session>();
+  let closing = false;
+  let onGone = () => {};
+  /** Not by the callback of `close`: of a session that closes already, as when its client said goodbye, it is never called. */
+  const allGone = () =>
+    new Promise<void>((resolve) => {
+      onGone = () => sessions.size === 0 && resolve();
+      onGone();
+    });
   app.server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
-    session.once('close', () => sessions.delete(session));
+    session.once('close', () => {
+      sessions.delete(session);
+      onGone();
+    });
     session.on('error', () => {}); // the streams of it have been told
+    if (closing) session.destroy(); // its handshake was under way
     keepAlive(session, options.ping.intervalMs, options.ping.timeoutMs);
   });
   app.server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
@@ -80,13 +93,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     addresses: listeners.map(({ address }) => address),
     close: async (graceMs) => {
+      closing = true;
       const stopped = listeners.map((listener) => listener.close());
-      const closed = [...sessions].map((session) => new Promise<void>((resolve) => session.close(resolve)));
-      const cut = setTimeout(() => {
-        for (const session of sessions) session.destroy();
-      }, graceMs);
-      await Promise.all(closed);
-      clearTimeout(cut);
+      for (const session of sessions) session.close();
+      await Promise.race([allGone(), sleep(graceMs, undefined, { ref: false })]);
+      for (const session of sessions) session.destroy();
+      // A session that was told to go waits for its peer's goodbye even when it is destroyed, and a frozen peer says none.
       for (const listener of listeners) listener.cut();
       await Promise.all(stopped);
       await app.close();
