@@ -1,4 +1,5 @@
 import { type Family, formatHostPort } from '@caracal/net';
+import { quoteArgument } from 'iptables-wrapper';
 import { hostLength } from './family.ts';
 import { chainPrefix, chains } from './names.ts';
 
@@ -38,7 +39,8 @@ export function hostPortRules(ports: readonly HostPort[], family: Family): strin
   return [...some.reverse(), ...any.reverse()].map((port) => {
     const { protocol, hostPort, hostAddress, podAddress, podPort } = port;
     const address = hostAddress ? `-d ${hostAddress}/${hostLength[family]} ` : '';
-    const target = formatHostPort(podAddress, podPort);
+    // The brackets of IPv6 are quoted, as iptables-save does.
+    const target = quoteArgument(formatHostPort(podAddress, podPort));
     return `${address}-p ${protocol} -m ${protocol} --dport ${hostPort} -j DNAT --to-destination ${target}`;
   });
 }
