@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { isKind, specSchemas } from '@caracal/api';
 import { installCni } from '@caracal/cni';
 import { openJournal } from '@caracal/ipam';
 import { type FeedItemSchema, FeedMessageSchema } from '@caracal/protocol';
@@ -171,7 +172,7 @@ async function writeFeed(
         name: value.name,
         uid: `uid-${value.kind}-${value.name}`,
         labels: {},
-        specJson: JSON.stringify(value.spec),
+        specJson: JSON.stringify(asStored(value.kind, value.spec)),
         apiVersion: value.apiVersion ?? 'caracal.network/v1',
       },
     },
@@ -202,4 +203,10 @@ async function writeFeed(
   send({ case: 'items', value: { items: [...pools.map(pool), ...resources.map(resource)] } }, 'items');
   send({ case: 'commit', value: { revision: 1n, nonce: 1n } }, 'commit');
   await lastGood.close();
+}
+
+/** With its defaults, as the hub stores it; throws on what it would refuse. */
+function asStored(kind: string, spec: object): unknown {
+  if (!isKind(kind)) throw new Error(`there is no kind ${kind}`);
+  return specSchemas[kind].parse(spec);
 }
