@@ -21,10 +21,11 @@ import { startOperations } from './ops/operations.ts';
 import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
 import { createFlowReaper } from './pods/conntrack.ts';
+import { standaloneDirectory } from './pods/directory.ts';
 import { journalledHostPorts } from './pods/host-ports.ts';
 import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
-import { createPods, standaloneDirectory } from './pods/pods.ts';
+import { createPods } from './pods/pods.ts';
 import { markIncarnation, openNodeJournal } from './pods/rebuild-journal.ts';
 import { createStrays, endpointsOf, meetKernel } from './pods/recover.ts';
 import { createEnforcement } from './policy/enforcement.ts';
@@ -227,6 +228,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       flows.forgetHostPorts(ports);
       return problem;
     },
+    inspectRules: (hostInterface) => dataplane.inspect(hostInterface),
     reporter,
     logger,
     mtu: config.mtu,

@@ -41,6 +41,11 @@ export interface Dataplane {
    * chains, sets and jumps that somebody had changed.
    */
   resync(): Promise<readonly string[]>;
+  /**
+   * Reads the kernel, and changes nothing: a sentence for each chain, jump and set that packets of the pod's interface meet and that is not
+   * as it should be. What is about to be written is left out; none before the first complete state. Rejects when the kernel can't be read.
+   */
+  inspect(interfaceName: string): Promise<readonly string[]>;
   /** What is not enforced as asked for and therefore closed. */
   problems(): readonly DataplaneProblem[];
   /** Ends the writers; rules and sets stay. */
@@ -114,6 +119,10 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
       const repaired = [...ipv4, ...ipv6.map((name) => `${name} (IPv6)`)];
       if (repaired.length > 0) logger.warn({ repaired }, 'dataplane: repaired what somebody else had changed');
       return repaired;
+    },
+    async inspect(interfaceName) {
+      const [ipv4, ipv6 = []] = await both(false, (family) => family.inspect(interfaceName));
+      return [...ipv4, ...ipv6.map((problem) => `${problem} (IPv6)`)];
     },
     problems: () => [...four.problems(), ...six.problems()],
     async stop() {

@@ -74,6 +74,7 @@ export function createFamilyDataplane({ family, logger, processes, markMask, wri
       await engine.changed('host ports');
       return nat.problemOf(endpoint);
     },
+    inspect: (interfaceName: string): Promise<readonly string[]> => engine.inspect(interfaceName),
     resync: (): Promise<readonly string[]> => engine.resync(),
     problems: (): readonly DataplaneProblem[] => state.problems(),
     stop: (): Promise<void> => engine.stop(),

@@ -5,6 +5,6 @@ export { createSetLine, type IpsetType, parseIpsetSave, type SavedSet } from './
 export { createIpsetWriter, type IpsetResult, type IpsetWriter } from './ipset-writer.ts';
 export { type Processes, systemProcesses } from './processes.ts';
 export { createRestoreWriter, type RestoreFailure, type RestoreWriter } from './restore-writer.ts';
-export { parseSave, type SavedTable, type TableName } from './save.ts';
+export { parseSave, ruleTarget, type SavedTable, type TableName } from './save.ts';
 export { quoteArgument } from './tokens.ts';
 export { buildTransaction, type Increment, isEmptyEdit, type TableEdit } from './transaction.ts';

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from '../config.ts';
 import type { FeedEntry } from '../feed/entries.ts';
 import { guardFiles } from '../ops/guard-files.ts';
-import type { PodDirectory } from '../pods/pods.ts';
+import type { PodDirectory } from '../pods/directory.ts';
 import { FeedPods } from './feed-pods.ts';
 import { followHubAddresses } from './hub-addresses.ts';
 import { createNodePods } from './node-pods.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KubeObject, keyOf, type ReflectorObserver } from '@caracal/kube';
 import type { AddRequest } from '../cni/pod-network.ts';
+import type { FoundPod, PodDirectory } from '../pods/directory.ts';
 import type { EndpointRecord } from '../pods/endpoint-record.ts';
-import type { FoundPod, PodDirectory } from '../pods/pods.ts';
 import { podOfObject } from './pod-of-object.ts';
 
 type Pod = EndpointRecord['pod'];

@@ -1,12 +1,11 @@
 import type { HostPort } from '@caracal/dataplane';
-import type { Assignment, NodeIpam, WishesResult } from '@caracal/ipam';
+import type { Assignment, WishesResult } from '@caracal/ipam';
 import { familyOf } from '@caracal/net';
 import type { Logger } from 'pino';
 import {
   type AddRequest,
   type AddSuccess,
   type Attachment,
-  type CheckRequest,
   type CniFailure,
   cniErrorCodes,
   type DeleteRequest,
@@ -17,15 +16,10 @@ import {
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { reached, type Step } from '../steps.ts';
-import {
-  gatewayTexts,
-  hostInterfaceName,
-  hostLengths,
-  type Wired,
-  type Wiring,
-  type WiringFailure,
-} from '../wiring/index.ts';
+import { gatewayTexts, hostInterfaceName, hostLengths, type Wired, type WiringFailure } from '../wiring/index.ts';
 import { joinAnnotations, unknownAnnotations } from './annotations.ts';
+import { type CheckParts, checkPod } from './check.ts';
+import type { PodDirectory } from './directory.ts';
 import {
   type EndpointRecord,
   endpointId,
@@ -37,14 +31,13 @@ import {
 } from './endpoint-record.ts';
 import { hostPortsOf, needsLoopback } from './host-ports.ts';
 import { noAddress } from './no-address.ts';
-import { codeOf, failure, firstRefusal, wiringFailed } from './refusals.ts';
+import { failure, firstRefusal, wiringFailed } from './refusals.ts';
+import { type StatusParts, statusOf } from './status.ts';
 import { refusedSysctls } from './sysctl-allow-list.ts';
 
 const noPolicyYet = 'the node knows no policy yet: no hub has been reached since it started';
 
-export interface PodsOptions {
-  readonly ipam: NodeIpam;
-  readonly wiring: Wiring;
+export interface PodsOptions extends CheckParts, StatusParts {
   readonly enforcement: Enforcement;
   /** The node's ports that lead to an endpoint, in place of those of before; resolves to why they do not. */
   setHostPorts(endpoint: string, ports: readonly HostPort[]): Promise<string | undefined>;
@@ -53,38 +46,12 @@ export interface PodsOptions {
   readonly mtu: number;
   /** The pools that a pod of this namespace may draw from, for each address that it is to have. */
   wishes(namespace: string, wanted: WantedAddresses): WishesResult;
-  /** For each address of a pod that does not ask, the pools that it is drawn from. */
-  pools(): readonly (readonly string[])[];
-  /** Why no pod could start; nothing when one could. */
-  notReady(): readonly string[];
   readonly directory: PodDirectory;
   /** Whether annotations limit bandwidth here; else a plugin behind ours does it. */
   readonly shapes: boolean;
   /** What says which sysctls a network configuration may set. */
   readonly sysctlAllowList: string;
 }
-
-/** Knows of a pod what policy needs and ADD does not say. */
-export interface PodDirectory {
-  find(request: AddRequest, signal: AbortSignal): Promise<FoundPod>;
-}
-
-export type FoundPod =
-  | {
-      readonly ok: true;
-      readonly pod: EndpointRecord['pod'];
-      /** Where they are known better than the runtime says. */
-      readonly annotations?: Readonly<Record<string, string>>;
-    }
-  | { readonly ok: false; readonly message: string };
-
-/** Without Kubernetes: what ADD says is all there is, and where it gives no uid the container is the pod's identity. */
-export const standaloneDirectory: PodDirectory = {
-  find: async ({ containerId, pod: { annotations: _annotations, ...pod } }) => ({
-    ok: true,
-    pod: { ...pod, uid: pod.uid ?? containerId, serviceAccount: 'default', ports: [] },
-  }),
-};
 
 /**
  * The pods of this node: what ADD, DEL and CHECK do. An ADD does three things at once (journal, wiring, policy) and
@@ -245,39 +212,6 @@ export function createPods(options: PodsOptions): PodNetwork {
     return { ok: true };
   }
 
-  async function check(request: CheckRequest): Promise<{ readonly ok: true } | CniFailure> {
-    const assignment = ipam.assignment(heldHandle(request));
-    if (!assignment)
-      return failure(cniErrorCodes.containerUnknown, 'no address is assigned to this container and interface');
-    const { expected } = request;
-    const missing = expected.addresses.filter((address) => !assignment.addresses.includes(address));
-    if (missing.length > 0) {
-      return failure(wiringFailed, `the journal has ${assignment.addresses.join(', ')}, not ${missing.join(', ')}`);
-    }
-    const inspection = await wiring.inspect({
-      netnsPath: request.netns,
-      hostInterface: hostInterfaceName(request.containerId, request.ifname),
-      podInterface: request.ifname,
-      ...expected,
-      addresses: assignment.addresses,
-      bandwidth: recordOf(assignment)?.bandwidth,
-    });
-    if (!inspection.ok) return failure(codeOf(inspection), inspection.message);
-    return inspection.problems.length === 0 ? { ok: true } : failure(wiringFailed, inspection.problems.join('; '));
-  }
-
-  /** Blocks are claimed ahead of need: that none has a free address means that no more was to be had. */
-  function status(): { readonly ok: true } | CniFailure {
-    const reasons = [...options.notReady()];
-    for (const pools of reasons.length === 0 ? options.pools() : []) {
-      const blocks = ipam.blocks().filter(({ pool }) => pools.includes(pool));
-      if (blocks.some(({ free }) => free > 0)) continue;
-      reasons.push(`no address is free in this node's blocks (${blocks.map(({ cidr }) => cidr).join(', ')})`);
-    }
-    if (reasons.length === 0) return { ok: true };
-    return failure(cniErrorCodes.notAvailable, 'no pod could start', reasons.join('; '));
-  }
-
   async function collectGarbage(
     network: string,
     valid: readonly Omit<Attachment, 'network'>[],
@@ -298,11 +232,11 @@ export function createPods(options: PodsOptions): PodNetwork {
   }
 
   return {
-    status,
+    status: () => statusOf(options),
     collectGarbage,
     add: (request, signal) => inOrder(request, () => add(request, signal)),
     del: (request) => inOrder(request, () => del(request)),
-    check: (request) => inOrder(request, () => check(request)),
+    check: (request) => inOrder(request, () => checkPod(request, ipam.assignment(heldHandle(request)), options)),
   };
 }
 

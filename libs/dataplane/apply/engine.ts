@@ -16,6 +16,7 @@ import type { DesiredNat } from '../state/desired-nat.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import { formatProblem } from '../state/problems.ts';
 import { delay } from './delay.ts';
+import { inspectInterface } from './inspect.ts';
 import { readKernel } from './kernel-state.ts';
 import { failureMessage, findRefusedChains } from './refused-chains.ts';
 import type { SetApplier } from './set-applier.ts';
@@ -26,6 +27,12 @@ const sweepDelayMs = 250;
 
 /** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
 const steps = channel('caracal:step');
+
+interface Inspector {
+  readonly interfaceName: string;
+  readonly resolve: (problems: readonly string[]) => void;
+  readonly reject: (error: Error) => void;
+}
 
 interface Waiter {
   readonly resolve: (repaired: readonly string[]) => void;
@@ -60,6 +67,7 @@ export class Engine {
   readonly #nat = new TableBelief('nat');
   readonly #stopping = new AbortController();
   #waiters: Waiter[] = [];
+  #inspectors: Inspector[] = [];
   #running: Promise<void> | undefined;
   /** Desired rules exist at all; until then those of the process before us stand. */
   #rulesKnown = false;
@@ -92,17 +100,26 @@ export class Engine {
     return this.#wait();
   }
 
+  /** Sentences on what packets of the interface meet in the kernel that is not as desired; none while rules of a process before us stand. */
+  inspect(interfaceName: string): Promise<readonly string[]> {
+    if (this.#stopping.signal.aborted) return Promise.reject(stopped());
+    return new Promise((resolve, reject) => {
+      this.#inspectors.push({ interfaceName, resolve, reject });
+      this.#kick();
+    });
+  }
+
   /** Ends the writers; everything stays in the kernel. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#sweepTimer);
     await this.#running;
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new Error('the dataplane is stopped'));
+    for (const { reject } of [...this.#waiters.splice(0), ...this.#inspectors.splice(0)]) reject(stopped());
     await Promise.all([this.#parts.rules.stop(), this.#parts.ipset.stop()]);
   }
 
   #wait(): Promise<readonly string[]> {
-    if (this.#stopping.signal.aborted) return Promise.reject(new Error('the dataplane is stopped'));
+    if (this.#stopping.signal.aborted) return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
       this.#due = true;
@@ -119,9 +136,11 @@ export class Engine {
     await undefined;
     let failures = 0;
     try {
-      while ((this.#due || this.#sweepDue) && !this.#stopping.signal.aborted) {
+      while ((this.#due || this.#sweepDue || this.#inspectors.length > 0) && !this.#stopping.signal.aborted) {
         if (!this.#due) {
-          await this.#sweep();
+          // What is desired has been written, and nothing is written meanwhile.
+          if (this.#inspectors.length > 0) await this.#inspect();
+          else await this.#sweep();
           continue;
         }
         this.#due = false;
@@ -179,6 +198,27 @@ export class Engine {
     if (translation) this.#nat.wrote(translation);
     if (sets.hasUndesired) this.#sweepLater();
     return { ok: true, repaired };
+  }
+
+  /** One reading of the kernel answers all who ask. */
+  async #inspect(): Promise<void> {
+    const inspectors = this.#inspectors.splice(0);
+    const { state, nat, family, processes } = this.#parts;
+    try {
+      const kernel = this.#rulesKnown ? await readKernel(processes, family) : undefined;
+      const pending = new Set([...state.changedChains(), ...nat.changedChains(), ...state.sets.changedNames()]);
+      const filter = { table: 'filter', kernel: kernel?.filter, chains: state.chains, jumps: filterJumps } as const;
+      const translation = { table: 'nat', kernel: kernel?.nat, chains: nat.chains, jumps: natJumps(family) } as const;
+      const tables = this.#poolsKnown ? [filter, translation] : [filter];
+      for (const { interfaceName, resolve } of inspectors) {
+        const isPending = (name: string) => pending.has(name) || state.isBroken(name);
+        const desiredSet = (name: string) => state.sets.get(name);
+        resolve(kernel ? inspectInterface(interfaceName, tables, kernel.sets, desiredSet, isPending) : []);
+      }
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const { reject } of inspectors) reject(failure);
+    }
   }
 
   #filterEdit(changed: Iterable<string>, kernel: Awaited<ReturnType<typeof readKernel>> | undefined): TableEdit {
@@ -251,6 +291,8 @@ export class Engine {
     if (left) this.#sweepLater();
   }
 }
+
+const stopped = () => new Error('the dataplane is stopped');
 
 function namesIn(edit: TableEdit): string[] {
   if (isEmptyEdit(edit)) return [];

@@ -28,6 +28,11 @@ export class DesiredNat {
     return this.#chains;
   }
 
+  /** Those that the next `takeChangedChains` gives. */
+  changedChains(): Iterable<string> {
+    return this.#changed;
+  }
+
   takeChangedChains(): Set<string> {
     const changed = this.#changed;
     this.#changed = new Set();

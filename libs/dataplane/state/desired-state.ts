@@ -76,6 +76,11 @@ export class DesiredState {
     return [...this.#problems.values()];
   }
 
+  /** Those that the next `takeChangedChains` gives. */
+  changedChains(): Iterable<string> {
+    return this.#changed;
+  }
+
   /** The names of the chains that changed, appeared or vanished since the last call. */
   takeChangedChains(): string[] {
     const changed = [...this.#changed];
