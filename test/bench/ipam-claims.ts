@@ -4,7 +4,7 @@ import { NodeService } from '@caracal/protocol';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { cpuMs } from './cpu-time.ts';
+import { childrenOf, cpuMs } from './cpu-time.ts';
 import { type Percentiles, percentiles } from './figures.ts';
 import { leanNode } from './lean-node.ts';
 
@@ -16,8 +16,8 @@ export interface ClaimsBench {
   readonly failed: number;
   /** Milliseconds; with all nodes waiting at once this is mostly the queue. */
   readonly one: Percentiles;
-  /** CPU milliseconds a claim: in the hubs, and in the process that is all the nodes. They share the machine with Postgres. */
-  readonly cpuMs: { readonly hubs: number; readonly nodes: number };
+  /** CPU milliseconds a claim: in the hubs, in the process that is all the nodes, and in Postgres. They share the machine. */
+  readonly cpuMs: { readonly hubs: number; readonly nodes: number; readonly postgres: number };
 }
 
 const nodeCount = 1000;
@@ -69,7 +69,11 @@ export async function benchClaims({
     onProgress(`${claimsANode} claims of each`);
     const took: number[] = [];
     let failed = 0;
-    const used = () => ({ hubs: hubs.reduce((sum, hub) => sum + cpuMs(hub.pid() ?? 0), 0), nodes: cpuMs(process.pid) });
+    const used = () => ({
+      hubs: hubs.reduce((sum, hub) => sum + cpuMs(hub.pid() ?? 0), 0),
+      nodes: cpuMs(process.pid),
+      postgres: childrenOf(postgres.pid() ?? 0).reduce((sum, pid) => sum + cpuMs(pid), 0),
+    });
     const before = used();
     const start = performance.now();
     await Promise.all(
@@ -89,6 +93,7 @@ export async function benchClaims({
       }),
     );
     const seconds = (performance.now() - start) / 1000;
+    const after = used();
     const granted = nodes.flatMap(({ held }) => held);
     if (new Set(granted).size !== granted.length) throw new Error('a block was granted twice');
     return {
@@ -98,8 +103,9 @@ export async function benchClaims({
       failed,
       one: percentiles(took),
       cpuMs: {
-        hubs: (used().hubs - before.hubs) / granted.length,
-        nodes: (used().nodes - before.nodes) / granted.length,
+        hubs: (after.hubs - before.hubs) / granted.length,
+        nodes: (after.nodes - before.nodes) / granted.length,
+        postgres: (after.postgres - before.postgres) / granted.length,
       },
     };
   } finally {

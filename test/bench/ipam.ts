@@ -73,8 +73,8 @@ export function formatIpamBench({ assignments, assign: one, release, claims }: I
       `${claims.failed} failed`,
     ),
     row('one claim among them', ms(claims.one.p50), ms(claims.one.p99)),
-    row('', 'hubs', 'nodes'),
-    row('CPU of one claim', ms(claims.cpuMs.hubs), ms(claims.cpuMs.nodes)),
+    row('', 'hubs', 'nodes', 'Postgres'),
+    row('CPU of one claim', ms(claims.cpuMs.hubs), ms(claims.cpuMs.nodes), ms(claims.cpuMs.postgres)),
   ].join('\n');
 }
 

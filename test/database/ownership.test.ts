@@ -201,6 +201,12 @@ describe('a database that lost something', () => {
     expect(await database.datastore.durability()).toMatchObject({ reasserting: undefined });
 
     await database.query(`UPDATE caracal.history SET identity = 'another machine'`);
+    // What the session says of the database does not count.
+    const request = JSON.stringify([{ op: 'claim', pool: 'lost', node: 'l2', incarnation: b }]);
+    const [said] = await database.query(
+      `SELECT set_config('caracal.identity', 'another machine', true), caracal.write('${request}'::jsonb) AS answers`,
+    );
+    expect(said.answers).toMatchObject([{ refused: expect.stringContaining('another machine') }]);
     expect(await claim('lost', 'l2', b)).toMatchObject({ refused: expect.stringContaining('another machine') });
     expect(await write({ op: 'endReassertion' })).toMatchObject({ nodes: ['l1', 'l2'] });
     expect((await claim('lost', 'l2', b)).block?.cidr).toBe('10.29.0.192/26');
