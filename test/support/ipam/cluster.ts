@@ -19,9 +19,13 @@ export interface ClusterOptions {
   readonly datastore: () => Datastore;
   readonly query: Query;
   readonly pools: readonly string[];
+  /** Of IPv6: for the pods that want an address of each family. */
+  readonly pools6?: readonly string[];
   readonly machines: readonly string[];
   readonly step?: (machine: string, what: string) => Promise<void>;
 }
+
+const isDualStack = (containerId: string): boolean => containerId.startsWith('dual');
 
 export class Cluster {
   readonly machines: Machine[] = [];
@@ -64,16 +68,20 @@ export class Cluster {
     return added;
   }
 
-  newContainer(): string {
-    return `c${++this.#containers}`;
+  /** The name says whether it wants an address of each family: whoever looks at a container later knows. */
+  newContainer(dualStack = false): string {
+    return `${dualStack ? 'dual' : 'c'}${++this.#containers}`;
   }
 
   #machine(name: string): Machine {
-    const { pools, step = async () => {} } = this.#options;
+    const { pools, pools6 = [], step = async () => {} } = this.#options;
     return new Machine({
       name,
       folder: join(this.#folder, name),
-      pools: () => pools.filter((pool) => !this.drained.has(pool)),
+      wishes: (containerId) =>
+        [pools, ...(isDualStack(containerId) ? [pools6] : [])].map((list) => ({
+          pools: list.filter((pool) => !this.drained.has(pool)),
+        })),
       isPoolUsable: (pool) => !this.drained.has(pool),
       client: () => this.#client(name),
       position: () => this.#positions.get(name) ?? { revision: 0n, nonce: 0n },
@@ -132,6 +140,10 @@ export class Cluster {
     const owners = new Map<string, string>();
     for (const machine of this.machines) {
       for (const { addresses, containerId } of machine.interfaces.values()) {
+        if (addresses.length !== (isDualStack(containerId) ? 2 : 1))
+          found.push(
+            `${machine.name}/${containerId} has ${addresses}: an address of each family that it wants, or none`,
+          );
         for (const address of addresses) {
           const other = owners.get(address);
           if (other) found.push(`${address} is alive twice: ${other} and ${machine.name}/${containerId}`);

@@ -33,7 +33,8 @@ interface Agent {
 export interface MachineOptions {
   readonly name: string;
   readonly folder: string;
-  readonly pools: () => readonly string[];
+  /** The pools that a container's addresses are drawn from, for each of them. */
+  readonly wishes: (containerId: string) => readonly { readonly pools: readonly string[] }[];
   readonly isPoolUsable: (pool: string) => boolean;
   /** A client of a hub, as this node. */
   readonly client: () => Client<typeof NodeService>;
@@ -164,8 +165,7 @@ export class Machine {
     this.#unanswered.add(containerId);
     const record = recordFor(containerId);
     const handle = this.#handle(containerId);
-    const pools = this.options.pools();
-    const assigned = await ipam.assign(handle, [{ pools }], () => ({ ...record }));
+    const assigned = await ipam.assign(handle, this.options.wishes(containerId), () => ({ ...record }));
     if (!assigned.ok) return false;
     const { addresses } = assigned.assignment;
     await this.options.step(this.name, 'before wire');

@@ -50,6 +50,10 @@ const kinds: Record<string, (machine: Machine, world: World) => Promise<string |
     if (!machine.agent) return undefined;
     return (await machine.add(cluster.newContainer())) ? 'added' : 'refused';
   },
+  addDual: async (machine, { cluster }) => {
+    if (!machine.agent) return undefined;
+    return (await machine.add(cluster.newContainer(true))) ? 'added with two addresses' : 'refused two addresses';
+  },
   remove: async (machine) => {
     const [container] = machine.containers();
     if (!machine.agent || !container) return undefined;
@@ -115,7 +119,7 @@ async function startAndMeet(machine: Machine, patienceMs: number | undefined): P
   await machine.meetHub();
 }
 
-const weights: Record<string, number> = { add: 8, remove: 4, report: 3, meetHub: 3, rest: 2, start: 4 };
+const weights: Record<string, number> = { add: 6, addDual: 4, remove: 4, report: 3, meetHub: 3, rest: 2, start: 4 };
 
 /** Sequences of commands. */
 export function commands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {

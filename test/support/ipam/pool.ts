@@ -5,5 +5,5 @@ export const pool = (name: string, cidr: string) => ({
   namespace: '',
   name,
   labels: {},
-  spec: { cidr, blockSize: 30, disabled: false },
+  spec: { cidr, blockSize: cidr.includes(':') ? 126 : 30, disabled: false },
 });

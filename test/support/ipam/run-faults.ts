@@ -34,7 +34,7 @@ export async function runFaults(
   const query = async <Row extends object>(text: string, values?: unknown[]) =>
     (await client.query<Row>(text, values)).rows;
   const pools = ['f', 'g'].map((name, i) => pool(name, `10.6${i}.0.0/28`));
-  await database.datastore.write({ op: 'resources', put: pools });
+  await database.datastore.write({ op: 'resources', put: [...pools, pool('h', '2001:db8:60::/124')] });
   await saveDatabase(query, 'faultless');
 
   /** The names of the steps that were taken, up to the fault. */
@@ -62,6 +62,7 @@ export async function runFaults(
       datastore: () => database.datastore,
       query,
       pools: ['f', 'g'],
+      pools6: ['h'],
       machines: ['a', 'b'],
       step,
     });
@@ -72,7 +73,7 @@ export async function runFaults(
         () => a.meetHub(),
         () => b.start(),
         () => b.meetHub(),
-        ...[1, 2, 3, 4, 5].map(() => () => a.add(cluster.newContainer())),
+        ...[1, 2, 3, 4, 5].map((i) => () => a.add(cluster.newContainer(i % 2 === 0))),
         () => b.add(cluster.newContainer()),
         () => a.report(),
         async () => a.remove(a.containers()[0]),

@@ -24,7 +24,7 @@ export async function runIpamModel(
     (await client.query<Row>(text, values)).rows;
   await database.datastore.write({
     op: 'resources',
-    put: [pool('m', '10.50.0.0/27'), pool('n', '10.51.0.0/28')],
+    put: [pool('m', '10.50.0.0/27'), pool('n', '10.51.0.0/28'), pool('s', '2001:db8:50::/124')],
   });
   await saveDatabase(query, 'initial');
   const names = Array.from({ length: options.machines }, (_, i) => `m${i}`);
@@ -36,6 +36,7 @@ export async function runIpamModel(
         datastore: () => database.datastore,
         query,
         pools: ['m', 'n'],
+        pools6: ['s'],
         machines: names,
       });
       try {
