@@ -5,6 +5,7 @@ import { warmThreadPool } from '@caracal/netlink';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { delegation } from './cni-conformance/delegation.ts';
 import { faults } from './cni-conformance/faults.ts';
 import { operations } from './cni-conformance/operations.ts';
 import { parameters } from './cni-conformance/parameters.ts';
@@ -12,13 +13,14 @@ import { probes } from './cni-conformance/probes.ts';
 import { results } from './cni-conformance/results.ts';
 import type { Row } from './cni-conformance/row.ts';
 import { ptp, removeSpare, type Subject, Trial } from './cni-conformance/subject.ts';
+import { unseen } from './cni-conformance/unseen.ts';
 
 /**
  * The CNI specification 1.1.0, a row for each sentence that binds a plugin: ours keeps all of them; another plugin, which we did not
  * write, keeps those that we know of it; and faults put in on purpose are caught, so that a row that passes means something.
  */
 
-const rows: readonly Row[] = [...parameters, ...operations, ...probes, ...results];
+const rows: readonly Row[] = [...parameters, ...operations, ...probes, ...results, ...delegation, ...unseen];
 
 /** What version 1.1.1 of the plugins does otherwise. */
 const brokenByPtp = [
@@ -34,6 +36,7 @@ const brokenByPtp = [
   'version-echo', // always 1.0.0
   'version-undecodable', // does not read its input
   'result-second-default-route', // there is no second
+  'delegate-add-fails', // no DEL
 ];
 
 let agent: LoneAgent;
@@ -48,6 +51,10 @@ const ours = (): Subject => ({
   startedInNode: false,
   versions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
   configuration: { type: 'caracal' },
+  ipam: {
+    program: join(agent.cniBin, 'caracal-ipam'),
+    configuration: { type: 'bridge', ipam: { type: 'caracal-ipam' } },
+  },
 });
 
 beforeAll(async () => {

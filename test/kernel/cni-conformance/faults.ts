@@ -13,6 +13,8 @@ const answer = (sed: string) =>
   `out=$("$REAL"); code=$?; [ -z "$out" ] || printf '%s\\n' "$out" | sed '${sed}'; exit $code`;
 const input = (sed: string) => `sed '${sed}' | "$REAL"`;
 
+const delegatesNot = input('s/"type":"recorder"/"type":"caracal-ipam"/');
+
 export const faults: readonly Fault[] = [
   { name: 'failures exit with 0', caughtBy: 'exit-codes', script: '"$REAL"; exit 0' },
   { name: 'a log line on standard output', caughtBy: 'add-json-alone', script: 'echo starting; exec "$REAL"' },
@@ -143,4 +145,30 @@ export const faults: readonly Fault[] = [
     script: answer('s/{"name":"cara[^}]*},//'),
   },
   { name: 'no DNS', caughtBy: 'result-dns', script: input('s/"dns":/"x":/') },
+  {
+    name: 'the delegated plugin sees no arguments',
+    caughtBy: 'delegate-environment',
+    script: 'CNI_ARGS= exec "$REAL"',
+  },
+  {
+    name: 'fields that it does not know are lost',
+    caughtBy: 'delegate-configuration',
+    script: input('s/,"unheardOf":\\[1]//'),
+  },
+  { name: 'addresses of its own', caughtBy: 'delegate-result', script: delegatesNot },
+  { name: 'silent on standard error', caughtBy: 'delegate-stderr', script: 'exec "$REAL" 2>/dev/null' },
+  ...(
+    [
+      ['DEL', 'delegate-del'],
+      ['CHECK', 'delegate-check'],
+      ['STATUS', 'delegate-status'],
+      ['GC', 'delegate-gc'],
+    ] as const
+  ).map(([command, caughtBy]) => ({
+    name: `${command} executes no delegated plugin`,
+    caughtBy,
+    script: on(command, `${delegatesNot}; exit $?`),
+  })),
+  { name: 'CHECK looks at no rules', caughtBy: 'check-firewall', script: on('CHECK', 'exit 0') },
+  { name: 'CHECK looks at no limits', caughtBy: 'check-shaping', script: on('CHECK', 'exit 0') },
 ];

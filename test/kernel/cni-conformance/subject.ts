@@ -19,6 +19,8 @@ export interface Subject {
   readonly versions: readonly string[];
   /** Of the plugin's own: what is not `cniVersion` and `name`. */
   readonly configuration: Readonly<Record<string, unknown>>;
+  /** The IPAM plugin that comes with it, executed as an interface plugin would. */
+  readonly ipam: { readonly program: string; readonly configuration: Readonly<Record<string, unknown>> };
 }
 
 export interface Answer extends PluginRun {
@@ -50,9 +52,14 @@ export interface CniError {
   readonly details?: unknown;
 }
 
-async function invoke(subject: Subject, env: Readonly<Record<string, string>>, stdin: string): Promise<Answer> {
-  const inNode: [string, ...string[]] = ['nsenter', `--net=${subject.node.path}`, '--', subject.program];
-  const run = await runPlugin(subject.startedInNode ? inNode : [subject.program], env, stdin);
+async function invoke(
+  { node, startedInNode }: Subject,
+  program: string,
+  env: Readonly<Record<string, string>>,
+  stdin: string,
+): Promise<Answer> {
+  const inNode: [string, ...string[]] = ['nsenter', `--net=${node.path}`, '--', program];
+  const run = await runPlugin(startedInNode ? inNode : [program], env, stdin);
   return { ...run, json: parse(run.stdout) };
 }
 
@@ -71,6 +78,7 @@ export class Trial {
   readonly #made: { readonly call: Call; readonly netns: Netns }[] = [];
   readonly #namespaces: Netns[] = [];
   #pod: Netns | undefined;
+  #usedIpam = false;
   /** Of the container that calls are about unless they say otherwise. */
   readonly containerId = `c${randomBytes(8).toString('hex')}`;
 
@@ -96,6 +104,26 @@ export class Trial {
   }
 
   async call(command: string, call: Call = {}): Promise<Answer> {
+    const { env, netns } = await this.#variables(command, call);
+    if (command === 'ADD') this.#made.push({ call: { env: call.env, configuration: call.configuration }, netns });
+    const stdin = call.stdin ?? JSON.stringify(this.configuration(call.configuration));
+    return invoke(this.subject, this.subject.program, env, stdin);
+  }
+
+  /** Of the IPAM plugin by itself. */
+  async callIpam(command: string, call: Call = {}): Promise<Answer> {
+    const { program, configuration } = this.subject.ipam;
+    const { env } = await this.#variables(command, call);
+    if (command === 'ADD') this.#usedIpam = true;
+    return invoke(
+      this.subject,
+      program,
+      env,
+      JSON.stringify(this.configuration({ ...configuration, ...call.configuration })),
+    );
+  }
+
+  async #variables(command: string, call: Call): Promise<{ env: Record<string, string>; netns: Netns }> {
     const netns = await this.pod();
     const variables = {
       CNI_COMMAND: command,
@@ -108,8 +136,7 @@ export class Trial {
     const env = Object.fromEntries(
       Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
-    if (command === 'ADD') this.#made.push({ call: { env: call.env, configuration: call.configuration }, netns });
-    return invoke(this.subject, env, call.stdin ?? JSON.stringify(this.configuration(call.configuration)));
+    return { env, netns };
   }
 
   /** An ADD that must succeed. */
@@ -151,8 +178,11 @@ export class Trial {
   }
 
   async end(): Promise<void> {
-    for (const { call } of this.#made.reverse()) await this.call('DEL', call).catch(() => {});
-    for (const netns of this.#namespaces) await giveBack(netns);
+    for (const { call } of this.#made.splice(0).reverse()) await this.call('DEL', call).catch(() => {});
+    if (this.#usedIpam) await this.callIpam('DEL').catch(() => {});
+    this.#usedIpam = false;
+    for (const netns of this.#namespaces.splice(0)) await giveBack(netns);
+    this.#pod = undefined;
   }
 }
 
@@ -248,5 +278,6 @@ export function ptp(node: Netns, dataDirectory: string): Subject {
     startedInNode: true,
     versions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0'],
     configuration: { type: 'ptp', ipam },
+    ipam: { program: join(folder, 'host-local'), configuration: { type: 'ptp', ipam } },
   };
 }
