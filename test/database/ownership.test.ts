@@ -1,6 +1,7 @@
 // Who owns what: incarnations, fencing, a database that lost something, reports that cannot be true, and the history of it all.
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { setDatabaseClockBack } from '../support/ipam/saved-database.ts';
 import { pool, useDatabase } from './support.ts';
 
 const database = useDatabase();
@@ -324,4 +325,46 @@ test('history is kept by day, and no longer than it should', async () => {
   expect(await database.query(`SELECT to_regclass('caracal.address_event_20200101') AS gone`)).toEqual([
     { gone: null },
   ]);
+});
+
+describe('the clock of the database is set back an hour', () => {
+  test('a machine that died is alive for as long as with any clock, and no longer', async () => {
+    const [former, next] = [randomUUID(), randomUUID()];
+    await assert('clock1', former, []);
+    await alive('clock1', former);
+    await setDatabaseClockBack(database.query);
+    expect(await assert('clock1', next, [])).toMatchObject({ otherAlive: former });
+    await database.query(`UPDATE caracal.node_status SET reported_at = reported_at - interval '46 seconds'`);
+    expect(await assert('clock1', next, [])).toMatchObject({ conflicts: [] });
+  });
+
+  test('history is in the order in which it happened', async () => {
+    const own = randomUUID();
+    await apply(pool('clock', '10.230.0.0/24', 26));
+    await assert('clock2', own, []);
+    expect(await claim('clock', 'clock2', own)).toMatchObject({ block: { cidr: '10.230.0.0/26' } });
+    await report('clock2', { first: ['10.230.0.1'] }, own);
+    await setDatabaseClockBack(database.query);
+    await report('clock2', {}, own);
+    const [last] = await database.datastore.addressHistory('10.230.0.1', 1);
+    expect(last).toMatchObject({ event: 'released', containerId: 'first' });
+    expect(await events('10.230.0.1')).toEqual(['claimed clock2', 'assigned clock2', 'released clock2']);
+  });
+
+  test('nodes are waited for no longer after a failover than with any clock', async () => {
+    const own = randomUUID();
+    await assert('clock3', own, []);
+    await database.query(
+      `UPDATE caracal.history SET number = number + 1, ended = false, reason = 'a test', began_at = clock_timestamp()`,
+    );
+    await setDatabaseClockBack(database.query);
+    expect(await claim('clock', 'clock3', own)).toMatchObject({
+      refused: expect.stringContaining('no block is granted'),
+    });
+    const [{ ahead }] = await database.query<{ ahead: boolean }>(
+      'SELECT began_at > clock_timestamp() AS ahead FROM caracal.history',
+    );
+    expect(ahead).toBe(false);
+    await database.query('UPDATE caracal.history SET ended = true');
+  });
 });

@@ -29,7 +29,7 @@ const hot: Readonly<Record<string, string>> = {
   'the endpoints of a node': `SELECT * FROM caracal.endpoint e WHERE e.node = 'node-7'`,
   'the endpoints of a pod': `SELECT * FROM caracal.endpoint e WHERE e.pod_uid = 'uid-7-7'`,
   'the incarnation of a node': `SELECT * FROM caracal.node n WHERE n.node = 'node-7'`,
-  'the history of an address': `SELECT * FROM caracal.address_event WHERE address = '10.4.0.7'::inet ORDER BY at DESC LIMIT 100`,
+  'the history of an address': `SELECT * FROM caracal.address_event WHERE address = '10.4.0.7'::inet ORDER BY revision DESC, at DESC LIMIT 100`,
   'a page of the snapshot': `SELECT * FROM caracal.endpoint WHERE (node, container_id, interface) > ('node-3', 'c', 'eth0')
     ORDER BY node, container_id, interface LIMIT 5000`,
   'the changes after a revision': `SELECT r.revision, c.item FROM caracal.revision r LEFT JOIN caracal.change c

@@ -17,7 +17,7 @@ export interface AddressEvent {
   readonly incarnation: string;
 }
 
-/** The newest events of an address and of blocks around it, newest first. */
+/** The newest events of an address and of blocks around it, newest first: by revision, since clocks are set back. */
 export async function addressHistory(
   database: Kysely<Database>,
   address: string,
@@ -27,10 +27,10 @@ export async function addressHistory(
     SELECT * FROM (
       (SELECT at, revision, event, host(address) AS cidr, node, pod_namespace AS "podNamespace", pod_name AS "podName",
               pod_uid AS "podUid", container_id AS "containerId", '' AS incarnation
-       FROM address_event WHERE address = ${address}::inet ORDER BY at DESC LIMIT ${limit})
+       FROM address_event WHERE address = ${address}::inet ORDER BY revision DESC, at DESC LIMIT ${limit})
       UNION ALL
       (SELECT at, revision, event, cidr::text, node, '', '', '', '', incarnation
-       FROM block_event WHERE cidr >>= ${address}::inet ORDER BY at DESC LIMIT ${limit})) e
-    ORDER BY at DESC, revision DESC LIMIT ${limit}`.execute(database);
+       FROM block_event WHERE cidr >>= ${address}::inet ORDER BY revision DESC, at DESC LIMIT ${limit})) e
+    ORDER BY revision DESC, at DESC LIMIT ${limit}`.execute(database);
   return rows;
 }

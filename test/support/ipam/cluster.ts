@@ -154,16 +154,16 @@ export class Cluster {
     const unexplained = await this.#options.query<{ what: string }>(`
       SELECT format('endpoint %s on %s: its last event is %s', e.container_id, e.node, coalesce(l.event || ' ' || l.node || ' ' || l.container_id, 'none')) AS what
       FROM caracal.endpoint e CROSS JOIN unnest(e.addresses) a
-      LEFT JOIN LATERAL (SELECT * FROM caracal.address_event h WHERE h.address = a ORDER BY h.at DESC LIMIT 1) l ON true
+      LEFT JOIN LATERAL (SELECT * FROM caracal.address_event h WHERE h.address = a ORDER BY h.revision DESC, h.at DESC LIMIT 1) l ON true
       WHERE (l.event, l.node, l.container_id) IS DISTINCT FROM ('assigned', e.node, e.container_id)
       UNION ALL
       SELECT format('block %s of %s: its last event is %s', b.cidr, b.node, coalesce(l.event || ' ' || l.node, 'none'))
       FROM caracal.block b
-      LEFT JOIN LATERAL (SELECT * FROM caracal.block_event h WHERE h.cidr = b.cidr ORDER BY h.at DESC LIMIT 1) l ON true
+      LEFT JOIN LATERAL (SELECT * FROM caracal.block_event h WHERE h.cidr = b.cidr ORDER BY h.revision DESC, h.at DESC LIMIT 1) l ON true
       WHERE l.event IS NULL OR l.event NOT IN ('claimed', 'reasserted', 'moved') OR l.node <> b.node
       UNION ALL
       SELECT format('%s: assigned to %s by its last event, and there is no such endpoint', l.address, l.container_id)
-      FROM (SELECT DISTINCT ON (address) * FROM caracal.address_event ORDER BY address, at DESC) l
+      FROM (SELECT DISTINCT ON (address) * FROM caracal.address_event ORDER BY address, revision DESC, at DESC) l
       WHERE l.event = 'assigned' AND NOT EXISTS (
         SELECT FROM caracal.endpoint e WHERE (e.node, e.container_id) = (l.node, l.container_id) AND e.addresses @> ARRAY[l.address])`);
     return [...found, ...unexplained.map(({ what }) => what)];
@@ -177,7 +177,7 @@ export class Cluster {
   async mend(): Promise<void> {
     this.cutOff.clear();
     // Time passes: who has not reported since is not alive.
-    await this.#options.query(`UPDATE caracal.node_status SET reported_at = reported_at - interval '1 hour'`);
+    await this.#options.query(`UPDATE caracal.node_status SET reported_at = clock_timestamp() - interval '1 hour'`);
     for (let round = 0; round < 4; round++) {
       for (const machine of this.machines) {
         await machine.start();

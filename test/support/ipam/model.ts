@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
-import { bringBackDatabase, saveDatabase } from './saved-database.ts';
+import { bringBackDatabase, saveDatabase, setDatabaseClockBack } from './saved-database.ts';
 
 export interface World {
   readonly cluster: Cluster;
@@ -87,7 +87,7 @@ const kinds: Record<string, (machine: Machine, world: World) => Promise<string |
     if (cluster.cutOff.has(machine.name)) return undefined;
     await machine.reimage();
     await query(
-      `UPDATE caracal.node_status SET reported_at = reported_at - interval '1 hour' WHERE node = '${machine.name}'`,
+      `UPDATE caracal.node_status SET reported_at = clock_timestamp() - interval '1 hour' WHERE node = '${machine.name}'`,
     );
     // Somebody has seen that the former system is gone with its disk.
     await machine.start();
@@ -100,6 +100,10 @@ const kinds: Record<string, (machine: Machine, world: World) => Promise<string |
     else cluster.cutOff.add(machine.name);
     return 'partitioned';
   },
+  clockBack: async (_machine, { query }) => {
+    await setDatabaseClockBack(query);
+    return 'clock of the database set back';
+  },
   save: async (_machine, world) => {
     await saveDatabase(world.query);
     world.saved = true;
@@ -108,7 +112,7 @@ const kinds: Record<string, (machine: Machine, world: World) => Promise<string |
   restore: async (_machine, world) => {
     if (!world.saved) return undefined;
     await bringBackDatabase(world.query);
-    await world.query(`UPDATE caracal.node_status SET reported_at = reported_at - interval '1 hour'`);
+    await world.query(`UPDATE caracal.node_status SET reported_at = clock_timestamp() - interval '1 hour'`);
     return 'restored';
   },
 };

@@ -37,3 +37,24 @@ export async function bringBackDatabase(query: Query, schema = 'saved', told = t
     ${told ? `UPDATE caracal.history SET identity = 'before';` : ''}
     COMMIT`);
 }
+
+/** An hour: to the database it is the same whether its clock goes back, or all that it has written down was later. */
+export async function setDatabaseClockBack(query: Query): Promise<void> {
+  const times = {
+    revision: 'at',
+    address_event: 'at',
+    block_event: 'at',
+    block: 'claimed_at',
+    resource: 'created_at',
+    node_status: 'reported_at',
+    former_incarnation: 'superseded_at',
+    history: 'began_at',
+    quarantine: 'since',
+    release_request: 'asked_at',
+    spent_token: 'spent_at',
+  };
+  const updates = Object.entries(times).map(
+    ([table, column]) => `UPDATE caracal.${table} SET ${column} = ${column} + interval '1 hour';`,
+  );
+  await query(`BEGIN; ${updates.join('\n')} COMMIT`);
+}
