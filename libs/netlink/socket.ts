@@ -34,15 +34,43 @@ const flushBytes = 64 * 1024;
 const flushMessages = 128;
 const maxDumpAttempts = 10;
 
+/** What a socket writes into and receives into. */
+interface Buffers {
+  readonly writer: MessageWriter;
+  readonly receive: Uint8Array;
+  readonly view: DataView;
+}
+
+/**
+ * Buffers of closed sockets, for the next one: each pod has a socket of its own for a millisecond, and 192 KiB anew for each cost more
+ * than opening it.
+ */
+const spare: Buffers[] = [];
+const mostSpare = 4;
+
+function takeBuffers(): Buffers {
+  const kept = spare.pop();
+  if (kept) return kept;
+  const receive = new Uint8Array(64 * 1024);
+  return { writer: new MessageWriter(), receive, view: new DataView(receive.buffer) };
+}
+
 export class NetlinkSocket {
   readonly #fd: number;
-  readonly #writer = new MessageWriter();
-  readonly #receive = new Uint8Array(64 * 1024);
-  readonly #view = new DataView(this.#receive.buffer);
+  readonly #writer: MessageWriter;
+  readonly #receive: Uint8Array;
+  readonly #view: DataView;
+  readonly #buffers: Buffers;
+  /** The kernel may still read the buffers. */
+  #inBackground = false;
   #sequence = 0;
   #closed = false;
 
   constructor() {
+    this.#buffers = takeBuffers();
+    this.#writer = this.#buffers.writer;
+    this.#receive = this.#buffers.receive;
+    this.#view = this.#buffers.view;
     this.#fd = libc.socket(k.AF_NETLINK, k.SOCK_RAW | k.SOCK_CLOEXEC, k.NETLINK_ROUTE);
     if (this.#fd < 0) throw new Error(netlinkError('open a netlink socket', lastErrno()).message);
     const time = new Uint8Array(layout.timeval.size);
@@ -158,6 +186,7 @@ export class NetlinkSocket {
     this.#writer.addFlags(k.NLM_F_ACK);
     this.#writer.end(++this.#sequence);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#inBackground = true;
     libc.send.async(this.#fd, this.#writer.bytes, this.#writer.length, 0, (error, sent) => {
       if (error) reject(error);
       else resolve(sent);
@@ -176,6 +205,7 @@ export class NetlinkSocket {
     if (this.#closed) return;
     this.#closed = true;
     libc.close(this.#fd);
+    if (!this.#inBackground && spare.length < mostSpare) spare.push(this.#buffers);
   }
 
   /**
