@@ -132,8 +132,10 @@ export function createPods(options: PodsOptions): PodNetwork {
       return refusal ?? failure(wiringFailed, 'the interface could not be made');
     }
     reached('ADD: complete');
-    reporter.added(endpointId(record), reportOf(record, assignment.addresses));
-    log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
+    behindTheAnswer(() => {
+      reporter.added(endpointId(record), reportOf(record, assignment.addresses));
+      log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
+    });
     return {
       ok: true,
       addresses: assignment.addresses.map(plainAddress),
@@ -206,8 +208,10 @@ export function createPods(options: PodsOptions): PodNetwork {
     ]);
     reached('DEL: complete');
     if (known) {
-      reporter.removed(endpointId(request), request.containerId, request.ifname);
-      logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
+      behindTheAnswer(() => {
+        reporter.removed(endpointId(request), request.containerId, request.ifname);
+        logger.info({ container: request.containerId, addresses: known.addresses }, 'pod removed');
+      });
     }
     return { ok: true };
   }
@@ -239,6 +243,12 @@ export function createPods(options: PodsOptions): PodNetwork {
     check: (request) => inOrder(request, () => checkPod(request, ipam.assignment(heldHandle(request)), options)),
   };
 }
+
+/**
+ * What nobody waits for is done when the answer has been written, in the order in which it came; a later request for the same attachment
+ * is not read before. A crash between costs a line of the log: what the hub is told it is told in full after a start.
+ */
+const behindTheAnswer = (work: () => void): void => void setImmediate(work);
 
 /** Names the end of a piece of work that goes on beside others. */
 async function ending<T>(step: Step, work: Promise<T>): Promise<T> {
