@@ -6,8 +6,10 @@ import type { Logger } from 'pino';
 import { reached } from '../steps.ts';
 import { answerInvocation } from './answer.ts';
 import { encodeReply, type Invocation, parseFrame, type Reply } from './frame.ts';
+import { parseConfiguration } from './network-configuration.ts';
 import type { AddressPlugin, PodNetwork } from './pod-network.ts';
 import { openSpool } from './spool.ts';
+import { supportedVersions } from './versions.ts';
 
 export interface CniServerOptions {
   /** In a directory of its own that only root may enter; it is made if it is missing. */
@@ -26,6 +28,7 @@ export interface CniServer {
 
 /** Whoever connects has sent its request by then, or is cut off. */
 const requestTimeoutMs = 10_000;
+const smallestConfiguration = JSON.stringify({ cniVersion: supportedVersions[0], name: 'caracal', type: 'caracal' });
 /** How often the spool is looked at beside every ADD: for a DEL that was spooled while the agent started. */
 const spoolIntervalMs = 10_000;
 
@@ -75,6 +78,8 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
     });
   });
 
+  // The schema is compiled when it is first used, which takes as long as several ADDs.
+  parseConfiguration(smallestConfiguration);
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 });
   await removeStale(socketPath);
   await spool.drain();
