@@ -1,13 +1,17 @@
-import type { Http2ServerRequest, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
-import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import { fastify } from 'fastify';
+import { type ConnectRouter, createConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect';
 import { type Caller, callerKey, callerOf, endStreamKey } from './caller.ts';
 import { type ListenAddress, type Listener, listen } from './listeners.ts';
 import { keepAlive } from './pings.ts';
+import { serveStream } from './serve-stream.ts';
 
 export interface ServerOptions {
   readonly listen: readonly ListenAddress[];
@@ -33,37 +37,34 @@ const largestRequest = 32 * 1024 * 1024;
 
 /** HTTP/2 over TLS 1.3 with certificates on both sides (or a token in place of the client's), on every listener. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const app = fastify({
-    http2: true,
-    https: { ...options.tls, requestCert: true, rejectUnauthorized: !options.tokens, minVersion: 'TLSv1.3' },
-    bodyLimit: largestRequest,
+  const server = createSecureServer({
+    ...options.tls,
+    requestCert: true,
+    rejectUnauthorized: !options.tokens,
+    minVersion: 'TLSv1.3',
   });
-  // The handler of a stream whose client dies while it waits for `drain` would wait for ever: Node emits none on a closed stream.
-  app.addHook('onRequest', async (request, reply) => {
-    request.raw.stream.once('close', () => reply.raw.emit('drain'));
-  });
-  const callers = new WeakMap<object, Caller>();
-  await app.register(fastifyConnectPlugin, {
+  const router = createConnectRouter({
     grpc: false,
     grpcWeb: false,
     acceptCompression: [],
     readMaxBytes: largestRequest,
-    routes: options.routes,
     interceptors: options.interceptors,
-    contextValues: ({ raw }) => {
-      const { stream } = raw as unknown as Http2ServerRequest; // the plugin's types know HTTP/1 alone; this server is HTTP/2
-      const session = sessionOf(stream);
-      let caller = session && callers.get(session);
-      if (session && !caller) {
-        caller = callerOf(session.socket as TLSSocket, options.adminNames); // the server is a TLS server
-        callers.set(session, caller);
-      }
-      return createContextValues()
-        .set(callerKey, caller ?? { role: 'none' })
-        .set(endStreamKey, () => stream.destroy());
-    },
   });
-  await app.ready();
+  options.routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const callers = new WeakMap<object, Caller>();
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const session = sessionOf(stream);
+    let caller = session && callers.get(session);
+    if (session && !caller) {
+      caller = callerOf(session.socket as TLSSocket, options.adminNames); // the server is a TLS server
+      callers.set(session, caller);
+    }
+    const contextValues = createContextValues()
+      .set(callerKey, caller ?? { role: 'none' })
+      .set(endStreamKey, () => stream.destroy());
+    void serveStream(stream, headers, handlers, contextValues, largestRequest);
+  });
 
   const sessions = new Set<ServerHttp2Session>();
   let closing = false;
@@ -74,7 +75,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       onGone = () => sessions.size === 0 && resolve();
       onGone();
     });
-  app.server.on('session', (session: ServerHttp2Session) => {
+  server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once('close', () => {
       sessions.delete(session);
@@ -84,10 +85,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (closing) session.destroy(); // its handshake was under way
     keepAlive(session, options.ping.intervalMs, options.ping.timeoutMs);
   });
-  app.server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   const listeners: Listener[] = [];
   for (const where of options.listen) {
-    listeners.push(await listen(where, (socket) => app.server.emit('connection', socket)));
+    listeners.push(await listen(where, (socket) => server.emit('connection', socket)));
   }
 
   return {
@@ -101,7 +102,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       // A session that was told to go waits for its peer's goodbye even when it is destroyed, and a frozen peer says none.
       for (const listener of listeners) listener.cut();
       await Promise.all(stopped);
-      await app.close();
     },
   };
 }
