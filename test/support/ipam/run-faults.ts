@@ -37,6 +37,15 @@ export async function runFaults(
   await database.datastore.write({ op: 'resources', put: [...pools, pool('h', '2001:db8:60::/124')] });
   await saveDatabase(query, 'faultless');
 
+  /** Who waits for an answer of a hub may give up before it is over. */
+  let restarting: Promise<void> | undefined;
+  async function restartPostgres(): Promise<void> {
+    await client.end().catch(() => {});
+    await database.postgres.kill();
+    await database.postgres.start();
+    client = await connect(database.postgres.url);
+  }
+
   /** The names of the steps that were taken, up to the fault. */
   async function once(fault: Fault | undefined): Promise<string[]> {
     await bringBackDatabase(query, 'faultless', false);
@@ -50,10 +59,8 @@ export async function runFaults(
       struck = true;
       if (fault.victim === 'agent') throw new Killed();
       if (fault.victim === 'postgres') {
-        await client.end().catch(() => {});
-        await database.postgres.kill();
-        await database.postgres.start();
-        client = await connect(database.postgres.url);
+        restarting = restartPostgres();
+        await restarting;
       }
       // A hub that dies before a call lets it fail, one that dies after it loses the answer. What is no call it does not touch.
       if (fault.victim === 'hub' && !/journal|wire/.test(what)) throw new Error('no hub is reached: it was killed');
@@ -96,6 +103,7 @@ export async function runFaults(
           if (struck || /no hub is reached|database cannot be reached/.test(String(error))) return;
           throw error;
         });
+        await restarting;
         if (struck && !before && fault?.victim === 'agent') {
           const name = steps[fault.step].split(' ')[0];
           const machine = cluster.machines.find((each) => each.name === name);
