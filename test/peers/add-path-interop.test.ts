@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, createNetns } from '../support/netns.ts';
-import { type Router, type RouterKind, startRouter } from '../support/routers/index.ts';
-import { createSpeaker, eventually, type TestSpeaker } from './speaker.ts';
+import type { RouterKind } from '../support/routers/index.ts';
+import { createRoutersWorld, type RoutersWorld } from './routers-world.ts';
+import { eventually, type TestSpeaker } from './speaker.ts';
 
 /**
  * Ours (AS 65001) with BIRD, FRR and GoBGP, all of which originate one prefix, and hear of it from a second speaker (AS
@@ -11,39 +11,28 @@ import { createSpeaker, eventually, type TestSpeaker } from './speaker.ts';
 const kinds = ['BIRD', 'FRR', 'GoBGP'] as const;
 const prefix = '10.7.0.0/24';
 const asOf = (kind: RouterKind) => 64601 + kinds.indexOf(kind);
-const cleanup: (() => Promise<void>)[] = [];
-const routers = new Map<RouterKind, Router>();
+let world: RoutersWorld;
 let near: TestSpeaker;
 
 beforeAll(async () => {
-  const [nearSpace, farSpace] = [await createNetns('near'), await createNetns('far')];
-  cleanup.push(nearSpace.remove, farSpace.remove);
-  const far = createSpeaker(farSpace);
-  near = createSpeaker(nearSpace);
-  cleanup.push(near.remove, far.remove);
+  world = await createRoutersWorld();
+  const { far } = world;
+  near = world.near;
   for (const [i, kind] of kinds.entries()) {
-    const space = await createNetns('rtr');
-    cleanup.push(space.remove);
-    for (const [netns, second] of [
-      [nearSpace, 99],
-      [farSpace, 98],
-    ] as const) {
-      await connect(
-        { netns, interface: `eth${i}`, address: `10.${second}.${i}.1/24` },
-        { netns: space, interface: `eth${second}`, address: `10.${second}.${i}.2/24` },
-      );
-    }
-    const router = await startRouter(kind, space, {
-      as: asOf(kind),
-      routerId: `10.99.${i}.2`,
-      neighbors: [
-        { address: `10.99.${i}.1`, as: 65001, families: [4], addPaths: true },
-        { address: `10.98.${i}.1`, as: 65002, families: [4] },
-      ],
-      routes: [{ prefix }],
+    await world.addRouter({
+      kind,
+      number: i,
+      nextTo: ['near', 'far'],
+      description: {
+        as: asOf(kind),
+        routerId: `10.99.${i}.2`,
+        neighbors: [
+          { address: `10.99.${i}.1`, as: 65001, families: [4], addPaths: true },
+          { address: `10.98.${i}.1`, as: 65002, families: [4] },
+        ],
+        routes: [{ prefix }],
+      },
     });
-    routers.set(kind, router);
-    cleanup.push(router.stop);
   }
   const peers = (second: number, changes: object) =>
     kinds.map((kind, i) => ({
@@ -65,13 +54,11 @@ beforeAll(async () => {
   const origin = { localAs: 65002, routerId: '10.98.0.1', originate: [{ prefix }], peers: peers(98, { exportAction }) };
   await far.configure(origin);
 }, 120_000);
-afterAll(async () => {
-  for (const one of cleanup.reverse()) await one();
-});
+afterAll(() => world?.remove());
 
 /** The AS paths of the prefix in a router that come from us. */
 async function pathsIn(kind: RouterKind): Promise<string[]> {
-  const router = routers.get(kind);
+  const router = world.router(kind);
   const texts = {
     BIRD: () => router?.client('show route all', prefix),
     FRR: () => router?.client(`show bgp ipv4 unicast ${prefix}`),

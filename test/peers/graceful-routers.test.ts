@@ -1,9 +1,10 @@
 // Graceful restart (RFC 4724) with FRR and GoBGP, in both roles: what forwards before goes on forwarding.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { connect, createNetns, type Netns } from '../support/netns.ts';
-import { type Router, startRouter } from '../support/routers/index.ts';
-import { createSpeaker, eventually, type TestSpeaker } from './speaker.ts';
+import type { Netns } from '../support/netns.ts';
+import type { Router } from '../support/routers/index.ts';
+import { createRoutersWorld, type RoutersWorld } from './routers-world.ts';
+import { eventually, type TestSpeaker } from './speaker.ts';
 import { withoutLoss } from './without-loss.ts';
 
 const kinds = ['FRR', 'GoBGP'] as const;
@@ -11,36 +12,38 @@ const ownPrefix = '10.244.1.0/26';
 const ours = '10.244.1.1';
 const theirs = kinds.map((_, index) => ({ prefix: `10.5.${index}.0/24`, address: `10.5.${index}.1` }));
 
+let world: RoutersWorld;
 let netns: Netns;
 let speaker: TestSpeaker;
-const spaces: Netns[] = [];
-const routers: Router[] = [];
+let routers: Router[];
 
 beforeAll(async () => {
-  netns = await createNetns('spk');
-  spaces.push(netns);
-  speaker = createSpeaker(netns);
+  world = await createRoutersWorld();
+  netns = world.nearNetns;
+  speaker = world.near;
   await netns.run('ip', ['address', 'add', `${ours}/32`, 'dev', 'lo']);
-  const starts = kinds.map(async (kind, index) => {
+  const starts = kinds.map((kind, index) => {
     const link = index + 1;
-    const space = await createNetns(kind);
-    spaces.push(space);
-    await connect(
-      { netns, interface: `eth${link}`, address: `10.99.${link}.1/24` },
-      { netns: space, interface: 'eth0', address: `10.99.${link}.2/24` },
-    );
-    await space.run('ip', ['address', 'add', `${theirs[index].address}/32`, 'dev', 'lo']);
-    // GoBGP alone has nothing to do with the kernel: its tables are looked at, and the way back stands.
-    if (kind === 'GoBGP') await space.run('ip', ['route', 'add', ownPrefix, 'via', `10.99.${link}.1`]);
-    routers[index] = await startRouter(kind, space, {
-      as: 64512 + index,
-      routerId: `10.99.${link}.2`,
-      neighbors: [{ address: `10.99.${link}.1`, as: 65001, families: [4] }],
-      routes: [{ prefix: theirs[index].prefix }],
-      forwards: kind === 'FRR',
+    return world.addRouter({
+      kind,
+      number: link,
+      nextTo: ['near'],
+      description: {
+        as: 64512 + index,
+        routerId: `10.99.${link}.2`,
+        neighbors: [{ address: `10.99.${link}.1`, as: 65001, families: [4] }],
+        routes: [{ prefix: theirs[index].prefix }],
+        forwards: kind === 'FRR',
+      },
+      async prepare(space) {
+        await space.run('ip', ['address', 'add', `${theirs[index].address}/32`, 'dev', 'lo']);
+        // GoBGP alone has nothing to do with the kernel: its tables are looked at, and the way back stands.
+        if (kind === 'GoBGP') await space.run('ip', ['route', 'add', ownPrefix, 'via', `10.99.${link}.1`]);
+      },
     });
   });
   await Promise.all([...starts, speaker.start()]);
+  routers = world.routers();
   await speaker.configure({
     localAs: 65001,
     routerId: '10.99.0.1',
@@ -55,11 +58,7 @@ beforeAll(async () => {
   });
   await settled();
 });
-afterAll(async () => {
-  await speaker?.remove();
-  await Promise.all(routers.filter(Boolean).map((router) => router.stop()));
-  for (const space of spaces) await space.remove();
-});
+afterAll(() => world?.remove());
 
 /** Both sides have the other's routes, fresh, and the kernels that follow them do. */
 const settled = () =>

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect, createNetns, type Netns } from '../support/netns.ts';
-import { type Router, type RouterDescription, type RouterKind, startRouter } from '../support/routers/index.ts';
-import { createSpeaker, eventually, type TestSpeaker } from './speaker.ts';
+import type { Router, RouterDescription, RouterKind } from '../support/routers/index.ts';
+import { createRoutersWorld } from './routers-world.ts';
+import { eventually, type TestSpeaker } from './speaker.ts';
 
 /**
  * Our speaker `near` (AS 65001) with a router of each kind in each role, on links of their own: 10.99.N.0/24 and
@@ -115,39 +115,16 @@ export function nameOf(kind: RouterKind, role: Role): string {
 }
 
 export async function createInteropWorld(): Promise<InteropWorld> {
-  const spaces: Netns[] = [];
-  const routers = new Map<string, Router>();
-  const space = async (name: string) => {
-    const made = await createNetns(name);
-    spaces.push(made);
-    return made;
-  };
-  const link = async (side: Netns, other: Netns, number: number, second: 98 | 99) => {
-    const [here, there] = [`eth${number}`, `eth${second}`];
-    await connect(
-      { netns: side, interface: here, address: `10.${second}.${number}.1/24` },
-      { netns: other, interface: there, address: `10.${second}.${number}.2/24` },
-    );
-    for (const [netns, end, host] of [
-      [side, here, 1],
-      [other, there, 2],
-    ] as const) {
-      await netns.run('ip', ['address', 'add', `2001:db8:${second}:${number}::${host}/64`, 'dev', end, 'nodad']);
-    }
-  };
-  const [nearSpace, farSpace] = [await space('near'), await space('far')];
-  const [near, far] = [createSpeaker(nearSpace), createSpeaker(farSpace)];
-  const remove = async () => {
-    await Promise.all([near.remove(), far.remove(), ...[...routers.values()].map((router) => router.stop())]);
-    for (const netns of spaces) await netns.remove();
-  };
-  const place = async ({ kind, role }: (typeof places)[number]) => {
-    const netns = await space(kind);
-    const number = linkOf(kind, role);
-    await link(nearSpace, netns, number, 99);
-    if (role === 'reflector' || role === 'old') await link(farSpace, netns, number, 98);
-    routers.set(nameOf(kind, role), await startRouter(kind, netns, description(kind, role)));
-  };
+  const world = await createRoutersWorld();
+  const { near, far, remove } = world;
+  const place = ({ kind, role }: (typeof places)[number]) =>
+    world.addRouter({
+      kind,
+      name: nameOf(kind, role),
+      number: linkOf(kind, role),
+      nextTo: role === 'reflector' || role === 'old' ? ['near', 'far'] : ['near'],
+      description: description(kind, role),
+    });
   const configure = async (side: 'near' | 'far', speaker: TestSpeaker) => {
     await speaker.start();
     writeFileSync(join(speaker.folder, 'password'), `${password}\n`);
@@ -178,11 +155,7 @@ export async function createInteropWorld(): Promise<InteropWorld> {
   return {
     near,
     far,
-    router: (kind, role) => {
-      const router = routers.get(nameOf(kind, role));
-      if (!router) throw new Error(`there is no ${nameOf(kind, role)}`);
-      return router;
-    },
+    router: (kind, role) => world.router(nameOf(kind, role)),
     remove,
   };
 }
