@@ -12,6 +12,21 @@ export interface TracedPart {
   readonly micros: Percentiles;
 }
 
+/** One of the slowest runs. */
+export interface SlowRun {
+  /** Which of the runs, in their order. */
+  readonly run: number;
+  readonly milliseconds: number;
+  /** The parts that took longest beyond their median, the worst first, with the microseconds beyond it. */
+  readonly beyond: readonly { readonly part: string; readonly micros: number }[];
+}
+
+export interface Trace {
+  readonly parts: readonly TracedPart[];
+  /** The slowest three in a hundred, the slowest first. */
+  readonly slowest: readonly SlowRun[];
+}
+
 /** `start` and `end` are those of the executable's process. */
 type Moment = Step | 'start' | 'end';
 type Part = readonly [name: string, from: Moment, to: Moment];
@@ -52,7 +67,7 @@ const parts: Readonly<Record<Command, readonly Part[]>> = {
 };
 
 /** Reads what an agent with CARACAL_TRACE has written, and tells the steps of each run by their time: no two ran at once. */
-export async function readTrace(path: string, command: Command, runs: readonly TimedRun[]): Promise<TracedPart[]> {
+export async function readTrace(path: string, command: Command, runs: readonly TimedRun[]): Promise<Trace> {
   await sleep(500); // it is written now and then
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const taken = lines.map((line) => ({
@@ -68,21 +83,45 @@ export async function readTrace(path: string, command: Command, runs: readonly T
     for (const { at, step } of taken) if (at >= startedAt && at <= end && !moments.has(step)) moments.set(step, at);
     return moments;
   });
-  return parts[command].map(([part, from, to]) => {
-    const micros = traces.flatMap((moments) => {
+  const measured = parts[command].map(([part, from, to]) => {
+    // The writers' own steps may be another change's.
+    const micros = traces.map((moments) => {
       const [begin, end] = [moments.get(from), moments.get(to)];
-      // The writers' own steps may be another change's.
-      return begin === undefined || end === undefined ? [] : [1_000 * (end - begin)];
+      return begin === undefined || end === undefined ? undefined : 1_000 * (end - begin);
     });
-    if (micros.length === 0) throw new Error(`${path}: no ${command} has taken the steps "${from}" and "${to}"`);
-    return { part, micros: percentiles(micros) };
+    const known = micros.filter((each) => each !== undefined);
+    if (known.length === 0) throw new Error(`${path}: no ${command} has taken the steps "${from}" and "${to}"`);
+    return { part, micros, percentiles: percentiles(known) };
   });
+  const slowest = runs
+    .map(({ milliseconds }, run) => ({ run, milliseconds }))
+    .sort((a, b) => b.milliseconds - a.milliseconds)
+    .slice(0, Math.ceil(runs.length * slowShare))
+    .map((each) => ({ ...each, beyond: beyondMedian(each.run) }));
+
+  function beyondMedian(run: number): SlowRun['beyond'] {
+    return measured
+      .map(({ part, micros, percentiles }) => ({ part: part.trim(), micros: (micros[run] ?? 0) - percentiles.p50 }))
+      .sort((a, b) => b.micros - a.micros)
+      .slice(0, partsNamed)
+      .filter(({ micros }) => micros > 0);
+  }
+
+  return { parts: measured.map(({ part, percentiles }) => ({ part, micros: percentiles })), slowest };
 }
 
-export function formatTrace(command: Command, traced: readonly TracedPart[]): string {
+const slowShare = 0.03;
+const partsNamed = 3;
+
+export function formatTrace(command: Command, { parts: traced, slowest }: Trace): string {
   const line = (part: string, p50: string, p99: string) => part.padEnd(40) + p50.padStart(10) + p99.padStart(10);
   return [
     line(`where the time of ${command} goes`, 'p50 µs', 'p99 µs'),
     ...traced.map(({ part, micros }) => line(part, micros.p50.toFixed(0), micros.p99.toFixed(0))),
+    'the slowest, and what took longer than by its median',
+    ...slowest.flatMap(({ run, milliseconds, beyond }) => [
+      `  run ${run}: ${milliseconds.toFixed(1)} ms`,
+      ...beyond.map(({ part, micros }) => `${`    ${part}`.padEnd(40)}${`+${micros.toFixed(0)}`.padStart(10)}`),
+    ]),
   ].join('\n');
 }

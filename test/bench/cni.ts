@@ -5,7 +5,7 @@ import { type AtOnce, runAtOnce } from './cni-at-once.ts';
 import { caracal, ptp } from './cni-plugins.ts';
 import { benchPolicies, type PoliciesBench } from './cni-policies.ts';
 import { runSideBySide, type SideBySide } from './cni-side-by-side.ts';
-import { formatTrace, readTrace, type TracedPart } from './cni-trace.ts';
+import { formatTrace, readTrace, type Trace } from './cni-trace.ts';
 import { type Percentiles, percentiles, row } from './figures.ts';
 
 /** Times ADD and DEL of our CNI plugin beside Debian's `ptp` with `host-local`, on the same node; then both with host ports and bandwidth. */
@@ -40,7 +40,7 @@ export interface CniBenchResult extends Comparison {
   readonly spawn: Percentiles;
   /** With a host port and bandwidth for each pod; Debian's by `portmap` and `bandwidth`. */
   readonly features: Comparison;
-  readonly trace?: { readonly add: readonly TracedPart[]; readonly del: readonly TracedPart[] };
+  readonly trace?: { readonly add: Trace; readonly del: Trace };
   /** From the first start to the last end. */
   readonly atOnce: { readonly pods: number; readonly caracal: AtOnce; readonly ptp: AtOnce };
   readonly policies: PoliciesBench;
