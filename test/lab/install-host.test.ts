@@ -230,5 +230,6 @@ test('a certificate is renewed in the last third of its life, for the same key, 
   expect(certificate().publicKey.export({ type: 'spki', format: 'pem' })).toBe(
     new X509Certificate(old.cert).publicKey.export({ type: 'spki', format: 'pem' }),
   );
-  expect(logs['caracal-agent']).toContain("the node's certificate was renewed");
+  // The line comes after the file, through a pipe.
+  await eventually('the log says so', async () => logs['caracal-agent'].includes("the node's certificate was renewed"));
 });
