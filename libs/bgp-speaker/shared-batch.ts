@@ -118,9 +118,11 @@ export class SharedBatches {
     return batch;
   }
 
-  /** Routes may come in from now on. */
-  forget(): void {
+  /** Routes may come in from now on. False when no batch was noted down since the last time. */
+  forget(): boolean {
+    const used = this.#used > 0;
     for (let i = 0; i < this.#used; i++) this.#batches[i].begin();
     this.#used = 0;
+    return used;
   }
 }

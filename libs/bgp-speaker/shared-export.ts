@@ -35,10 +35,10 @@ export class SharedExport {
     return known;
   }
 
-  /** Routes may come in from now on. */
+  /** Routes may come in from now on. What nobody was told of goes: treatments come and go with configurations. */
   forgetTold(): void {
     this.#tellings.clear();
-    for (const batches of this.#batches.values()) batches.forget();
+    for (const [treatment, batches] of this.#batches) if (!batches.forget()) this.#batches.delete(treatment);
   }
 }
 

@@ -16,7 +16,7 @@ import type { DesiredNat } from '../state/desired-nat.ts';
 import type { DesiredState } from '../state/desired-state.ts';
 import { formatProblem } from '../state/problems.ts';
 import { delay } from './delay.ts';
-import { inspectInterface } from './inspect.ts';
+import { inspectInterface, inspectTable } from './inspect.ts';
 import { readKernel } from './kernel-state.ts';
 import { failureMessage, findRefusedChains } from './refused-chains.ts';
 import type { SetApplier } from './set-applier.ts';
@@ -207,9 +207,10 @@ export class Engine {
     try {
       const kernel = this.#rulesKnown ? await readKernel(processes, family) : undefined;
       const pending = new Set([...state.changedChains(), ...nat.changedChains(), ...state.sets.changedNames()]);
-      const filter = { table: 'filter', kernel: kernel?.filter, chains: state.chains, jumps: filterJumps } as const;
-      const translation = { table: 'nat', kernel: kernel?.nat, chains: nat.chains, jumps: natJumps(family) } as const;
-      const tables = this.#poolsKnown ? [filter, translation] : [filter];
+      const filter = inspectTable(kernel?.filter, { table: 'filter', chains: state.chains, jumps: filterJumps });
+      const translation = () =>
+        inspectTable(kernel?.nat, { table: 'nat', chains: nat.chains, jumps: natJumps(family) });
+      const tables = this.#poolsKnown ? [filter, translation()] : [filter];
       for (const { interfaceName, resolve } of inspectors) {
         const isPending = (name: string) => pending.has(name) || state.isBroken(name);
         const desiredSet = (name: string) => state.sets.get(name);

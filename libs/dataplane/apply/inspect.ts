@@ -1,15 +1,27 @@
-import { diffTable, ruleTarget, type SavedSet, type SavedTable, type TableName } from 'iptables-wrapper';
+import {
+  diffTable,
+  type OwnedTable,
+  ruleTarget,
+  type SavedSet,
+  type SavedTable,
+  type TableEdit,
+} from 'iptables-wrapper';
 import type { DesiredSet } from '../state/desired-sets.ts';
 import { reachOf } from '../state/reach.ts';
 import { ownsChain } from './table-belief.ts';
 
-/** One table: what the kernel holds of it, and what it should hold. */
-export interface InspectedTable {
-  readonly table: TableName;
+/** One table: what the kernel holds of it, what it should hold, and what would make the one the other. */
+export interface InspectedTable extends OwnedTable {
   readonly kernel: SavedTable | undefined;
-  readonly chains: ReadonlyMap<string, readonly string[]>;
-  readonly jumps: ReadonlyMap<string, string>;
+  readonly edit: TableEdit;
 }
+
+/** Compares a table once, for all interfaces that are asked about. */
+export const inspectTable = (kernel: SavedTable | undefined, desired: OwnedTable): InspectedTable => ({
+  ...desired,
+  kernel,
+  edit: diffTable(kernel, desired, ownsChain),
+});
 
 /**
  * Sentences on what packets of the interface meet that is not as it should be: chains on their way, the jumps into these, and sets.
@@ -24,11 +36,10 @@ export function inspectInterface(
 ): string[] {
   const problems: string[] = [];
   const sets = new Set<string>();
-  for (const { table, kernel, chains, jumps } of tables) {
+  for (const { table, kernel, chains, jumps, edit } of tables) {
     const entries = [...jumps.values()].flatMap((jump) => ruleTarget(jump) ?? []);
     const reach = reachOf(entries, interfaceName, (chain) => chains.get(chain));
     for (const set of reach.sets) sets.add(set);
-    const edit = diffTable(kernel, { table, chains, jumps }, ownsChain);
     // One that is there but not first is no fault of this pod: plugins of a chain (portmap, firewall) put theirs before it, and the
     // next comparison of all puts it back.
     for (const { chain, rule } of edit.insertedRules) {
