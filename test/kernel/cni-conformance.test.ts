@@ -1,12 +1,16 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { warmThreadPool } from '@caracal/netlink';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
 import { delegation } from './cni-conformance/delegation.ts';
-import { faults } from './cni-conformance/faults.ts';
+import { delegationFaults } from './cni-conformance/faults-of-delegation.ts';
+import { operationFaults } from './cni-conformance/faults-of-operations.ts';
+import { parameterFaults } from './cni-conformance/faults-of-parameters.ts';
+import { resultFaults } from './cni-conformance/faults-of-results.ts';
 import { operations } from './cni-conformance/operations.ts';
 import { parameters } from './cni-conformance/parameters.ts';
 import { probes } from './cni-conformance/probes.ts';
@@ -21,6 +25,8 @@ import { unseen } from './cni-conformance/unseen.ts';
  */
 
 const rows: readonly Row[] = [...parameters, ...operations, ...probes, ...results, ...delegation, ...unseen];
+
+const faults = [...parameterFaults, ...operationFaults, ...resultFaults, ...delegationFaults];
 
 /** What version 1.1.1 of the plugins does otherwise. */
 const brokenByPtp = [
@@ -51,6 +57,7 @@ const ours = (): Subject => ({
   startedInNode: false,
   versions: ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
   configuration: { type: 'caracal' },
+  unsupported: { key: 'ipMasq', value: true },
   ipam: {
     program: join(agent.cniBin, 'caracal-ipam'),
     configuration: { type: 'bridge', ipam: { type: 'caracal-ipam' } },
@@ -87,8 +94,10 @@ async function complaint(row: Row, subject: Subject): Promise<string | undefined
 
 const applies = ({ since }: Row, { versions }: Subject) => !since || versions.includes(since);
 
-test('every row has an id of its own', () => {
+test('every row has an id of its own, and is one that a fault or another plugin does not keep', () => {
   expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
+  const seenToFail = new Set([...brokenByPtp, ...faults.map(({ caughtBy }) => caughtBy)]);
+  expect(rows.map(({ id }) => id).filter((id) => !seenToFail.has(id))).toEqual([]);
 });
 
 describe('caracal', () => {
@@ -106,14 +115,19 @@ test('ptp with host-local, which we did not write, keeps all rows but those that
   expect(broken).toEqual(brokenByPtp);
 }, 240_000);
 
-describe('a fault put in on purpose is caught', () => {
-  test.each(faults)('$name', async ({ name, caughtBy, script }) => {
+describe('a fault put in on purpose is caught by the row that it is for', () => {
+  test.each(faults)('$name ($caughtBy)', async ({ name, caughtBy, script, ipam }) => {
+    const subject = ours();
+    const real = ipam ? subject.ipam.program : subject.program;
     const bin = join(folder, name.replace(/\W+/g, '-'));
     mkdirSync(bin);
-    const program = join(bin, 'caracal');
-    writeFileSync(program, `#!/bin/sh\nREAL=${join(agent.cniBin, 'caracal')}\n${script}\n`);
+    const program = join(bin, basename(real));
+    writeFileSync(program, `#!/bin/sh\nREAL=${real}\nNODE=${agent.netns.path}\n${script}\n`);
     chmodSync(program, 0o755);
+    // A script that is no script would be caught by any row.
+    await execa('sh', ['-n', program]);
+    const faulty = ipam ? { ...subject, ipam: { ...subject.ipam, program } } : { ...subject, program };
     const row = rows.find(({ id }) => id === caughtBy);
-    expect(await complaint(row!, { ...ours(), name, program })).toBeTypeOf('string');
+    expect(await complaint(row!, { ...faulty, name })).toBeTypeOf('string');
   });
 });

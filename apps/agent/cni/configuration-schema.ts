@@ -107,7 +107,11 @@ const args = z.looseObject({
     .optional(),
 });
 
-const attachments = z.array(z.object({ containerID: z.string(), ifname: z.string() }));
+/** A runtime in Go without containers writes its empty list as null. */
+const attachments = z
+  .array(z.object({ containerID: z.string(), ifname: z.string() }))
+  .nullable()
+  .transform((list) => list ?? []);
 
 export const configurationSchema = z.object({
   cniVersion: z.enum(supportedVersions),
@@ -130,7 +134,7 @@ export const configurationSchema = z.object({
     .optional(),
   dns: dns.optional(),
   /** Pools say what is masqueraded, for all their pods alike. */
-  ipMasq: z.literal(false).optional(),
+  ipMasq: z.literal(false, 'must be false').optional(),
   args: args.optional(),
   runtimeConfig: runtimeConfig.optional(),
   policy: z.looseObject({ type: z.literal('k8s', 'must be k8s: policy is always enforced').optional() }).optional(),
@@ -145,7 +149,10 @@ export const configurationSchema = z.object({
     .optional(),
   container_settings: z.looseObject({ allow_ip_forwarding: z.boolean().default(false) }).optional(),
   feature_control: z
-    .looseObject({ ip_addrs_no_ipam: z.literal(false).optional(), floating_ips: z.literal(false).optional() })
+    .looseObject({
+      ip_addrs_no_ipam: z.literal(false, 'must be false').optional(),
+      floating_ips: z.literal(false, 'must be false').optional(),
+    })
     .optional(),
   /** Of the container's network namespace, as the `tuning` plugin has them. */
   sysctl: z
@@ -163,12 +170,12 @@ export const configurationSchema = z.object({
     .optional(),
   /** Read by the operations that need it: a DEL must not fail for it. */
   prevResult: z.unknown().optional(),
-  /** What GC must leave alone; everything else of this network goes. The second is what an earlier draft called it, which libcni sends as well. */
+  /** What GC must leave alone; everything else of this network goes. */
   'cni.dev/valid-attachments': attachments.optional(),
   'cni.dev/attachments': attachments.optional(),
 });
 
-/** Fields that are true or false in general, of which we can do one: section 5, code 2 asks for key and value. */
+/** Fields that are true or false in general, of which we can do one. */
 export const unsupportedWhenTrue: ReadonlyMap<string, string> = new Map([
   ['ipMasq', 'set natOutgoing on the IPPool'],
   ['feature_control.ip_addrs_no_ipam', 'every address comes from a pool'],
@@ -202,12 +209,16 @@ export const resultSchema = z.looseObject({
 export type NetworkConfiguration = z.infer<typeof configurationSchema>;
 export type CniResult = z.infer<typeof resultSchema>;
 
-/** What GC must not remove (section 4, under either of the keys that runtimes use); undefined when it is not said. */
+/**
+ * What GC must not remove; undefined when it is not said. The text of 1.1.0 called the key `cni.dev/attachments` when it was released, libcni
+ * calls it `cni.dev/valid-attachments` and later sends both (containernetworking/cni #1101, #1103). What either of them lists stays.
+ */
 export function validAttachments(
   configuration: NetworkConfiguration,
 ): { readonly containerId: string; readonly ifname: string }[] | undefined {
-  const valid = configuration['cni.dev/valid-attachments'] ?? configuration['cni.dev/attachments'];
-  return valid?.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
+  const lists = [configuration['cni.dev/valid-attachments'], configuration['cni.dev/attachments']];
+  if (lists.every((list) => list === undefined)) return undefined;
+  return lists.flatMap((list) => list ?? []).map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
 }
 
 /** Fields of the top level that are no business of ours but belong in a configuration: of the specification, the runtime, or Calico. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { validAttachments } from './configuration-schema.ts';
 import { parseConfiguration } from './network-configuration.ts';
 
 const valid = { cniVersion: '1.1.0', name: 'caracal', type: 'caracal' };
@@ -74,6 +75,8 @@ test.each([
   ],
   [JSON.stringify({ ...valid, ipMasq: true }), 2, 'ipMasq: true'],
   [JSON.stringify({ ...valid, feature_control: { floating_ips: true } }), 2, 'feature_control.floating_ips: true'],
+  [JSON.stringify({ ...valid, ipMasq: 'yes' }), 7, 'ipMasq: must be false'],
+  [JSON.stringify({ ...valid, 'cni.dev/attachments': {} }), 7, 'cni.dev/attachments: '],
   [JSON.stringify({ ...valid, policy: { type: 'none' } }), 7, 'policy.type: must be k8s'],
   [JSON.stringify({ ...valid, log_level: 'loud' }), 7, 'log_level: must be'],
   [JSON.stringify({ ...valid, runtimeConfig: { ips: ['10.0.0.256'] } }), 7, 'runtimeConfig.ips[0]: "10.0.0.256" is no'],
@@ -91,4 +94,23 @@ test.each([
   [JSON.stringify({ ...valid, args: { cni: { labels: [{ key: 'a' }] } } }), 7, 'args.cni.labels[0].value: '],
 ])('%s is refused with code %i', (stdin, code, message) => {
   expect(parseConfiguration(stdin)).toMatchObject({ ok: false, code, message: expect.stringContaining(message) });
+});
+
+test.each([
+  ['neither key', {}, undefined],
+  ['the key of libcni', { 'cni.dev/valid-attachments': [{ containerID: 'a', ifname: 'eth0' }] }, ['a']],
+  ['the key of the text', { 'cni.dev/attachments': [{ containerID: 'b', ifname: 'eth0' }] }, ['b']],
+  [
+    'both, as libcni sends them',
+    {
+      'cni.dev/valid-attachments': [{ containerID: 'a', ifname: 'eth0' }],
+      'cni.dev/attachments': [{ containerID: 'b', ifname: 'eth0' }],
+    },
+    ['a', 'b'],
+  ],
+  ['null, of a runtime in Go that has none', { 'cni.dev/valid-attachments': null }, []],
+])('what GC must leave alone: %s', (_, changes, ids) => {
+  const parsed = parse(changes);
+  if (!parsed.ok) throw new Error(parsed.message);
+  expect(validAttachments(parsed.value)?.map(({ containerId }) => containerId)).toEqual(ids);
 });

@@ -43,7 +43,7 @@ export function parseConfiguration(stdin: string): ParsedConfiguration {
   if (parsed.success) {
     return { ok: true, value: parsed.data, unknownFields: Object.keys(document).filter(isUnknown) };
   }
-  return { ...refusal(parsed.error.issues), cniVersion: String(version) };
+  return { ...refusal(document, parsed.error.issues), cniVersion: String(version) };
 }
 
 /** Reads a result: `prevResult`, or what a delegated plugin printed. `name` is what an error calls it. */
@@ -56,16 +56,25 @@ export function parseResult(
   return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message: explain(parsed.error.issues, [name]) };
 }
 
-function refusal(issues: readonly z.core.$ZodIssue[]): CniFailure {
+/** Section 5, code 2: "The error message must contain the key and value of the unsupported field." */
+function refusal(document: object, issues: readonly z.core.$ZodIssue[]): CniFailure {
   for (const { path } of issues) {
     const field = formatPath(path);
     const instead = unsupportedWhenTrue.get(field);
-    if (instead === undefined) continue;
+    // Another value is none that anybody supports.
+    if (instead === undefined || valueAt(document, path) !== true) continue;
     const message = `network configuration: unsupported field ${field}: true (${instead})`;
     return { ok: false, code: cniErrorCodes.unsupportedField, message };
   }
   const message = `network configuration: ${explain(issues)}`;
   return { ok: false, code: cniErrorCodes.invalidNetworkConfig, message };
+}
+
+function valueAt(document: object, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    document,
+  );
 }
 
 function explain(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[] = []): string {

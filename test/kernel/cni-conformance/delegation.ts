@@ -1,6 +1,6 @@
 import { type Delegate, withDelegate } from './delegate.ts';
 import type { Row } from './row.ts';
-import { type CniResult, demand, failure, nothing, success, type Trial } from './subject.ts';
+import { type Call, type CniResult, demand, failure, nothing, success, type Trial } from './subject.ts';
 
 /** Section 4 "Plugin Delegation", and what section 2 asks of a plugin that delegates. */
 
@@ -14,36 +14,50 @@ function demandExecuted(delegate: Delegate, ...commands: string[]): void {
 
 const added = async (t: Trial, { call }: Delegate): Promise<CniResult> => success(await t.call('ADD', call));
 
+/** ADD, CHECK and DEL of one attachment, as a runtime calls them. */
+async function throughLife(t: Trial, call: Call): Promise<CniResult> {
+  const prevResult = await t.add(call);
+  const later = { ...call, configuration: { ...call.configuration, prevResult } };
+  for (const command of ['CHECK', 'DEL']) nothing(await t.call(command, later));
+  return prevResult;
+}
+
 export const delegation: readonly Row[] = [
   {
     id: 'delegate-environment',
     section: 'Delegated Plugin protocol: "must receive all the same environment variables"',
-    says: 'the delegated plugin sees the variables of the protocol as the plugin got them',
+    says: 'the delegated plugin sees the variables of the protocol as the plugin got them, in every operation',
     level: 'must',
     test: (t) =>
       withDelegate(t, async (delegate) => {
         const CNI_ARGS = 'IgnoreUnknown=1;K8S_POD_NAME=a';
-        await t.add({ ...delegate.call, env: { ...delegate.call.env, CNI_ARGS } });
-        const wanted = { CNI_COMMAND: 'ADD', CNI_CONTAINERID: t.containerId, CNI_IFNAME: 'eth0', CNI_ARGS };
+        const call = { ...delegate.call, env: { ...delegate.call.env, CNI_ARGS } };
+        await throughLife(t, call);
+        const wanted = { CNI_CONTAINERID: t.containerId, CNI_IFNAME: 'eth0', CNI_ARGS };
         const netns = { CNI_NETNS: (await t.pod()).path, CNI_PATH: delegate.call.env?.CNI_PATH };
-        const [{ environment }] = delegate.executions();
-        for (const [name, value] of Object.entries({ ...wanted, ...netns })) {
-          demand(environment[name] === value, `${name} is ${environment[name]}, not ${value}`);
+        demandExecuted(delegate, 'ADD', 'CHECK', 'DEL');
+        for (const { command, environment } of delegate.executions()) {
+          for (const [name, value] of Object.entries({ ...wanted, ...netns })) {
+            demand(environment[name] === value, `${command}: ${name} is ${environment[name]}, not ${value}`);
+          }
         }
       }),
   },
   {
     id: 'delegate-configuration',
     section: 'Delegated Plugin protocol: "the complete network configuration"',
-    says: 'the delegated plugin gets the whole configuration, fields that the plugin does not know included',
+    says: 'in every operation the delegated plugin gets all of the configuration, fields that the plugin does not know included',
     level: 'must',
     test: (t) =>
       withDelegate(t, async (delegate) => {
         const given = having(delegate, { dns: { nameservers: ['192.0.2.53'] } });
-        await t.add(given);
-        const [{ stdin }] = delegate.executions();
-        const wanted = JSON.stringify(t.configuration(given.configuration));
-        demand(JSON.stringify(JSON.parse(stdin)) === wanted, `it got ${stdin}`);
+        const prevResult = await throughLife(t, given);
+        demandExecuted(delegate, 'ADD', 'CHECK', 'DEL');
+        for (const { command, stdin } of delegate.executions()) {
+          const more = command === 'ADD' ? {} : { prevResult };
+          const wanted = JSON.stringify(t.configuration({ ...given.configuration, ...more }));
+          demand(JSON.stringify(JSON.parse(stdin)) === wanted, `for ${command} it got ${stdin}`);
+        }
       }),
   },
   {
@@ -205,6 +219,7 @@ export const delegation: readonly Row[] = [
       for (let i = 0; i < 2; i++) {
         success(await t.callIpam('ADD'));
         for (let n = 0; n < 2; n++) nothing(await t.callIpam('DEL', { env }));
+        failure(await t.callIpam('CHECK'));
       }
     },
   },

@@ -259,6 +259,44 @@ export const probes: readonly Row[] = [
     },
   },
   {
+    id: 'gc-keys',
+    section: 'GC: Input (cni.dev/attachments in the text as released, cni.dev/valid-attachments from libcni)',
+    says: 'the list is read under either key; what one of them lists stays, whatever the other says',
+    level: 'must',
+    since: '1.1.0',
+    test: async (t) => {
+      const kept = await t.add();
+      const before = await t.hostLinks();
+      const valid = [{ containerID: t.containerId, ifname: 'eth0' }];
+      const other = await t.namespace();
+      for (const lists of [
+        { 'cni.dev/valid-attachments': valid },
+        { 'cni.dev/attachments': valid },
+        { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid },
+        { 'cni.dev/valid-attachments': [], 'cni.dev/attachments': valid },
+      ]) {
+        await t.add({ env: { CNI_CONTAINERID: `${t.containerId}-stale`, CNI_NETNS: other.path } });
+        nothing(await t.call('GC', { configuration: lists }));
+        const keys = Object.keys(lists).join(' and ');
+        demand(String(await t.hostLinks()) === String(before), `${keys}: the hosts' interfaces are other than before`);
+        nothing(await check(t, kept));
+      }
+    },
+  },
+  {
+    id: 'gc-null',
+    section: 'GC: Input',
+    says: 'the empty list of a runtime in Go, which is null in JSON, is a list: everything of the network is stale',
+    level: 'habit',
+    since: '1.1.0',
+    test: async (t) => {
+      const before = await t.hostLinks();
+      await t.add();
+      nothing(await t.call('GC', { configuration: { 'cni.dev/valid-attachments': null } }));
+      demand(String(await t.hostLinks()) === String(before), 'the stale interface is still on the host');
+    },
+  },
+  {
     id: 'gc-version',
     section: 'GC',
     says: 'GC of a configuration before 1.1.0 is code 1',

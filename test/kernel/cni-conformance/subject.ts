@@ -19,6 +19,8 @@ export interface Subject {
   readonly versions: readonly string[];
   /** Of the plugin's own: what is not `cniVersion` and `name`. */
   readonly configuration: Readonly<Record<string, unknown>>;
+  /** A field of the configuration that is known and cannot be honoured, of a plugin that has one. */
+  readonly unsupported?: { readonly key: string; readonly value: string | number | boolean };
   /** The IPAM plugin that comes with it, executed as an interface plugin would. */
   readonly ipam: { readonly program: string; readonly configuration: Readonly<Record<string, unknown>> };
 }

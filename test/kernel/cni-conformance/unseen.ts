@@ -1,7 +1,7 @@
 import type { Row } from './row.ts';
 import { demand, failure, nothing } from './subject.ts';
 
-/** CHECK: "other resources not tracked in the Result type". Who makes none of a sort has none to miss. */
+/** CHECK: "other resources not tracked in the Result type"; fields that are refused. Who makes none of a sort has none to miss. */
 export const unseen: readonly Row[] = [
   {
     id: 'check-firewall',
@@ -40,6 +40,19 @@ export const unseen: readonly Row[] = [
       await node.run('tc', ['qdisc', 'delete', 'dev', shaped, 'root']);
       const answer = await t.call('CHECK', { configuration: { prevResult, runtimeConfig } });
       demand(answer.exitCode !== 0, 'CHECK succeeds without it');
+    },
+  },
+  {
+    id: 'field-unsupported',
+    section: 'Error: code 2, "must contain the key and value of the unsupported field"',
+    says: 'a field that is known and cannot be honoured is code 2, and the message has its key and its value',
+    level: 'must',
+    test: async (t) => {
+      const { unsupported } = t.subject;
+      if (!unsupported) return;
+      const { key, value } = unsupported;
+      const { msg } = failure(await t.call('ADD', { configuration: { [key]: value } }), 2);
+      for (const part of [key, String(value)]) demand(String(msg).includes(part), `${part} is not in: ${msg}`);
     },
   },
   {
