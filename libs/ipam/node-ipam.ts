@@ -1,18 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Address, formatAddress, parseAddress } from '@caracal/net';
+import { type Assignment, Assignments } from './assignments.ts';
 import { type ClaimResult, createClaims } from './claims.ts';
 import type { Journal } from './journal.ts';
 import { JournalError } from './journal.ts';
 import type { JournalRecord } from './journal-format.ts';
 import { type BlockUse, OwnBlocks } from './own-blocks.ts';
 import type { AddressWish } from './pools.ts';
-
-/** What a handle holds: its addresses, and the agent's own description of the endpoint. */
-export interface Assignment {
-  readonly handle: string;
-  readonly addresses: readonly string[];
-  readonly endpoint: Readonly<Record<string, unknown>>;
-}
 
 /** `unavailable` may pass by itself: the hub is away, or an address rests. */
 type Refused = {
@@ -81,7 +75,8 @@ export interface NodeIpam {
    * Those are not journalled: they go when the hub has them no more.
    */
   adopt(blocks: readonly { readonly cidr: string; readonly pool: string }[]): Promise<void>;
-  /** Binds addresses that somebody has to a handle: what runs although the journal does not know it. Without whoever holds them already. */
+  /** Binds addresses that somebody has to a handle: what runs although the journal does not know it. Who holds one of them already
+   * holds it still: it is free when both have released it. */
   keep(assignment: Assignment): Promise<void>;
   /**
    * Gives up the empty blocks for which `unwanted` holds; resolves with them when the journal no longer has them. Only then may the
@@ -93,7 +88,7 @@ export interface NodeIpam {
 /** Rebuilds the node's addresses from its journal; throws JournalError when the journal is another node's. */
 export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> {
   const { journal } = options;
-  const assignments = new Map<string, Assignment>();
+  const assignments = new Assignments();
   const blocks = new OwnBlocks(options.schedule);
   /** Assignments that the journal does not have yet. */
   const pending = new Map<string, Promise<void>>();
@@ -124,17 +119,14 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
         blocks.remove(record.cidr);
         return;
       case 'assign':
-        assignments.set(record.handle, record);
         for (const address of record.addresses) blocks.hold(addressIn(record.addresses, address));
+        for (const address of assignments.set(record)) blocks.rest(address, options.restMs);
         return;
       case 'release': {
-        const assignment = assignments.get(record.handle);
-        if (!assignment) return;
-        assignments.delete(record.handle);
         // A clock that was set back makes the age negative; then the address rests its whole time again.
         const age = options.now() - record.atMs;
         const rest = age < 0 ? options.restMs : Math.max(0, options.restMs - age);
-        for (const address of assignment.addresses) blocks.rest(address, rest);
+        for (const address of assignments.delete(record.handle)) blocks.rest(address, rest);
         return;
       }
     }
@@ -228,6 +220,9 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     assignment: (handle) => assignments.get(handle),
     blocks: () => blocks.list(),
     async assign(handle, wishes, describe) {
+      // What is being released is nobody's to get again.
+      const releasing = releases.get(handle);
+      if (releasing) await releasing.catch(() => {});
       const held = assignments.get(handle);
       if (held) return { ok: true, assignment: held, durable: pending.get(handle) };
       if (suspended !== undefined) return { ok: false, reason: 'unavailable', message: suspended };
@@ -240,13 +235,12 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
         return { ok: true, assignment: raced, durable: pending.get(handle) };
       }
       const assignment: Assignment = { handle, addresses, endpoint: describe(addresses) };
-      assignments.set(handle, assignment);
+      assignments.set(assignment);
       const durable = journal
         .append([{ type: 'assign', ...assignment }], () => pending.delete(handle))
         .catch((error: Error) => {
           pending.delete(handle);
-          assignments.delete(handle);
-          for (const address of addresses) blocks.free(address);
+          for (const address of assignments.delete(handle)) blocks.free(address);
           throw error;
         });
       pending.set(handle, durable);
@@ -261,14 +255,14 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
       if (!releasing) {
         releasing = journal
           .append([{ type: 'release', handle, atMs: options.now() }], () => {
-            assignments.delete(handle);
-            for (const address of assignment.addresses) blocks.rest(address, options.restMs);
+            const freed = assignments.delete(handle);
+            for (const address of freed) blocks.rest(address, options.restMs);
+            options.onReleased?.(freed);
           })
           .finally(() => releases.delete(handle));
         releases.set(handle, releasing);
       }
       await releasing;
-      options.onReleased?.(assignment.addresses);
       compactWhenLong();
       return assignment;
     },
@@ -298,8 +292,9 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
       const former = assignments.get(assignment.handle);
       if (former && isDeepStrictEqual(former, assignment)) return;
       for (const text of assignment.addresses) blocks.hold(addressIn(assignment.addresses, text));
-      // Of one handle the last record counts.
-      await journal.append([{ type: 'assign', ...assignment }], () => assignments.set(assignment.handle, assignment));
+      await journal.append([{ type: 'assign', ...assignment }], () => {
+        for (const address of assignments.set(assignment)) blocks.rest(address, options.restMs);
+      });
     },
     async giveUp(unwanted) {
       const given: string[] = [];
