@@ -18,6 +18,7 @@ import { startKubernetes } from './kubernetes/index.ts';
 import { createNodeView } from './node-view.ts';
 import { guardFiles } from './ops/guard-files.ts';
 import { startOperations } from './ops/operations.ts';
+import { lockState } from './ops/state-lock.ts';
 import { takeAskedBack } from './pods/asked-back.ts';
 import { claimBlock } from './pods/claim.ts';
 import { createFlowReaper } from './pods/conntrack.ts';
@@ -52,6 +53,7 @@ export interface Agent {
 export async function startAgent(config: AgentConfig, logger: Logger): Promise<Agent> {
   for (const folder of [config.stateDirectory, config.runDirectory])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lock = await lockState(config.stateDirectory);
 
   const kubernetes = config.kubernetes && startKubernetes(config, config.kubernetes, logger);
   const wiring = createWiring();
@@ -98,8 +100,6 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.warn({ pool, reason: message }, 'no block could be claimed in advance'),
   });
 
-  markIncarnation(config, ipam.incarnation);
-
   const dataplane = createDataplane({ logger });
   await dataplane.start();
   const enforcement = createEnforcement({
@@ -119,6 +119,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     }
   }
   const names = await meetKernel(ipam, wiring, logger, newBoot);
+  markIncarnation(config, ipam.incarnation);
   const strays = createStrays({ ipam, wiring, logger, names, journalLost: wasLost });
   for (const endpoint of endpointsOf(ipam)) void enforcement.addEndpoint(endpoint);
   function leadHostPorts(): void {
@@ -284,6 +285,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       await wiring.close();
       await journal.close();
       await operations?.close();
+      lock.release();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeDataplane } from '@caracal/dataplane';
 import { kubeApi, serviceAccount } from '@caracal/kube';
@@ -8,14 +8,17 @@ import type { Logger } from 'pino';
 import type { AgentConfig, KubernetesConfig } from './config.ts';
 import { removeConflist } from './kubernetes/conflist.ts';
 import { undeclare } from './kubernetes/node-condition.ts';
+import { lockState } from './ops/state-lock.ts';
 import { giveBack } from './pods/give-back.ts';
 import { createWiring, ownInterfaces } from './wiring/index.ts';
 
 /**
  * Makes the node as if Caracal had never been there, for when it leaves for good: no configuration for the runtime (first, so that no pod
- * starts any more), no interfaces, blocks, routes, rules, sets and files. Pods that still run lose their network.
+ * starts any more), no interfaces, blocks, routes, rules, sets and files. Pods that still run lose their network. Throws while an agent runs.
  */
 export async function cleanNode(config: AgentConfig, logger: Logger): Promise<void> {
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  const lock = await lockState(config.stateDirectory);
   if (config.kubernetes) {
     await withdraw(config.kubernetes, config.nodeName).catch((error: Error) =>
       logger.warn({ reason: error.message }, 'the Node still says that its network is there'),
@@ -48,6 +51,7 @@ export async function cleanNode(config: AgentConfig, logger: Logger): Promise<vo
   for (const folder of [config.stateDirectory, config.runDirectory]) {
     for (const entry of entriesOf(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
   }
+  lock.release();
   logger.info('nothing of Caracal is left on this node');
 }
 

@@ -2,12 +2,13 @@ import { channel } from 'node:diagnostics_channel';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
 
 /** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
 const steps = channel('caracal:step');
 
-/** A journal that must not be used: damaged in its middle, or another node's. */
+/** A journal that must not be used: damaged in its middle, older than its witness says, or another node's. */
 export class JournalError extends Error {
   override name = 'JournalError';
 }
@@ -41,6 +42,25 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** What a journal began with at some time: it may have grown since. */
+export interface JournalState {
+  readonly bytes: number;
+  /** CRC-32 of them. */
+  readonly checksum: number;
+}
+
+/**
+ * Remembers elsewhere how far the journal has come, for as long as the machine runs, so that an old copy that was put in its place, or one that was
+ * cut short at the end of a line, is told from the one that was written last: by itself each of them is whole.
+ */
+export interface JournalWitness {
+  /** What was written last, one or the other; empty when nothing is known. */
+  read(): readonly JournalState[];
+  /** Called before anybody is answered; throws when it cannot be kept. */
+  write(states: readonly JournalState[]): void;
+  close(): void;
+}
+
 interface Waiting {
   readonly text: string;
   readonly count: number;
@@ -49,8 +69,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Opens or creates the journal; throws JournalError when it is damaged beyond its last line. */
-export async function openJournal(path: string): Promise<Journal> {
+/** Opens or creates the journal; throws JournalError when it is damaged beyond its last line, or not what its witness has seen. */
+export async function openJournal(path: string, witness?: JournalWitness): Promise<Journal> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
@@ -58,6 +78,12 @@ export async function openJournal(path: string): Promise<Journal> {
   const parsed = parseJournal(text);
   if (!parsed.ok) {
     throw new JournalError(`${path}: ${parsed.message}`);
+  }
+  const seen = parsed.records.length > 0 ? (witness?.read() ?? []) : [];
+  if (seen.length > 0 && !seen.some((state) => beginsWith(Buffer.from(text), state))) {
+    throw new JournalError(
+      `${path}: it is not the one that was written last: an older copy is in its place, or it was cut short`,
+    );
   }
   let file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   // What lies behind the last whole line was never acknowledged; a later append must not join onto it.
@@ -67,6 +93,9 @@ export async function openJournal(path: string): Promise<Journal> {
 
   let length = parsed.records.length;
   let size = parsed.wholeBytes;
+  let checksum = crc32(Buffer.from(text).subarray(0, size));
+  const stateNow = (): JournalState => ({ bytes: size, checksum });
+  noteState();
   let queue: Waiting[] = [];
   let running: Promise<void> | undefined;
   let compacting = false;
@@ -95,6 +124,8 @@ export async function openJournal(path: string): Promise<Journal> {
         await file.datasync();
         uncut = false;
         size += Buffer.byteLength(text);
+        checksum = crc32(text, checksum);
+        noteState();
         for (const waiting of batch) {
           length += waiting.count;
           waiting.whenDurable?.();
@@ -106,6 +137,14 @@ export async function openJournal(path: string): Promise<Journal> {
       }
     }
     running = undefined;
+  }
+
+  function noteState(): void {
+    try {
+      witness?.write([stateNow()]);
+    } catch {
+      // What it has seen before still is what the journal begins with.
+    }
   }
 
   async function cutBack(): Promise<void> {
@@ -138,10 +177,12 @@ export async function openJournal(path: string): Promise<Journal> {
 
   async function replaceBy(records: readonly JournalRecord[]): Promise<void> {
     const text = records.map(encodeRecord).join('');
+    const next = { bytes: Buffer.byteLength(text), checksum: crc32(text) };
     const replacement = await open(`${path}.new`, 'w', 0o600);
     try {
       await writeWhole(replacement, text, 0);
       await replacement.datasync();
+      witness?.write([stateNow(), next]);
       await rename(`${path}.new`, path);
     } catch (error) {
       await replacement.close();
@@ -151,7 +192,8 @@ export async function openJournal(path: string): Promise<Journal> {
     const former = file;
     file = replacement;
     length = records.length;
-    size = Buffer.byteLength(text);
+    size = next.bytes;
+    checksum = next.checksum;
     uncut = false;
     folderUnsynced = true;
     await former.close();
@@ -162,6 +204,7 @@ export async function openJournal(path: string): Promise<Journal> {
   async function syncName(): Promise<void> {
     await syncFolder(path);
     folderUnsynced = false;
+    noteState();
   }
 
   return {
@@ -176,8 +219,13 @@ export async function openJournal(path: string): Promise<Journal> {
       await running;
       // Closing twice is fine: node:fs rejects the second close of a handle.
       await file.close().catch(() => {});
+      witness?.close();
     },
   };
+}
+
+function beginsWith(content: Buffer, { bytes, checksum }: JournalState): boolean {
+  return content.length >= bytes && crc32(content.subarray(0, bytes)) === checksum;
 }
 
 function refusedByDisk(path: string, error: unknown): JournalWriteError {

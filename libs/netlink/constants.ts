@@ -1,6 +1,6 @@
 /**
  * Numbers of the kernel's user interface, under the names that its headers give them (linux/netlink.h, rtnetlink.h,
- * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h, filter.h). test/kernel compares every one with the C headers.
+ * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h, filter.h; sys/file.h, errno.h). test/kernel compares every one with the C headers.
  */
 
 export const AF_UNSPEC = 0;
@@ -157,3 +157,6 @@ export const BPF_JEQ = 0x10;
 export const BPF_K = 0x00;
 export const BPF_RET = 0x06;
 export const SKF_NET_OFF = 0xfff00000;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const EAGAIN = 11;

@@ -1,6 +1,7 @@
 export { addAddress, deleteAddress, type InterfaceAddress } from './addresses.ts';
 export { getPeerCredentials, type PeerCredentials } from './credentials.ts';
 export type { NetlinkError, Outcome, Result } from './errors.ts';
+export { lockFile } from './file-lock.ts';
 export { LinkReaper } from './link-reaper.ts';
 export {
   deleteLink,

@@ -51,6 +51,7 @@ export const libc = {
   ),
   setns: declare<(fd: number, type: number) => number>('int setns(int, int)'),
   fstatfs: declare<(fd: number, buffer: Uint8Array) => number>('int fstatfs(int, void *)'),
+  flock: declare<(fd: number, operation: number) => number>('int flock(int, int)'),
   ioctl: declare<(fd: number, request: number, argument: number) => number>('int ioctl(int, unsigned long, long)'),
   abort: declare<() => void>('void abort()'),
 };

@@ -129,59 +129,65 @@ const bridged: NetworkList = {
   plugins: [{ type: 'bridge', bridge: 'br0', isGateway: true, ipam: { type: 'caracal-ipam' } }],
 };
 
-it('lost, host ports answer still, and nobody gets the addresses that another plugin has given to its interfaces', async () => {
-  const [node] = lab.topology.nodeList;
-  const runtime = createCniRuntime({ path: node.netns }, [node.cniBin, '/usr/lib/cni']);
-  const container = async (id: string) => {
-    const netns = await createNetns('pod');
-    namespaces.set(id, netns);
-    const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${id}`;
-    const capabilities = { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] };
-    return { id, netns: netns.path, args, ...(id === 'server' && { capabilities }) };
-  };
-  const addressOf = ({ ips }: { ips: readonly { address: string }[] }) => ips[0].address.split('/')[0];
-  const shown = async (address: string) => (await lab.ctl(['ipam', 'show', '--ip', address])).stdout;
-  const answers = async () =>
-    (await lab.exec('n2', 'curl', ['-s', '--max-time', '2', `http://${node.address}:8080`])).stdout === 'here';
+it.each(['lost', 'an old one'])(
+  '%s, host ports answer still, and nobody gets the addresses that another plugin has given to its interfaces',
+  async (what) => {
+    const [node] = lab.topology.nodeList;
+    const runtime = createCniRuntime({ path: node.netns }, [node.cniBin, '/usr/lib/cni']);
+    const container = async (id: string) => {
+      const netns = await createNetns('pod');
+      namespaces.set(id, netns);
+      const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${id}`;
+      const capabilities = { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] };
+      return { id, netns: netns.path, args, ...(id === 'server' && { capabilities }) };
+    };
+    const addressOf = ({ ips }: { ips: readonly { address: string }[] }) => ips[0].address.split('/')[0];
+    const shown = async (address: string) => (await lab.ctl(['ipam', 'show', '--ip', address])).stdout;
+    const answers = async () =>
+      (await lab.exec('n2', 'curl', ['-s', '--max-time', '2', `http://${node.address}:8080`])).stdout === 'here';
 
-  const server = await container('server');
-  namespaces.get('server')?.spawn(process.execPath, ['-e', serve]);
-  const served = await runtime.add(ours, server);
-  const inBridge = await container('in-bridge');
-  const result = await runtime.add(bridged, inBridge);
-  const [address, gateway] = [addressOf(result), result.ips[0].gateway ?? ''];
-  await eventually('the port answers', answers);
-  await eventually('the hub knows the address of the bridge', async () =>
-    (await shown(address)).includes('held by default/in-bridge on n1, interface eth0'),
-  );
-  expect(await shown(gateway)).toContain('held by the gateway of network bridged on n1');
+    await copyFile(journal(), `${journal()}.old`);
+    const server = await container('server');
+    namespaces.get('server')?.spawn(process.execPath, ['-e', serve]);
+    const served = await runtime.add(ours, server);
+    const inBridge = await container('in-bridge');
+    const result = await runtime.add(bridged, inBridge);
+    const [address, gateway] = [addressOf(result), result.ips[0].gateway ?? ''];
+    await eventually('the port answers', answers);
+    await eventually('the hub knows the address of the bridge', async () =>
+      (await shown(address)).includes('held by default/in-bridge on n1, interface eth0'),
+    );
+    expect(await shown(gateway)).toContain('held by the gateway of network bridged on n1');
 
-  await lab.agent('n1').kill();
-  await rm(join(node.stateDirectory, 'ipam.journal'));
-  await lab.agent('n1').start();
-  expect(await answers()).toBe(true);
-  await eventually('the hub is told', async () => (await lab.ctl(['ipam', 'check'])).code === 0);
-  expect(await answers()).toBe(true);
-  await runtime.check(ours, server, served);
-  await runtime.gc(ours, [{ containerID: server.id, ifname: 'eth0' }]);
-  expect(await answers()).toBe(true);
-  expect(await shown(address)).toContain('held by default/in-bridge on n1');
-  const next = await container('next');
-  const second = await runtime.add(bridged, next);
-  expect(second.ips[0].gateway).toBe(gateway);
-  expect([address, gateway, addressOf(served)]).not.toContain(addressOf(second));
+    await lab.agent('n1').kill();
+    if (what === 'lost') await rm(journal());
+    else await copyFile(`${journal()}.old`, journal());
+    await lab.agent('n1').start();
+    expect(await answers()).toBe(true);
+    await eventually('the hub is told', async () => (await lab.ctl(['ipam', 'check'])).code === 0);
+    expect(await answers()).toBe(true);
+    await runtime.check(ours, server, served);
+    await runtime.gc(ours, [{ containerID: server.id, ifname: 'eth0' }]);
+    expect(await answers()).toBe(true);
+    expect(await shown(address)).toContain('held by default/in-bridge on n1');
+    const next = await container('next');
+    const second = await runtime.add(bridged, next);
+    expect(second.ips[0].gateway).toBe(gateway);
+    expect([address, gateway, addressOf(served)]).not.toContain(addressOf(second));
 
-  // Asked back as leaked: what a container still has stays, what one had that is gone is free again.
-  await namespaces.get('next')?.remove();
-  const [kept, freed] = await Promise.all(
-    [address, addressOf(second)].map((each) => lab.ctl(['ipam', 'release', '--ip', each])),
-  );
-  expect(kept.stderr).toContain('to interface eth0 of container in-bridge, which is still there');
-  expect(freed.stdout).toContain('released by node n1');
-  expect((await lab.ctl(['ipam', 'history', addressOf(second)])).stdout).toMatch(
-    /released +n1 +default\/next.*\n.*assigned +n1 +default\/next/,
-  );
-  await runtime.del(ours, server, served);
-  expect(await answers()).toBe(false);
-  await runtime.del(bridged, inBridge, result);
-});
+    // Asked back as leaked: what a container still has stays, what one had that is gone is free again.
+    await namespaces.get('next')?.remove();
+    const [kept, freed] = await Promise.all(
+      [address, addressOf(second)].map((each) => lab.ctl(['ipam', 'release', '--ip', each])),
+    );
+    expect(kept.stderr).toContain('to interface eth0 of container in-bridge, which is still there');
+    expect(freed.stdout).toContain('released by node n1');
+    expect((await lab.ctl(['ipam', 'history', addressOf(second)])).stdout).toMatch(
+      /released +n1 +default\/next.*\n.*assigned +n1 +default\/next/,
+    );
+    await runtime.del(ours, server, served);
+    expect(await answers()).toBe(false);
+    await runtime.del(bridged, inBridge, result);
+    for (const netns of namespaces.values()) await netns.remove();
+  },
+);

@@ -6,6 +6,7 @@ import type { RecoverResponse, ReportedEndpoint } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { type OwnInterface, ownInterfaces, type Wiring } from '../wiring/index.ts';
 import { recordOf } from './endpoint-record.ts';
+import { fileWitness } from './journal-witness.ts';
 import { recoveredAssignment } from './recovered.ts';
 
 export interface JournalPlace {
@@ -33,8 +34,8 @@ export interface OpenedJournal {
 const longestPauseMs = 5_000;
 
 /**
- * The node's journal. One that is missing although this node ran since it booted, or although pods are wired, and one that is damaged,
- * is made anew from the hub's rows and the kernel's routes. That waits for a hub as long as it must: to give out addresses that
+ * The node's journal. One that is missing although this node ran since it booted, or although pods are wired, one that is damaged, and one
+ * that is not what this boot has written last (an old copy, or cut short) is made anew from the hub's rows and the kernel's routes. That waits for a hub as long as it must: to give out addresses that
  * pods have would be worse than to start no pod. What runs goes on meanwhile.
  */
 export async function openNodeJournal(place: JournalPlace, sources: JournalSources): Promise<OpenedJournal> {
@@ -42,9 +43,11 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   const path = join(place.stateDirectory, 'ipam.journal');
   // In the folder that no boot survives: it tells a journal that was lost from a node that is new.
   const mark = join(place.runDirectory, 'incarnation');
-  const journal = await openJournal(path).catch((error: unknown) => {
+  const witness = join(place.runDirectory, 'journal.state');
+  const open = () => openJournal(path, fileWitness(witness));
+  const journal = await open().catch((error: unknown) => {
     if (!(error instanceof JournalError)) throw error;
-    logger.error({ reason: error.message }, 'the journal is damaged: it is put aside and made anew');
+    logger.error({ reason: error.message }, 'the journal cannot be used: it is put aside and made anew');
     return undefined;
   });
   if (journal?.torn) logger.warn('the journal ended in an unfinished line, which was never acknowledged: cut off');
@@ -55,7 +58,7 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   const found = await ownInterfaces(sources.wiring);
   if (!journal) renameSync(path, `${path}.damaged`);
   if (journal && found.interfaces.length === 0 && newBoot) {
-    return { journal: await openJournal(path), wasLost: false, newBoot };
+    return { journal: await open(), wasLost: false, newBoot };
   }
 
   logger.error(
@@ -65,7 +68,7 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   const known = await untilAnswered(sources);
   const blocks = new Map(known.blocks.map(({ cidr, pool }) => [cidr, pool]));
   for (const cidr of found.blocks) if (!blocks.has(cidr)) blocks.set(cidr, '');
-  rmSync(path, { force: true });
+  for (const former of [path, witness]) rmSync(former, { force: true });
   const fresh = await openJournal(path);
   const incarnation = known.incarnation || sources.newIncarnation();
   await fresh.compact(() => [
@@ -75,7 +78,7 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
   ]);
   await fresh.close();
   logger.warn({ incarnation, blocks: [...blocks.keys()] }, 'the journal is made anew');
-  return { journal: await openJournal(path), wasLost: true, newBoot };
+  return { journal: await open(), wasLost: true, newBoot };
 }
 
 /**
@@ -91,7 +94,10 @@ function knownStill(reported: ReportedEndpoint, interfaces: readonly OwnInterfac
   return standing ? [{ type: 'assign', ...assignment, addresses: standing.addresses }] : [];
 }
 
-/** To be called when the journal is open: from now on its absence means that it was lost. */
+/**
+ * To be called when the journal is open, and has given back what a boot has ended: from now on its absence means that it was lost, and what it
+ * holds is of this boot.
+ */
 export function markIncarnation(place: JournalPlace, incarnation: string): void {
   writeFileSync(join(place.runDirectory, 'incarnation'), `${incarnation}\n`);
 }

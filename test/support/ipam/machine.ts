@@ -1,7 +1,7 @@
 // A machine of a simulated cluster: the real parts of a node's IPAM (journal on disk, claims, assertion, recovery, reports) over a kernel
 // that is a map of interfaces. It can lose power, its disk's content, or its line to the hub, at any step.
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Journal, type NodeIpam, openNodeIpam } from '@caracal/ipam';
 import type { NodeService } from '@caracal/protocol';
@@ -53,6 +53,7 @@ export class Machine {
   #routes: readonly string[] = [];
   /** What the runtime asked for and has no answer of: it sends a DEL for each. */
   readonly #unanswered = new Set<string>();
+  #saved = false;
 
   constructor(options: MachineOptions) {
     this.options = options;
@@ -118,7 +119,6 @@ export class Machine {
       schedule: (callback) => timers.push(callback),
       onClaimAheadFailed: () => {},
     });
-    markIncarnation(place, ipam.incarnation);
     const wiring = {
       listOwnInterfaces: async () => this.#listInterfaces(),
       unwire: async (hostInterface: string) => {
@@ -127,6 +127,7 @@ export class Machine {
       },
     };
     const names = await meetKernel(ipam, wiring, logger, opened.newBoot);
+    markIncarnation(place, ipam.incarnation);
     const strays = createStrays({ ipam, wiring, logger, names, journalLost: opened.wasLost });
     this.#setRoutes(ipam);
     return { ipam, journal: opened.journal, strays, timers };
@@ -151,6 +152,22 @@ export class Machine {
   async reimage(): Promise<void> {
     await this.reboot();
     await rm(join(this.options.folder, 'state'), { recursive: true, force: true });
+    this.#saved = false;
+  }
+
+  /** A backup of the node's files. */
+  async saveJournal(): Promise<void> {
+    if (!this.agent) return;
+    await copyFile(this.journalPath, join(this.options.folder, 'saved.journal'));
+    this.#saved = true;
+  }
+
+  /** Somebody puts the backup in the place of the journal, while pods run; false when there is none. */
+  async restoreJournal(): Promise<boolean> {
+    if (!this.#saved) return false;
+    await this.kill();
+    await copyFile(join(this.options.folder, 'saved.journal'), this.journalPath);
+    return true;
   }
 
   /** Somebody deletes the journal while pods run. */

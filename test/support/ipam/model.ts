@@ -83,6 +83,18 @@ const kinds: Record<string, (machine: Machine, world: World) => Promise<string |
     await machine.loseJournal();
     return 'journal lost';
   },
+  saveJournal: async (machine) => {
+    if (!machine.agent) return undefined;
+    await machine.saveJournal();
+    return 'journal saved';
+  },
+  restoreJournal: async (machine) => ((await machine.restoreJournal()) ? 'journal restored' : undefined),
+  /** The whole machine is put back; it meets a hub before it starts a pod. */
+  restoreMachine: async (machine, { cluster }) => {
+    if (cluster.cutOff.has(machine.name) || !(await machine.restoreJournal())) return undefined;
+    await machine.reboot();
+    return (await tried(() => startAndMeet(machine, undefined))) ? 'machine restored' : undefined;
+  },
   reimage: async (machine, { cluster, query }) => {
     if (cluster.cutOff.has(machine.name)) return undefined;
     await machine.reimage();
