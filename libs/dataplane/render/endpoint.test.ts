@@ -1,0 +1,35 @@
+import type { CompiledEndpoint } from '@caracal/policy';
+import { expect, test } from 'vitest';
+import { type PolicyReference, renderEndpoint } from './endpoint.ts';
+import { marksOf } from './marks.ts';
+
+const marks = marksOf(0xf0000);
+const undecided = '-m mark --mark 0x0/0x30000';
+const accepted = '-m mark --mark 0x10000/0x10000 -j RETURN';
+
+test('many policies: a rule each, asked only while none has decided, and a return now and then', () => {
+  const policies = Array.from({ length: 19 }, (_, i) => `p${i}`);
+  // p3 says nothing about this direction, p18 is not there.
+  const find = (id: string): PolicyReference => (id === 'p3' ? 'empty' : id === 'p18' ? 'missing' : { chain: `c-${id}` });
+  const endpoint: CompiledEndpoint = {
+    id: 'e',
+    interfaceName: 'cara0',
+    addresses: ['10.65.0.1'],
+    ingress: [{ policies, defaultAction: 'Deny' }],
+    egress: [],
+  };
+  const asked = (from: number, to: number) => policies.slice(from, to).map((id) => `${undecided} -j c-${id}`);
+  expect(renderEndpoint(endpoint, 'ingress', 4, marks, find)).toEqual([
+    '-j cara-conntrack',
+    accepted,
+    '-j c-p0',
+    ...asked(1, 3),
+    ...asked(4, 9),
+    accepted,
+    ...asked(9, 17),
+    accepted,
+    ...asked(17, 18),
+    `${undecided} -j DROP`,
+    `${undecided} -j DROP`,
+  ]);
+});
