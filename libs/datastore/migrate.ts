@@ -98,7 +98,8 @@ async function applyOne(client: pg.Client, file: MigrationFile): Promise<void> {
 /**
  * caracal_owner owns the schema and logs in nowhere; caracal_hub reads, and writes through the functions that it is granted.
  * Roles belong to the whole Postgres cluster, so they may be there already: made by an administrator, or for another database.
- * Their timeouts are what keeps a holder of the revision lock that stalls from stopping every writer.
+ * Their timeouts are what keeps a holder of the revision lock that stalls from stopping every writer. Nor is anything compiled for one
+ * statement (`jit`): a plan without sequential scans counts as so dear that every write was, which took ten times as long as the write.
  */
 export async function ensureRoles(client: pg.Client): Promise<void> {
   await client.query(`DO $$
@@ -112,5 +113,6 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET lock_timeout = %L', current_database(), '5s');
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET statement_timeout = %L', current_database(), '15s');
       EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET idle_in_transaction_session_timeout = %L', current_database(), '10s');
+      EXECUTE format('ALTER ROLE caracal_hub IN DATABASE %I SET jit = off', current_database());
     END $$`);
 }

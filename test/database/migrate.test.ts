@@ -135,9 +135,9 @@ test('the role of the hub reads, and writes through the functions alone', async 
   const settings = await runQuery(
     hub,
     `SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement,
-    current_setting('idle_in_transaction_session_timeout') AS idle`,
+    current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('jit') AS jit`,
   );
-  expect(settings).toEqual([{ lock: '5s', statement: '15s', idle: '10s' }]);
+  expect(settings).toEqual([{ lock: '5s', statement: '15s', idle: '10s', jit: 'off' }]);
 });
 
 test('the command waits for a database that is starting, as long as it is told to', async () => {
