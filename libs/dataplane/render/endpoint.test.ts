@@ -10,12 +10,13 @@ const accepted = '-m mark --mark 0x10000/0x10000 -j RETURN';
 test('many policies: a rule each, asked only while none has decided, and a return now and then', () => {
   const policies = Array.from({ length: 19 }, (_, i) => `p${i}`);
   // p3 says nothing about this direction, p18 is not there.
-  const find = (id: string): PolicyReference => (id === 'p3' ? 'empty' : id === 'p18' ? 'missing' : { chain: `c-${id}` });
+  const find = (id: string): PolicyReference =>
+    id === 'p3' ? 'empty' : id === 'p18' ? 'missing' : { chain: `c-${id}` };
   const endpoint: CompiledEndpoint = {
     id: 'e',
     interfaceName: 'cara0',
     addresses: ['10.65.0.1'],
-    ingress: [{ policies, defaultAction: 'Deny' }],
+    ingress: [{ name: 'default', policies, defaultAction: 'Deny' }],
     egress: [],
   };
   const asked = (from: number, to: number) => policies.slice(from, to).map((id) => `${undecided} -j c-${id}`);
