@@ -35,9 +35,12 @@ import { startReporter } from './report/reporter.ts';
 import { createWiring } from './wiring/index.ts';
 
 export interface Agent {
-  /** Stops serving; everything in the kernel stays as it is. */
+  /** Stops serving; everything in the kernel stays as it is. Within 12 s; kubelet and systemd give more (15 and 20 s). */
   stop(): Promise<void>;
 }
+
+/** How long the parts may take to end after the last request is answered. */
+const stopWithinMs = 3_000;
 
 /**
  * Makes the parts of the agent and connects them:
@@ -273,19 +276,27 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     async stop() {
       clearInterval(drift);
       guard?.close();
-      await kubernetes?.stop();
-      await cni.close();
+      const withKubernetes = kubernetes?.stop();
+      await cni.close(() => {
+        enforcement.stop();
+        void dataplane.stop();
+      });
       reporter.stop();
       certificate.stop();
       ownership.stop();
-      await hub.stop();
-      speaker.stop();
-      await feed.close();
-      await dataplane.stop();
-      await wiring.close();
-      await journal.close();
-      await operations?.close();
-      lock.release();
+      const parts = async () => {
+        await withKubernetes;
+        await hub.stop();
+        speaker.stop();
+        await feed.close();
+        await dataplane.stop();
+        await wiring.close();
+        await journal.close();
+        await operations?.close();
+        lock.release();
+      };
+      // All requests have their answer, and the journal is on the disk: what hangs now ends with the process.
+      await Promise.race([parts(), sleep(stopWithinMs, undefined, { ref: false })]);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { CLONE_NEWNET, NS_GET_NSTYPE, NSFS_MAGIC } from './constants.ts';
 import { errnoName } from './errors.ts';
@@ -44,7 +44,8 @@ export function openNetns(path: string): OpenedNetns {
   const home = ownNetns();
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    // A named pipe that nobody writes to would hold this thread for good.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     return { ok: false, reason: 'missing', message: `network namespace ${path} cannot be opened: ${reason}` };

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { differences, footprint } from '../support/cni-chaos/footprint.ts';
@@ -22,6 +23,7 @@ beforeAll(async () => {
   await agent.start();
   pods = [];
   for (let i = 0; i < 8; i++) pods.push(await createNetns('trble'));
+  await agent.netns.run('mkfifo', [join(agent.stateDirectory, '../pipe')]);
   // What the first pod of all makes and the last leaves is no leak.
   expect(await call('ADD', 'first', pods[0].path)).toMatchObject({ exitCode: 0 });
   expect(await call('DEL', 'first', pods[0].path)).toMatchObject({ exitCode: 0 });
@@ -78,6 +80,8 @@ const errorOf = ({ exitCode, stdout }: PluginRun) => ({ exitCode, ...JSON.parse(
 test.each([
   ['is gone', () => '/var/run/netns/no-such-namespace', 'cannot be opened: ENOENT'],
   ['is a regular file', () => '/etc/hostname', '/etc/hostname is an ordinary file, not a network namespace'],
+  ['is a named pipe', () => join(agent.stateDirectory, '../pipe'), 'pipe is an ordinary file, not a network namespace'],
+  ['is a folder', () => '/etc', '/etc is an ordinary file, not a network namespace'],
   ["is the host's own", () => agent.netns.path, "is the host's own network namespace"],
 ])('a network namespace that %s: code 4 with the name of the variable, and nothing is left', async (_, path, says) => {
   expect(errorOf(await call('ADD', 'astray', path()))).toMatchObject({
@@ -159,5 +163,53 @@ test('an agent that is told to stop answers what it was asked; what comes too la
   }
   for (const [i, pod] of pods.entries())
     expect(await call('DEL', `restart-${i}`, pod.path)).toMatchObject({ exitCode: 0 });
+  expect(await differences(agent, before)).toEqual([]);
+});
+
+/** In place of the program that rules are written with: it refuses everything while the file is there. */
+async function makeRefusable(folder: string): Promise<{ path: string; refusing: string }> {
+  const refusing = join(folder, 'refusing');
+  await mkdir(folder);
+  const command = 'iptables-nft-restore';
+  const { stdout: real } = await execa('sh', ['-c', `command -v ${command}`]);
+  const script = `#!/bin/sh\n[ -e ${refusing} ] && { echo '${command}: Permission denied' >&2; exit 4; }\nexec ${real} "$@"\n`;
+  writeFileSync(join(folder, command), script, { mode: 0o755 });
+  return { path: `${folder}:${process.env.PATH}`, refusing };
+}
+
+/** Those that the agent keeps running to write rules. */
+async function endWriters(): Promise<void> {
+  for (const pid of await readdir('/proc')) {
+    const status = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '') : '';
+    const isWriter = /^Name:\tiptables-nft-re/m.test(status) || /^Name:\txtables-nft-mul/m.test(status);
+    if (isWriter && status.includes(`\nPPid:\t${agent.pid()}\n`)) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+test('a kernel that refuses does not hold an agent that is told to stop: what is under way is undone and told to come again', async () => {
+  const { path, refusing } = await makeRefusable(join(agent.stateDirectory, '../shim'));
+  await agent.stop('SIGTERM');
+  await agent.start({ PATH: path });
+  const [waiting, standing] = pods;
+  expect(await call('ADD', 'standing', standing.path)).toMatchObject({ exitCode: 0 });
+  writeFileSync(refusing, '');
+  await endWriters();
+  const asked = [call('ADD', 'waiting', waiting.path), call('DEL', 'standing', standing.path)];
+  // Until both wait for rules alone.
+  const interfaces = async (pod: Netns) => JSON.parse(await pod.run('ip', ['-json', 'link'])).length;
+  while ((await interfaces(waiting)) < 2 || (await interfaces(standing)) > 1) await sleep(20);
+  const [, answers] = await Promise.all([agent.stop('SIGTERM'), Promise.all(asked)]);
+  for (const answer of answers)
+    expect(errorOf(answer)).toMatchObject({
+      exitCode: 1,
+      code: 11,
+      msg: expect.stringMatching(/policy of the pod|stopping/),
+    });
+  expect(await interfaces(waiting)).toBe(1);
+  expect((await footprint(agent)).filter((line) => line.includes('/waiting/'))).toEqual([]);
+
+  await rm(refusing);
+  await agent.start();
+  expect(await call('DEL', 'standing', standing.path)).toMatchObject({ exitCode: 0 });
   expect(await differences(agent, before)).toEqual([]);
 });

@@ -85,9 +85,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function start(): Promise<void> {
+async function start(closeWithinMs?: number): Promise<void> {
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  server = await startCniServer({ socketPath, spoolDirectory, pods, addresses, logger });
+  server = await startCniServer({ socketPath, spoolDirectory, pods, addresses, logger, closeWithinMs });
 }
 
 interface Answer {
@@ -329,6 +329,49 @@ test('closing answers what is under way', async () => {
   expect(await answer).toMatchObject({ code: 0 });
   await closed;
   expect(existsSync(socketPath)).toBe(false);
+});
+
+test('closing breaks off what takes too long, and answers it', async () => {
+  await start(50);
+  let waiting = (_reason: Error) => {};
+  pods.add = (_request, signal) =>
+    new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve({ ok: false, code: 11, message: signal.reason.message }));
+    });
+  pods.del = () =>
+    new Promise((_, reject) => {
+      waiting = reject;
+    });
+  const added = call('ADD');
+  const deleted = call('DEL', configuration, { CNI_CONTAINERID: 'c2' });
+  await sleep(200);
+  // What a DEL waits for is told to end.
+  await server?.close(() => waiting(new Error('stopped')));
+  expect(await added).toMatchObject({ code: 1, json: { code: 11, msg: 'the agent is stopping' } });
+  expect(await deleted).toMatchObject({ code: 1, json: { code: 11, msg: 'the agent is stopping' } });
+});
+
+test('closing cuts off what never ends, and the executable says so', async () => {
+  await start(50);
+  pods.add = () => new Promise(() => {});
+  const added = call('ADD');
+  await sleep(200);
+  await server?.close();
+  expect(await added).toMatchObject({ code: 1, json: { code: 11, msg: expect.stringContaining('hung up') } });
+  expect(logged).toContainEqual(expect.objectContaining({ level: 50, requests: 1 }));
+});
+
+test('closing does not wait for who does not take its answer', async () => {
+  await start(200);
+  const { child } = invoke({ CNI_COMMAND: 'ADD' }, configuration);
+  pods.add = async () => {
+    child.kill('SIGSTOP');
+    return success;
+  };
+  await sleep(200);
+  const closed = server?.close().then(() => 'closed');
+  expect(await Promise.race([closed, sleep(5_000)])).toBe('closed');
+  child.kill('SIGKILL');
 });
 
 test('the socket is root’s alone: by the mode of its folder, and by the peer’s credentials', async () => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { answerDelegating } from './answer-delegating.ts';
+import { brokenOff } from './broken-off.ts';
 import { type CniResult, type NetworkConfiguration, validAttachments } from './configuration-schema.ts';
 import { delegate } from './delegate.ts';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
@@ -74,9 +75,13 @@ export async function answerInvocation(
       return refuse(log, version, { ok: false, code: cniErrorCodes.invalidNetworkConfig, message });
     }
     const carriedOut = (given?: readonly string[]) => carryOut(variables.value, value, pods, signal, log, given);
-    const executed = (as: string) => delegate(type, as, invocation, variables.value.path);
+    // An ADD alone is broken off; what undoes it is not.
+    const executed = (as: string) =>
+      delegate(type, as, invocation, variables.value.path, as === 'ADD' ? signal : undefined);
     return await answerDelegating(command, executed, carriedOut, (failure) => refuse(log, version, failure));
   } catch (error) {
+    const late = brokenOff(signal);
+    if (late) return refuse(log, version, late);
     log.error({ err: error }, 'a CNI request failed unexpectedly');
     const details = error instanceof Error ? error.message : String(error);
     const message = `${command} failed unexpectedly; see the log of the agent`;

@@ -15,13 +15,15 @@ export type Delegated =
 
 /**
  * Executes a delegated plugin (specification 1.1.0, section 4): looked up in the folders of CNI_PATH, with the environment and the
- * configuration that we received. `command` is CNI_COMMAND, which differs from ours when a failed ADD is undone.
+ * configuration that we received. `command` is CNI_COMMAND, which differs from ours when a failed ADD is undone. When `signal` aborts it
+ * is killed.
  */
 export function delegate(
   type: string,
   command: string,
   { environment, stdin }: Invocation,
   path: readonly string[],
+  signal?: AbortSignal,
 ): Promise<Delegated> {
   const program = path.map((folder) => join(folder, type)).find(isExecutable);
   if (!program) {
@@ -31,7 +33,7 @@ export function delegate(
   const variables = [...environment].filter(([name]) => name.startsWith('CNI_'));
   const env = { PATH: process.env.PATH, ...Object.fromEntries(variables), CNI_COMMAND: command };
   return new Promise((resolve) => {
-    const child = spawn(program, [], { env, timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(program, [], { env, timeout: timeoutMs, killSignal: 'SIGKILL', signal });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {

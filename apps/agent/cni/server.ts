@@ -1,10 +1,12 @@
 import { chmod, mkdir, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getPeerCredentials } from '@caracal/netlink';
 import type { Logger } from 'pino';
 import { reached } from '../steps.ts';
 import { answerInvocation } from './answer.ts';
+import { hungUp, stopping } from './broken-off.ts';
 import { encodeReply, type Invocation, parseFrame, type Reply } from './frame.ts';
 import { parseConfiguration } from './network-configuration.ts';
 import type { AddressPlugin, PodNetwork } from './pod-network.ts';
@@ -19,11 +21,17 @@ export interface CniServerOptions {
   readonly pods: PodNetwork;
   readonly addresses: AddressPlugin;
   readonly logger: Logger;
+  /** How long `close` waits for requests to end, once more for those that it breaks off, and a quarter of it for the last answer to be read; 4 s. */
+  readonly closeWithinMs?: number;
 }
 
 export interface CniServer {
-  /** Accepts no more requests and resolves when those under way are answered. */
-  close(): Promise<void>;
+  /**
+   * Accepts no more requests and resolves when those under way are answered. Those that take too long are broken off: `onBreakOff` ends what
+   * they may be waiting for, they undo what they did and are answered with code 11. What even then does not end is cut off, and is as after
+   * a kill: the executable says so to its runtime.
+   */
+  close(onBreakOff?: () => void): Promise<void>;
 }
 
 /** Whoever connects has sent its request by then, or is cut off. */
@@ -44,7 +52,8 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
     (invocation) => answerInvocation(invocation, options, never, logger),
     logger,
   );
-  const underWay = new Set<Promise<void>>();
+  const underWay = new Map<Promise<void>, AbortController>();
+  const connections = new Set<Socket>();
   /** Connections that have not sent a request. */
   const silent = new Set<Socket>();
 
@@ -61,19 +70,21 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
       return;
     }
     reached('request: accepted');
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
+    for (const set of [connections, silent]) {
+      set.add(socket);
+      socket.once('close', () => set.delete(socket));
+    }
     readInvocation(socket, logger, (invocation) => {
       reached('request: whole');
       silent.delete(socket);
-      const hangUp = new AbortController();
+      const controller = new AbortController();
       // The executable waits for the answer and never closes before; when it does, the runtime has killed it.
-      socket.once('close', () => hangUp.abort());
-      const work = answer(invocation, hangUp.signal).then((reply) => {
+      socket.once('close', () => controller.abort(hungUp));
+      const work = answer(invocation, controller.signal).then((reply) => {
         if (!socket.destroyed) socket.end(encodeReply(reply));
         reached('request: answered');
       });
-      underWay.add(work);
+      underWay.set(work, controller);
       void work.finally(() => underWay.delete(work));
     });
   });
@@ -93,15 +104,33 @@ export async function startCniServer(options: CniServerOptions): Promise<CniServ
   logger.info({ socket: socketPath }, 'serving CNI requests');
 
   return {
-    close: async () => {
+    close: async (onBreakOff) => {
       clearInterval(timer);
       // Also removes the socket's file.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of silent) socket.destroy();
-      await Promise.all(underWay);
+      const { closeWithinMs = 4_000 } = options;
+      if (!(await end(underWay.keys(), closeWithinMs))) {
+        logger.warn({ requests: underWay.size }, 'requests take too long for an agent that stops: they are broken off');
+        for (const controller of underWay.values()) controller.abort(stopping);
+        onBreakOff?.();
+        if (!(await end(underWay.keys(), closeWithinMs))) {
+          logger.error({ requests: underWay.size }, 'requests do not end: they are cut off');
+        }
+      }
+      // Nor is who does not take its answer waited for.
+      if (!(await end([closed], closeWithinMs / 4))) for (const socket of connections) socket.destroy();
       await closed;
     },
   };
+}
+
+/** Whether all of it ends in time. */
+async function end(work: Iterable<Promise<void>>, withinMs: number): Promise<boolean> {
+  const late = new AbortController();
+  const ended = Promise.all(work).then(() => true);
+  const tooLate = sleep(withinMs, false, { signal: late.signal }).catch(() => false);
+  return Promise.race([ended, tooLate]).finally(() => late.abort());
 }
 
 /** Why the peer may not ask; undefined for root. The directory's mode keeps others out as well. */

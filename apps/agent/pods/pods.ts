@@ -2,6 +2,7 @@ import type { HostPort } from '@caracal/dataplane';
 import type { Assignment, WishesResult } from '@caracal/ipam';
 import { familyOf } from '@caracal/net';
 import type { Logger } from 'pino';
+import { brokenOff } from '../cni/broken-off.ts';
 import {
   type AddRequest,
   type AddSuccess,
@@ -77,6 +78,9 @@ export function createPods(options: PodsOptions): PodNetwork {
   }
 
   async function add(request: AddRequest, signal: AbortSignal): Promise<AddSuccess | CniFailure> {
+    // It may have waited for another request.
+    const late = brokenOff(signal);
+    if (late) return late;
     const handle = heldHandle(request);
     const former = ipam.assignment(handle);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
@@ -84,7 +88,7 @@ export function createPods(options: PodsOptions): PodNetwork {
     const found = await options.directory.find(request, signal);
     if (!found.ok) {
       log.warn({ reason: found.message }, 'the pod is not known');
-      return failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
+      return brokenOff(signal) ?? failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
     reached('ADD: pod known');
     const annotations = found.annotations ?? request.pod.annotations;

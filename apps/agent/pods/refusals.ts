@@ -1,3 +1,4 @@
+import { brokenOff } from '../cni/broken-off.ts';
 import { type CniFailure, cniErrorCodes } from '../cni/pod-network.ts';
 import type { Wired, WiringFailure } from '../wiring/index.ts';
 
@@ -21,10 +22,16 @@ export function firstRefusal(
   if (enforced.status === 'rejected') {
     return failure(cniErrorCodes.tryAgainLater, 'the policy of the pod is not in the kernel', String(enforced.reason));
   }
-  const problem = translated.status === 'rejected' ? String(translated.reason) : translated.value;
+  if (translated.status === 'rejected') {
+    return failure(
+      cniErrorCodes.tryAgainLater,
+      'the ports of the node do not lead to the pod',
+      String(translated.reason),
+    );
+  }
+  const problem = translated.value;
   if (problem) return failure(wiringFailed, 'runtimeConfig.portMappings: the kernel does not take them', problem);
-  if (signal.aborted) return failure(cniErrorCodes.tryAgainLater, 'the caller hung up');
-  return undefined;
+  return brokenOff(signal);
 }
 
 /** Section 5, code 4: "The error message must contain the names of invalid variables". */

@@ -176,3 +176,13 @@ test('IPv6 that a pod brings in the middle of a state is complete with the next 
   await add('c1/eth0', 'fd00::1');
   expect(written()).toContain(6);
 });
+
+test('who waits for the end of a change is refused when the agent stops', async () => {
+  const { enforcement, apply, add } = scene();
+  apply(true, pool('four', '10.65.0.0/16'));
+  enforcement.begin({ snapshot: false, hasIpv6Pool: false });
+  const added = add('a', '10.65.0.1');
+  enforcement.stop();
+  await expect(added).rejects.toThrow('the agent is stopping');
+  await expect(enforcement.removeEndpoint('a')).rejects.toThrow('the agent is stopping');
+});

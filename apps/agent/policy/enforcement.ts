@@ -37,6 +37,8 @@ export interface Enforcement extends FeedTarget {
   addEndpoint(endpoint: LocalEndpoint): Promise<void>;
   /** Resolves when the kernel has forgotten the endpoint. */
   removeEndpoint(id: string): Promise<void>;
+  /** Who waits for the end of a change is refused, from now on. */
+  stop(): void;
 }
 
 export function createEnforcement(options: EnforcementOptions): Enforcement {
@@ -51,6 +53,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   let ipv6Complete = false;
   /** A change is being taken; resolves at its end. `ipv6`: whether IPv6 has been told all of it. */
   let changing: { readonly ended: PromiseWithResolvers<void>; readonly ipv6: boolean } | undefined;
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => {}); // nobody may be waiting
 
   function reportProblems(): void {
     const current = new Set<string>();
@@ -70,9 +74,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     await Promise.all([first && dataplane.update(first, 4), second && dataplane.update(second, 6)]);
   }
 
+  async function wholeChange(): Promise<void> {
+    if (changing) await Promise.race([changing.ended.promise, stopped.promise]);
+  }
+
   /** For a pod: nothing is compiled before a whole state is known, nor of a change that is not whole. */
   async function flushWhenWhole(): Promise<void> {
-    if (changing) await changing.ended.promise;
+    await wholeChange();
     if (ready) await flush();
   }
 
@@ -132,7 +140,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       ipv4.apply({ type: 'localEndpoint', endpoint });
       if (hasIpv6(endpoint)) {
         useIpv6().apply({ type: 'localEndpoint', endpoint });
-        if (changing) await changing.ended.promise;
+        await wholeChange();
         if (ready && !ipv6Complete) throw new Error('the policy of IPv6 is not known yet: a hub is being asked');
       }
       await flushWhenWhole();
@@ -143,6 +151,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       ipv6?.apply({ type: 'localEndpointRemoved', id });
       await flushWhenWhole();
     },
+    stop: () => stopped.reject(new Error('the agent is stopping')),
   };
 }
 

@@ -38,6 +38,20 @@ function agreeable(): Processes {
   };
 }
 
+/** Writers that never answer. */
+function silent(onKill: () => void): Processes {
+  const { start, read } = agreeable();
+  const mute = (started: WriterProcess): WriterProcess => ({
+    ...started,
+    write: () => {},
+    kill: () => {
+      onKill();
+      started.kill();
+    },
+  });
+  return { start: (...command) => mute(start(...command)), read };
+}
+
 const pools = [{ cidr: '10.0.0.0/16', natOutgoing: true }];
 
 test('what is asked for while an attempt ends is done, in whichever step of it', async () => {
@@ -55,4 +69,21 @@ test('what is asked for while an attempt ends is done, in whichever step of it',
   }
   expect(forgotten).toEqual([]);
   await dataplane.stop();
+});
+
+test('who waits is told of a stop at once, while an attempt is under way', async () => {
+  const told: string[] = [];
+  const processes = silent(() => told.push('a writer is given up'));
+  const dataplane = createDataplane({ logger, processes, writerTimeoutMs: 500 });
+  const attempted = dataplane.setPools(pools);
+  const settled = attempted.then(
+    () => told.push('done'),
+    (error: Error) => told.push(error.message),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const later = dataplane.setPools([]).catch((error: Error) => told.push(error.message));
+  const stopped = dataplane.stop().then(() => told.push('stopped'));
+  await Promise.all([settled, later, stopped]);
+  expect(told.slice(0, 3)).toEqual(['the dataplane is stopped', 'the dataplane is stopped', 'a writer is given up']);
+  await expect(dataplane.setPools(pools)).rejects.toThrow('the dataplane is stopped');
 });

@@ -67,6 +67,8 @@ export class Engine {
   readonly #nat = new TableBelief('nat');
   readonly #stopping = new AbortController();
   #waiters: Waiter[] = [];
+  /** For whom an attempt is under way. */
+  #attempted: Waiter[] = [];
   #inspectors: Inspector[] = [];
   #running: Promise<void> | undefined;
   /** Desired rules exist at all; until then those of the process before us stand. */
@@ -109,12 +111,13 @@ export class Engine {
     });
   }
 
-  /** Ends the writers; everything stays in the kernel. */
+  /** Ends the writers; everything stays in the kernel. Who waits is told at once, not when a writer that hangs has been given up. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#sweepTimer);
+    const waiting = [...this.#attempted.splice(0), ...this.#waiters.splice(0), ...this.#inspectors.splice(0)];
+    for (const { reject } of waiting) reject(stopped());
     await this.#running;
-    for (const { reject } of [...this.#waiters.splice(0), ...this.#inspectors.splice(0)]) reject(stopped());
     await Promise.all([this.#parts.rules.stop(), this.#parts.ipset.stop()]);
   }
 
@@ -144,16 +147,16 @@ export class Engine {
           continue;
         }
         this.#due = false;
-        const waiters = this.#waiters.splice(0);
+        this.#attempted = this.#waiters.splice(0);
         const outcome = await this.#attempt().catch(
           (error: Error): Outcome => ({ ok: false, again: 'later', message: error.message }),
         );
         if (outcome.ok) {
           failures = 0;
-          for (const waiter of waiters) waiter.resolve(outcome.repaired);
+          for (const waiter of this.#attempted.splice(0)) waiter.resolve(outcome.repaired);
           continue;
         }
-        this.#waiters.unshift(...waiters);
+        this.#waiters.unshift(...this.#attempted.splice(0));
         this.#mustRead = true;
         this.#due = true;
         if (outcome.again === 'at once') continue;
