@@ -28,7 +28,7 @@ RUN PATH=/usr/bin:/bin npm prune --omit=dev --no-audit --no-fund --loglevel=erro
 
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates conntrack iproute2 ipset iptables libatomic1 \
+ && apt-get install -y --no-install-recommends ca-certificates iproute2 ipset iptables libatomic1 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*
 
 FROM runtime

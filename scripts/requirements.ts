@@ -11,7 +11,7 @@ export const requirements: readonly Requirement[] = [
   { file: 'nsenter', debianPackage: 'util-linux', reason: 'starting processes in a namespace' },
   { file: 'iptables-nft-restore', debianPackage: 'iptables', reason: 'the dataplane' },
   { file: 'ipset', debianPackage: 'ipset', reason: 'the dataplane' },
-  { file: 'conntrack', debianPackage: 'conntrack', reason: 'forgetting the flows of released addresses' },
+  { file: 'conntrack', debianPackage: 'conntrack', reason: 'looking at flows in tests' },
   { file: 'bird', debianPackage: 'bird2', reason: 'the top-of-rack router' },
   { file: '/usr/lib/frr/bgpd', debianPackage: 'frr', reason: 'a router that tests speak with' },
   { file: 'gobgpd', debianPackage: 'gobgpd', reason: 'a router that tests speak with' },

@@ -78,7 +78,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     newIncarnation: randomUUID,
     signal: starting.signal,
   });
-  const flows = createFlowReaper(config.runDirectory, logger);
+  const flows = createFlowReaper(logger);
   const ipam = await openNodeIpam({
     node: config.nodeName,
     journal,

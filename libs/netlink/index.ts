@@ -1,4 +1,5 @@
 export { addAddress, deleteAddress, type InterfaceAddress } from './addresses.ts';
+export { type Conntrack, type FlowFilter, openConntrack } from './conntrack.ts';
 export { getPeerCredentials, type PeerCredentials } from './credentials.ts';
 export type { NetlinkError, Outcome, Result } from './errors.ts';
 export { lockFile } from './file-lock.ts';

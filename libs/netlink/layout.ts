@@ -33,5 +33,6 @@ export const layout = {
   sockaddr_in6: { size: 28, sin6_family: 0, sin6_port: 2, sin6_addr: 8, sin6_scope_id: 24 },
   tcp_md5sig: { size: 216, tcpm_addr: 0, tcpm_flags: 128, tcpm_prefixlen: 129, tcpm_keylen: 130, tcpm_key: 136 },
   sock_filter: { size: 8, code: 0, jt: 2, jf: 3, k: 4 },
+  nfgenmsg: { size: 4, nfgen_family: 0, version: 1 },
   timeval: { size: 16, tv_sec: 0, tv_usec: 8 },
 } as const;

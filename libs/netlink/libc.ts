@@ -30,7 +30,7 @@ export const libc = {
   sendto: declare<
     (fd: number, data: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number) => number
   >('long sendto(int, const void *, size_t, int, const void *, uint32_t)'),
-  recv: declare<(fd: number, data: Uint8Array, length: number, flags: number) => number>(
+  recv: declare<Async<[fd: number, data: Uint8Array, length: number, flags: number], number>>(
     'long recv(int, void *, size_t, int)',
   ),
   setsockopt: declare<(fd: number, level: number, name: number, value: Uint8Array, length: number) => number>(

@@ -6,7 +6,7 @@ import { forEachAttribute, type Message, readString } from './reader.ts';
 import { MessageWriter } from './writer.ts';
 
 /**
- * A raw NETLINK_ROUTE socket. The kernel works a request off inside `send`, so the answers are there when it returns;
+ * A raw netlink socket. The kernel works a request off inside `send`, so the answers are there when it returns;
  * several messages in one send are worked off in order, and one that fails does not stop those after it. Failures are
  * always answered, successes only when asked: so only the last message of a batch asks (NLM_F_ACK), and its answer ends
  * the exchange.
@@ -66,12 +66,13 @@ export class NetlinkSocket {
   #sequence = 0;
   #closed = false;
 
-  constructor() {
+  /** `protocol` is the kernel's side: NETLINK_ROUTE or NETLINK_NETFILTER. Throws Error when the kernel has no such side. */
+  constructor(protocol: number = k.NETLINK_ROUTE) {
     this.#buffers = takeBuffers();
     this.#writer = this.#buffers.writer;
     this.#receive = this.#buffers.receive;
     this.#view = this.#buffers.view;
-    this.#fd = libc.socket(k.AF_NETLINK, k.SOCK_RAW | k.SOCK_CLOEXEC, k.NETLINK_ROUTE);
+    this.#fd = libc.socket(k.AF_NETLINK, k.SOCK_RAW | k.SOCK_CLOEXEC, protocol);
     if (this.#fd < 0) throw new Error(netlinkError('open a netlink socket', lastErrno()).message);
     const time = new Uint8Array(layout.timeval.size);
     time[layout.timeval.tv_sec] = timeoutSeconds;
@@ -181,24 +182,40 @@ export class NetlinkSocket {
    * socket must not be used until the answer is there.
    */
   async requestInBackground(request: Request): Promise<Outcome> {
-    this.#writer.reset();
-    request.encode(this.#writer);
-    this.#writer.addFlags(k.NLM_F_ACK);
-    this.#writer.end(++this.#sequence);
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#inBackground = true;
-    libc.send.async(this.#fd, this.#writer.bytes, this.#writer.length, 0, (error, sent) => {
-      if (error) reject(error);
-      else resolve(sent);
-    });
-    // The errno of another thread cannot be read from here.
-    if ((await promise) < 0) return { ok: false, error: netlinkError(request.operation(), 5, 'send failed') };
+    if (!(await this.#sendInBackground(request, k.NLM_F_ACK))) return lost(request, 'send failed');
     let error: NetlinkError | undefined;
     const failed = this.#receiveUntil(this.#sequence, this.#sequence, undefined, (_sequence, errno, detail) => {
       error = netlinkError(request.operation(), errno, detail);
     });
     if (failed) error ??= netlinkError(request.operation(), failed, 'no answer from the kernel');
     return error ? { ok: false, error } : succeeded;
+  }
+
+  /**
+   * Like `dump`, for tables that the kernel walks for long; what is answered may be out of date when a table changes meanwhile, and is
+   * not asked for again. The socket must not be used until the answer is there.
+   */
+  async dumpInBackground(request: Request, visit: (message: Message) => void): Promise<Outcome> {
+    if (!(await this.#sendInBackground(request, k.NLM_F_DUMP))) return lost(request, 'send failed');
+    let error: NetlinkError | undefined;
+    const onError = (_sequence: number, errno: number, detail: string | undefined) => {
+      error = netlinkError(request.operation(), errno, detail);
+    };
+    for (;;) {
+      const received = await inPool((done) => libc.recv.async(this.#fd, this.#receive, this.#receive.length, 0, done));
+      if (received < 0) return lost(request, 'no answer from the kernel');
+      if (this.#readMessages(received, this.#sequence, this.#sequence, visit, onError)) break;
+    }
+    return error ? { ok: false, error } : succeeded;
+  }
+
+  async #sendInBackground(request: Request, flags: number): Promise<boolean> {
+    this.#writer.reset();
+    request.encode(this.#writer);
+    this.#writer.addFlags(flags);
+    this.#writer.end(++this.#sequence);
+    this.#inBackground = true;
+    return (await inPool((done) => libc.send.async(this.#fd, this.#writer.bytes, this.#writer.length, 0, done))) >= 0;
   }
 
   close(): void {
@@ -228,35 +245,47 @@ export class NetlinkSocket {
     visit: ((message: Message) => void) | undefined,
     onError: (sequence: number, errno: number, detail: string | undefined) => void,
   ): number {
+    for (;;) {
+      const received = libc.recv(this.#fd, this.#receive, this.#receive.length, 0);
+      if (received < 0) return lastErrno();
+      if (this.#readMessages(received, firstSequence, lastSequence, visit, onError)) return 0;
+    }
+  }
+
+  /** Reads what was received; true when `lastSequence` is answered. */
+  #readMessages(
+    received: number,
+    firstSequence: number,
+    lastSequence: number,
+    visit: ((message: Message) => void) | undefined,
+    onError: (sequence: number, errno: number, detail: string | undefined) => void,
+  ): boolean {
     const bytes = this.#receive;
     const view = this.#view;
-    for (;;) {
-      const received = libc.recv(this.#fd, bytes, bytes.length, 0);
-      if (received < 0) return lastErrno();
-      let at = 0;
-      while (at + header.size <= received) {
-        const length = view.getUint32(at + header.nlmsg_len, true);
-        const type = view.getUint16(at + header.nlmsg_type, true);
-        const flags = view.getUint16(at + header.nlmsg_flags, true);
-        const sequence = view.getUint32(at + header.nlmsg_seq, true);
-        const start = at + header.size;
-        const end = at + length;
-        if (sequence < firstSequence) {
-          // An answer that came after its exchange had timed out.
-        } else if (type === k.NLMSG_ERROR) {
-          const errno = -view.getInt32(start + layout.nlmsgerr.error, true);
-          if (errno) onError(sequence, errno, this.#extendedMessage(start, end, flags));
-          if (sequence === lastSequence) return 0;
-        } else if (type === k.NLMSG_DONE) {
-          const errno = length >= header.size + 4 ? -view.getInt32(start, true) : 0;
-          if (errno > 0) onError(sequence, errno, undefined);
-          if (sequence === lastSequence) return 0;
-        } else {
-          visit?.({ bytes, view, type, flags, sequence, start, end });
-        }
-        at += (length + 3) & ~3;
+    let at = 0;
+    while (at + header.size <= received) {
+      const length = view.getUint32(at + header.nlmsg_len, true);
+      const type = view.getUint16(at + header.nlmsg_type, true);
+      const flags = view.getUint16(at + header.nlmsg_flags, true);
+      const sequence = view.getUint32(at + header.nlmsg_seq, true);
+      const start = at + header.size;
+      const end = at + length;
+      if (sequence < firstSequence) {
+        // An answer that came after its exchange had timed out.
+      } else if (type === k.NLMSG_ERROR) {
+        const errno = -view.getInt32(start + layout.nlmsgerr.error, true);
+        if (errno) onError(sequence, errno, this.#extendedMessage(start, end, flags));
+        if (sequence === lastSequence) return true;
+      } else if (type === k.NLMSG_DONE) {
+        const errno = length >= header.size + 4 ? -view.getInt32(start, true) : 0;
+        if (errno > 0) onError(sequence, errno, undefined);
+        if (sequence === lastSequence) return true;
+      } else {
+        visit?.({ bytes, view, type, flags, sequence, start, end });
       }
+      at += (length + 3) & ~3;
     }
+    return false;
   }
 
   /** The kernel's own words about a failure (NETLINK_EXT_ACK). */
@@ -271,3 +300,14 @@ export class NetlinkSocket {
     return text;
   }
 }
+
+/** The result of a call that a thread of libuv's pool makes. Its errno cannot be read from here. */
+function inPool(call: (done: (error: unknown, result: number) => void) => void): Promise<number> {
+  return new Promise((resolve, reject) => call((error, result) => (error ? reject(error) : resolve(result))));
+}
+
+function lost(request: Request, detail: string): Outcome {
+  return { ok: false, error: netlinkError(request.operation(), EIO, detail) };
+}
+
+const EIO = 5;

@@ -33,6 +33,8 @@ const headers = [
   'linux/pkt_cls.h',
   'linux/tc_act/tc_mirred.h',
   'linux/filter.h',
+  'linux/netfilter/nfnetlink.h',
+  'linux/netfilter/nfnetlink_conntrack.h',
 ];
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */

@@ -7,7 +7,6 @@ const programs = [
   ['ip6tables-nft-restore', 'iptables'],
   ['ip6tables-nft-save', 'iptables'],
   ['ipset', 'ipset'],
-  ['conntrack', 'conntrack'],
 ] as const;
 
 export function checkPrograms(): Finding[] {
