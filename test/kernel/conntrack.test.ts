@@ -100,6 +100,22 @@ test('several at once, of both families', async () => {
   expect(await tracked()).toEqual(['10.1.0.1 10.1.0.2 53', '10.1.0.3 10.9.9.9 55']);
 });
 
+test('of many flows one filter after another: the kernel looks for them', async () => {
+  const many = Array.from({ length: 9_000 }, (_, i) => ({
+    from: '10.1.0.4',
+    to: '10.1.0.5',
+    port: 53 + (i % 3),
+    sourcePort: 1000 + Math.floor(i / 3),
+  }));
+  await track([...many, ...flows]);
+  const of = (text: string): FlowFilter => ({ family: 4, direction: 'original', source: address(text) });
+  const ipv6: FlowFilter = { family: 6, direction: 'original', source: address('fd00::1') };
+  expect(await conntrack.deleteFlows([of('10.1.0.2'), of('10.1.0.11'), ipv6])).toEqual({ ok: true });
+  const left = await tracked();
+  expect(left).toHaveLength(many.length + 3);
+  expect(left.filter((flow) => !flow.startsWith('10.1.0.4'))).toEqual([all[0], all[3], all6[1]]);
+});
+
 test('more flows than one answer of the kernel holds', async () => {
   const many = Array.from({ length: 1_500 }, (_, i) => ({
     from: '10.1.0.1',
