@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { adminService } from './admin-service/index.ts';
 import type { Authority } from './certificates/authority.ts';
 import { certifyNode, enrolmentIdentity } from './certificates/enrolment.ts';
+import { systemClock } from './clock.ts';
 import type { HubConfig } from './config.ts';
 import { Feed } from './feed/feed.ts';
 import { cachedIdentity } from './identity/cached-identity.ts';
@@ -40,7 +41,7 @@ export interface Hub {
  * `unavailable`, and both recover by themselves.
  */
 export async function startHub(config: HubConfig, url: string, logger: Logger): Promise<Hub> {
-  const feed = new Feed(Date.now);
+  const feed = new Feed(systemClock);
   const connected = new ConnectedNodes();
   const metrics: Metrics = createMetrics(feed, connected);
   const datastore = openDatastore(url, {
@@ -114,7 +115,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
 function identityOf({ audience, agent, cacheSeconds, ...account }: HubConfig['kubernetes']) {
   const api = kubeApi(serviceAccount(account), 'caracal-hub');
   const identity = tokenReviewIdentity({ api, audience, username: `system:serviceaccount:${agent}` });
-  return cachedIdentity(identity, { keepMs: cacheSeconds * 1000, now: Date.now });
+  return cachedIdentity(identity, { keepMs: cacheSeconds * 1000, clock: systemClock });
 }
 
 /** A schema that we do not know is not written to: another version of the hub may be rolling out. */

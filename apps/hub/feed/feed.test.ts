@@ -3,6 +3,8 @@ import type { Position, Revision, StoredItem } from '@caracal/datastore';
 import { type FeedFrame, FeedMessageSchema } from '@caracal/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { setClockBack } from '../../../test/support/set-clock-back.ts';
+import { systemClock } from '../clock.ts';
 import { Feed } from './feed.ts';
 import { subscription } from './subscription.ts';
 
@@ -11,6 +13,7 @@ const block = (cidr: string, node?: string): StoredItem => ({
   key: [cidr],
   value: node === undefined ? undefined : { cidr, pool: 'p', node, incarnation: 'i' },
 });
+const stopped = { now: () => 0, elapsed: () => 0 };
 const at = (revision: number, nonce = revision * 1000): Position => ({
   revision: BigInt(revision),
   nonce: BigInt(nonce),
@@ -18,7 +21,7 @@ const at = (revision: number, nonce = revision * 1000): Position => ({
 const revision = (number: number, ...items: StoredItem[]): Revision => ({ ...at(number), items });
 
 function feedAt(number: number, items: StoredItem[] = [], recent: Revision[] = []): Feed {
-  const feed = new Feed(() => 0);
+  const feed = new Feed(stopped);
   feed.snapshotBegin();
   feed.snapshotItems(items);
   feed.snapshotEnd(at(number), recent);
@@ -60,7 +63,7 @@ class Reader {
 describe('a reader', () => {
   test('gets nothing before the first snapshot, then all of it, then the changes', () => {
     const reader = new Reader();
-    expect(new Feed(() => 0).next(undefined)).toBeUndefined();
+    expect(new Feed(stopped).next(undefined)).toBeUndefined();
     const feed = feedAt(5, [block('a', 'n1'), block('b', 'n1')]);
     reader.follow(feed);
     expect([...reader.state]).toEqual([
@@ -184,25 +187,49 @@ describe('a reader', () => {
 
 describe('liveness', () => {
   test('is lost with the connection or with silence, and comes back with the next contact', () => {
-    let now = 1000;
-    const feed = new Feed(() => now, 3500);
+    let elapsed = 0;
+    let clockMs = 1000;
+    const feed = new Feed({ now: () => clockMs + elapsed, elapsed: () => elapsed }, 3500);
     expect(feed.liveness()).toMatchObject({ live: false, staleSinceMs: 1000 });
     feed.snapshotBegin();
     feed.snapshotEnd(at(1), []);
     feed.contact();
     expect(feed.liveness()).toMatchObject({ live: true, staleSinceMs: 0, reason: undefined });
-    now += 500;
+    elapsed += 500;
     feed.lost(new Error('gone'));
-    now += 500;
+    elapsed += 500;
     expect(feed.liveness()).toMatchObject({ live: false, staleSinceMs: 1000, reason: 'gone' });
     feed.contact();
     expect(feed.liveness().live).toBe(true);
-    now += 3500;
+    clockMs -= 3_600_000; // the clock is set back an hour, and the database hangs
+    elapsed += 3500;
     expect(feed.liveness()).toMatchObject({ live: false, staleSinceMs: 2000, reason: 'the database does not answer' });
   });
 });
 
 describe('a subscription', () => {
+  test('sends its heartbeats though the clock is set back', async () => {
+    const feed = new Feed(systemClock);
+    const stop = new AbortController();
+    const stream = subscription(feed, at(0, 0), {
+      signal: stop.signal,
+      heartbeatMs: 10,
+      stallMs: 60_000,
+      onStall: () => {},
+      elapsed: systemClock.elapsed,
+      form: 'packed',
+    });
+    await stream.next();
+    const restore = setClockBack(3_600_000);
+    try {
+      const { value } = await stream.next();
+      expect(fromBinary(FeedMessageSchema, value!.payload).message.case).toBe('heartbeat');
+    } finally {
+      restore();
+      stop.abort();
+    }
+  });
+
   test('ends a stream that takes nothing, and not one that only has nothing to take', async () => {
     const feed = feedAt(1, [block('a', 'n')]);
     const stop = new AbortController();
@@ -211,7 +238,13 @@ describe('a subscription', () => {
       stalled = resolve;
     });
     let early = false;
-    const options = { signal: stop.signal, heartbeatMs: 10, stallMs: 60, now: Date.now, form: 'packed' as const };
+    const options = {
+      signal: stop.signal,
+      heartbeatMs: 10,
+      stallMs: 60,
+      elapsed: systemClock.elapsed,
+      form: 'packed' as const,
+    };
     const reading = subscription(feed, at(0, 0), { ...options, onStall: () => (early = true) });
     const idle = subscription(feed, at(0, 0), { ...options, onStall: stalled });
     await idle.next(); // and takes no more

@@ -10,6 +10,7 @@
 import type { FeedObserver, Position, Revision, StoredItem } from '@caracal/datastore';
 import { SchemaMismatch } from '@caracal/datastore';
 import type { FeedFrame } from '@caracal/protocol';
+import type { Clock } from '../clock.ts';
 import { encodeItem, frameOf, packFrames } from './encode.ts';
 import { Image, type SnapshotForm } from './image.ts';
 
@@ -31,7 +32,7 @@ const partBytes = 512 * 1024;
 const staleImageBytes = 256 * 1024;
 
 export class Feed implements FeedObserver {
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #staleAfterMs: number;
   #image = new Image();
   #building: Image | undefined;
@@ -44,13 +45,13 @@ export class Feed implements FeedObserver {
   readonly #snapshots = new Map<SnapshotForm, FeedPart>();
   #tails = new Map<bigint, FeedPart>();
   #waiting = new Set<() => void>();
-  #contactAt: number;
+  #contact: { readonly at: number; readonly unixMs: number };
   #lost: Error | undefined;
 
-  constructor(now: () => number, staleAfterMs = 3500) {
-    this.#now = now;
+  constructor(clock: Clock, staleAfterMs = 3500) {
+    this.#clock = clock;
     this.#staleAfterMs = staleAfterMs;
-    this.#contactAt = now();
+    this.#contact = { at: clock.elapsed(), unixMs: clock.now() };
   }
 
   // ---- from the database ----
@@ -91,7 +92,7 @@ export class Feed implements FeedObserver {
 
   contact(): void {
     const wasLive = this.liveness().live;
-    this.#contactAt = this.#now();
+    this.#contact = { at: this.#clock.elapsed(), unixMs: this.#clock.now() };
     this.#lost = undefined;
     if (!wasLive) this.#wake();
   }
@@ -132,10 +133,11 @@ export class Feed implements FeedObserver {
 
   /** Whether we are in step with the database, and if not since when (Unix milliseconds) and why. */
   liveness(): { live: boolean; staleSinceMs: number; reason?: string; schemaMismatch: boolean } {
-    const live = !this.#lost && this.head !== undefined && this.#now() - this.#contactAt < this.#staleAfterMs;
+    const silentMs = this.#clock.elapsed() - this.#contact.at;
+    const live = !this.#lost && this.head !== undefined && silentMs < this.#staleAfterMs;
     return {
       live,
-      staleSinceMs: live ? 0 : this.#contactAt,
+      staleSinceMs: live ? 0 : this.#contact.unixMs,
       reason: live ? undefined : (this.#lost?.message ?? 'the database does not answer'),
       schemaMismatch: this.#lost instanceof SchemaMismatch,
     };

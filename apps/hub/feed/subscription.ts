@@ -12,7 +12,8 @@ export interface SubscriptionOptions {
   readonly stallMs: number;
   /** Ends the stream of such a reader: it answers pings, so nothing else would. */
   readonly onStall: () => void;
-  readonly now: () => number;
+  /** Of a clock that only goes on; milliseconds. */
+  readonly elapsed: () => number;
   /** What the reader reads. */
   readonly form: SnapshotForm;
 }
@@ -27,7 +28,7 @@ export async function* subscription(
   from: Position,
   options: SubscriptionOptions,
 ): AsyncGenerator<FeedFrame> {
-  const { signal, heartbeatMs, stallMs, onStall, now, form } = options;
+  const { signal, heartbeatMs, stallMs, onStall, elapsed, form } = options;
   let cursor: Position | undefined = from;
   let toldAt = Number.NEGATIVE_INFINITY;
   let toldLive: boolean | undefined;
@@ -36,9 +37,9 @@ export async function* subscription(
   try {
     while (!signal.aborted) {
       const { live, staleSinceMs } = feed.liveness();
-      if (live !== toldLive || now() - toldAt >= heartbeatMs) {
+      if (live !== toldLive || elapsed() - toldAt >= heartbeatMs) {
         toldLive = live;
-        toldAt = now();
+        toldAt = elapsed();
         yield frameOf({ case: 'heartbeat', value: { live, staleSinceMs: BigInt(staleSinceMs) } });
         stall.refresh();
       }
@@ -52,7 +53,7 @@ export async function* subscription(
         cursor = part.position;
       } else {
         // The reader is not behind, so it cannot stall.
-        await feed.changed(Math.max(0, heartbeatMs - (now() - toldAt)), signal);
+        await feed.changed(Math.max(0, heartbeatMs - (elapsed() - toldAt)), signal);
         stall.refresh();
       }
     }

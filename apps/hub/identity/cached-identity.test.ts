@@ -8,7 +8,8 @@ const token = (expiresInMs: number, salt = '') =>
   `e30.${Buffer.from(JSON.stringify({ exp: (start + expiresInMs) / 1000, salt })).toString('base64url')}.x`;
 
 function setup(keepMs = 30_000) {
-  let now = start;
+  let elapsed = 0;
+  let clockMs = start;
   const asked: string[] = [];
   let answer: Identified = { ok: true, node: 'n1' };
   const identity = cachedIdentity(
@@ -18,13 +19,16 @@ function setup(keepMs = 30_000) {
         return answer;
       },
     },
-    { keepMs, now: () => now },
+    { keepMs, clock: { now: () => clockMs + elapsed, elapsed: () => elapsed } },
   );
   return {
     identify: (given: string) => identity.identify(given),
     asked,
     later: (ms: number) => {
-      now += ms;
+      elapsed += ms;
+    },
+    clockSetBack: (ms: number) => {
+      clockMs -= ms;
     },
     answers: (next: Identified) => {
       answer = next;
@@ -43,6 +47,19 @@ test('an answer counts for the time it is kept, for that token alone', async () 
   later(30_000);
   expect(await identify(first)).toEqual({ ok: true, node: 'n1' });
   expect(asked).toEqual([first, second, first]);
+});
+
+test('an answer counts for no longer when the clock is set back', async () => {
+  const { identify, asked, later, clockSetBack } = setup();
+  const given = token(3_600_000);
+  await identify(given);
+  clockSetBack(3_600_000);
+  later(29_999);
+  await identify(given);
+  expect(asked).toHaveLength(1);
+  later(1);
+  await identify(given);
+  expect(asked).toHaveLength(2);
 });
 
 test('it never counts beyond the expiry of the token, which is refused without asking', async () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
 import type { Identified, NodeIdentity } from './node-identity.ts';
 
 export interface CacheOptions {
   /** How long an answer counts, at most; one that is yes never beyond the token's own expiry. */
   readonly keepMs: number;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 /** So long a refusal counts: a client that tries again and again costs the API server little. */
@@ -17,14 +17,15 @@ const mostAnswers = 10_000;
  * Remembers answers for a short while, by the token's hash: no token stays in memory. Who asks for a token that is being looked at
  * waits for that answer. That the API server is away is not remembered.
  */
-export function cachedIdentity(identity: NodeIdentity, { keepMs, now }: CacheOptions): NodeIdentity {
+export function cachedIdentity(identity: NodeIdentity, { keepMs, clock }: CacheOptions): NodeIdentity {
+  const { now, elapsed } = clock;
   const answers = new Map<string, { readonly answer: Promise<Identified>; until: number }>();
 
   return {
     identify(token) {
       const key = createHash('sha256').update(token).digest('base64');
       const known = answers.get(key);
-      if (known && now() < known.until) return known.answer;
+      if (known && elapsed() < known.until) return known.answer;
       const expiry = expiryOf(token);
       if (expiry !== undefined && expiry <= now()) {
         const since = Math.round((now() - expiry) / 1000);
@@ -38,7 +39,8 @@ export function cachedIdentity(identity: NodeIdentity, { keepMs, now }: CacheOpt
       entry.answer.then((answer) => {
         if (!answer.ok && answer.reason === 'unavailable') return forget();
         const keep = answer.ok ? keepMs : Math.min(keepMs, keepRefusalMs);
-        entry.until = Math.min(now() + keep, answer.ok ? (expiry ?? now()) : Number.POSITIVE_INFINITY);
+        const leftMs = answer.ok ? (expiry ?? now()) - now() : Number.POSITIVE_INFINITY;
+        entry.until = elapsed() + Math.min(keep, leftMs);
       }, forget);
       for (const oldest of answers.keys()) {
         if (answers.size <= mostAnswers) break;

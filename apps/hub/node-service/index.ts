@@ -3,6 +3,7 @@ import type { Datastore } from '@caracal/datastore';
 import { type NodeService, protocolVersion } from '@caracal/protocol';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import type { Logger } from 'pino';
+import { systemClock } from '../clock.ts';
 import type { Feed } from '../feed/feed.ts';
 import { subscription } from '../feed/subscription.ts';
 import { callerKey, endStreamKey, enrolmentKey } from '../server/caller.ts';
@@ -61,7 +62,7 @@ export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof Nod
               );
               context.values.get(endStreamKey)();
             },
-            now: Date.now,
+            elapsed: systemClock.elapsed,
             form: request.protocolVersion >= 2 ? 'packed' : 'items',
           },
         );

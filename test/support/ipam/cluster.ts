@@ -2,14 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Datastore } from '@caracal/datastore';
+import { type Datastore, unavailableReason } from '@caracal/datastore';
 import { NodeService } from '@caracal/protocol';
 import { Code, ConnectError, createClient, createRouterTransport, type Interceptor } from '@connectrpc/connect';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { systemClock } from '../../../apps/hub/clock.ts';
 import { Feed } from '../../../apps/hub/feed/feed.ts';
 import { ConnectedNodes } from '../../../apps/hub/node-service/connected-nodes.ts';
 import { nodeService } from '../../../apps/hub/node-service/index.ts';
 import { callerKey } from '../../../apps/hub/server/caller.ts';
+import { explainErrors } from '../../../apps/hub/server/interceptors.ts';
 import { Machine } from './machine.ts';
 
 type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;
@@ -23,6 +25,17 @@ export interface ClusterOptions {
   readonly pools6?: readonly string[];
   readonly machines: readonly string[];
   readonly step?: (machine: string, what: string) => Promise<void>;
+  /** What hubs and agents say; nobody hears it otherwise. */
+  readonly logger?: Logger;
+  /** The clock of a machine. */
+  readonly now?: (machine: string) => number;
+  /** Holds a folder for each machine; otherwise a temporary one does. */
+  readonly folder?: string;
+}
+
+/** While the database is away the feed brings nothing. */
+function unlessAway(error: Error): void {
+  if (unavailableReason(error) === undefined) throw error;
 }
 
 const isDualStack = (containerId: string): boolean => containerId.startsWith('dual');
@@ -33,22 +46,24 @@ export class Cluster {
   readonly drained = new Set<string>();
   readonly #options: ClusterOptions;
   readonly #folder: string;
+  readonly #logger: Logger;
   readonly #positions = new Map<string, { revision: bigint; nonce: bigint }>();
   #containers = 0;
 
   private constructor(options: ClusterOptions, folder: string) {
     this.#options = options;
     this.#folder = folder;
+    this.#logger = options.logger ?? pino({ level: process.env.IPAM_LOG ?? 'silent' });
     for (const name of options.machines) this.machines.push(this.#machine(name));
   }
 
   static async make(options: ClusterOptions): Promise<Cluster> {
-    return new Cluster(options, await mkdtemp(join(tmpdir(), 'caracal-cluster-')));
+    return new Cluster(options, options.folder ?? (await mkdtemp(join(tmpdir(), 'caracal-cluster-'))));
   }
 
   async destroy(): Promise<void> {
     for (const machine of this.machines) await machine.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    if (!this.#options.folder) await rm(this.#folder, { recursive: true, force: true });
   }
 
   /** Every machine runs, has met the hub, and has said what it owns: so many pods. */
@@ -74,7 +89,7 @@ export class Cluster {
   }
 
   #machine(name: string): Machine {
-    const { pools, pools6 = [], step = async () => {} } = this.#options;
+    const { pools, pools6 = [], step = async () => {}, now = Date.now } = this.#options;
     return new Machine({
       name,
       folder: join(this.#folder, name),
@@ -86,12 +101,13 @@ export class Cluster {
       client: () => this.#client(name),
       position: () => this.#positions.get(name) ?? { revision: 0n, nonce: 0n },
       step,
+      logger: this.#logger,
+      now: () => now(name),
     });
   }
 
   #client(name: string) {
     const { datastore, step = async () => {} } = this.#options;
-    const logger = pino({ level: process.env.IPAM_LOG ?? 'silent' });
     const asNode: Interceptor = (next) => (request) => {
       request.contextValues.set(callerKey, { role: 'node', name });
       return next(request);
@@ -103,7 +119,7 @@ export class Cluster {
       const answer = await next(request);
       await step(name, `after ${request.method.name}`);
       if (this.cutOff.has(name)) throw away();
-      await this.#follow(name);
+      await this.#follow(name).catch(unlessAway);
       return answer;
     };
     const transport = createRouterTransport(
@@ -112,16 +128,16 @@ export class Cluster {
           NodeService,
           nodeService({
             datastore: datastore(),
-            feed: new Feed(Date.now),
+            feed: new Feed(systemClock),
             connected: new ConnectedNodes(),
             draining: new AbortController().signal,
             standalone: true,
             heartbeatMs: 1000,
             stallMs: 1000,
-            logger,
+            logger: this.#logger,
           }),
         ),
-      { router: { interceptors: [asNode] }, transport: { interceptors: [line] } },
+      { router: { interceptors: [explainErrors(this.#logger), asNode] }, transport: { interceptors: [line] } },
     );
     return createClient(NodeService, transport);
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type Journal, type NodeIpam, openNodeIpam } from '@caracal/ipam';
 import type { NodeService } from '@caracal/protocol';
 import type { Client } from '@connectrpc/connect';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { type AssertOutcome, assertBlocks } from '../../../apps/agent/pods/assert-blocks.ts';
 import { claimBlock } from '../../../apps/agent/pods/claim.ts';
 import { type EndpointRecord, recordOf, recoveredHandle, reportOf } from '../../../apps/agent/pods/endpoint-record.ts';
@@ -19,15 +19,15 @@ import {
 import { createStrays, meetKernel } from '../../../apps/agent/pods/recover.ts';
 import { hostInterfaceName } from '../../../apps/agent/wiring/index.ts';
 
-const logger = pino({ level: process.env.IPAM_LOG ?? 'silent' });
+/** Of a released address. */
+const restMs = 30_000;
 
 /** One run of the agent on a machine. */
 interface Agent {
   readonly ipam: NodeIpam;
-  readonly journal: Journal;
   readonly strays: ReturnType<typeof createStrays>;
   /** Rest times that run; the test lets them pass. */
-  readonly timers: Array<() => void>;
+  readonly timers: Array<{ readonly callback: () => void; leftMs: number }>;
 }
 
 export interface MachineOptions {
@@ -41,6 +41,9 @@ export interface MachineOptions {
   readonly position: () => { readonly revision: bigint; readonly nonce: bigint };
   /** Called around everything that has an effect outside of memory; a crash is a call that never returns. */
   readonly step: (machine: string, what: string) => Promise<void>;
+  /** What the agent says to its operator. */
+  readonly logger: Logger;
+  readonly now: () => number;
   readonly machineId?: string;
 }
 
@@ -49,6 +52,8 @@ export class Machine {
   /** Interfaces of the kernel: what routes and wires lead to. They outlive the agent, and not a boot. */
   readonly interfaces = new Map<string, { containerId: string; addresses: readonly string[] }>();
   agent: Agent | undefined;
+  /** While an agent runs or starts: the file itself, without steps around what is written. */
+  journal: Journal | undefined;
   /** Blocks that have a blackhole in the kernel. */
   #routes: readonly string[] = [];
   /** What the runtime asked for and has no answer of: it sends a DEL for each. */
@@ -63,15 +68,19 @@ export class Machine {
     return this.options.name;
   }
 
+  get stateDirectory(): string {
+    return join(this.options.folder, 'state');
+  }
+
   get journalPath(): string {
-    return join(this.options.folder, 'state', 'ipam.journal');
+    return join(this.stateDirectory, 'ipam.journal');
   }
 
   /** Throws when the journal is lost and no hub has said in time what was in it. */
   async start(patienceMs = 20_000): Promise<void> {
     if (this.agent) return;
-    const { folder, client, name } = this.options;
-    const place = { nodeName: name, stateDirectory: join(folder, 'state'), runDirectory: join(folder, 'run') };
+    const { folder, client, name, logger } = this.options;
+    const place = { nodeName: name, stateDirectory: this.stateDirectory, runDirectory: join(folder, 'run') };
     for (const each of [place.stateDirectory, place.runDirectory]) await mkdir(each, { recursive: true });
     const opened = await openNodeJournal(place, {
       wiring: { listOwnInterfaces: async () => this.#listInterfaces() },
@@ -89,8 +98,9 @@ export class Machine {
   }
 
   async #run(place: JournalPlace, opened: OpenedJournal): Promise<Agent> {
-    const { client, name, position, step } = this.options;
-    const timers: Array<() => void> = [];
+    const { client, name, position, step, logger } = this.options;
+    const timers: Agent['timers'] = [];
+    this.journal = opened.journal;
     const journal: Journal = {
       ...opened.journal,
       get length() {
@@ -112,11 +122,11 @@ export class Machine {
       },
       onBlock: () => this.#setRoutes(ipam),
       isReserved: () => false,
-      restMs: 30_000,
+      restMs,
       claimAheadBelow: 0,
       newIncarnation: randomUUID,
-      now: Date.now,
-      schedule: (callback) => timers.push(callback),
+      now: this.options.now,
+      schedule: (callback, delayMs) => timers.push({ callback, leftMs: delayMs }),
       onClaimAheadFailed: () => {},
     });
     const wiring = {
@@ -130,14 +140,15 @@ export class Machine {
     markIncarnation(place, ipam.incarnation);
     const strays = createStrays({ ipam, wiring, logger, names, journalLost: opened.wasLost });
     this.#setRoutes(ipam);
-    return { ipam, journal: opened.journal, strays, timers };
+    return { ipam, strays, timers };
   }
 
   /** SIGKILL of the agent: what is in memory is gone, the kernel and the disk stay. */
   async kill(): Promise<void> {
-    const { agent } = this;
+    const { journal } = this;
     this.agent = undefined;
-    await agent?.journal.close();
+    this.journal = undefined;
+    await journal?.close();
   }
 
   /** Power goes: the kernel forgets, and with it every pod. */
@@ -151,7 +162,7 @@ export class Machine {
   /** The disk is written anew: another system under the same name. */
   async reimage(): Promise<void> {
     await this.reboot();
-    await rm(join(this.options.folder, 'state'), { recursive: true, force: true });
+    await rm(this.stateDirectory, { recursive: true, force: true });
     this.#saved = false;
   }
 
@@ -183,7 +194,10 @@ export class Machine {
     const record = recordFor(containerId);
     const handle = this.#handle(containerId);
     const assigned = await ipam.assign(handle, this.options.wishes(containerId), () => ({ ...record }));
-    if (!assigned.ok) return false;
+    if (!assigned.ok) {
+      this.options.logger.warn({ reason: assigned.message }, 'ADD is refused');
+      return false;
+    }
     const { addresses } = assigned.assignment;
     await this.options.step(this.name, 'before wire');
     this.interfaces.set(record.hostInterface, { containerId, addresses });
@@ -192,7 +206,8 @@ export class Machine {
       await assigned.durable;
       this.#unanswered.delete(containerId);
       return true;
-    } catch {
+    } catch (error) {
+      this.options.logger.warn({ reason: String(error) }, 'ADD is refused');
       this.interfaces.delete(record.hostInterface);
       await ipam.release(handle);
       return false;
@@ -239,7 +254,12 @@ export class Machine {
 
   /** Half a minute passes. */
   rest(): void {
-    for (const wake of this.agent?.timers.splice(0) ?? []) wake();
+    const timers = this.agent?.timers ?? [];
+    for (const timer of timers.splice(0)) {
+      timer.leftMs -= restMs;
+      if (timer.leftMs <= 0) timer.callback();
+      else timers.push(timer);
+    }
   }
 
   containers(): string[] {
