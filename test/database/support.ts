@@ -1,7 +1,10 @@
 import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { runQuery } from '../support/run-query.ts';
+
+export { runQuery };
 
 export interface TestDatabase {
   readonly postgres: Postgres;
@@ -32,20 +35,6 @@ export function useDatabase(): TestDatabase {
     },
     query: (text, values) => runQuery(postgres!.url, text, values),
   };
-}
-
-export async function runQuery<Row extends pg.QueryResultRow>(
-  url: string,
-  text: string,
-  values?: unknown[],
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query<Row>(text, values)).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 export function pool(name: string, cidr: string, blockSize: number, more: object = {}) {

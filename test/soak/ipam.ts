@@ -39,9 +39,15 @@ async function histories(runs: number, firstSeed: number): Promise<void> {
 }
 
 async function faultPoints(): Promise<void> {
-  console.error('every step of every operation: agent, hub or Postgres is killed there');
-  const faults = await onDatabase((database) => runFaults(database, { every: 1, postgresEvery: 1 }));
-  console.log(faults.join('\n'));
+  console.error('every step of every operation: whatever may strike does so there');
+  await runFaults({
+    onResult({ fault, operation, points, said }) {
+      console.log(
+        `${operation}, ${fault}, at ${points} points: nothing lost, nothing twice${said.size > 0 ? '; said:' : ''}`,
+      );
+      for (const [line, count] of said) console.log(`  at ${count}: ${line}`);
+    },
+  });
 }
 
 /** Each on a new one: histories end with blocks that some machine has yet to say it owns. */

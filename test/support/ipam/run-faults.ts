@@ -1,156 +1,268 @@
-// Fault points, enumerated: one history with a claim, assignments, a report, releases, a drain and a reassertion is run again and again, and
-// at each of its steps, before and after it, the agent, the hub or Postgres is killed.
-import type { Datastore } from '@caracal/datastore';
+// Fault points, enumerated: one history with a claim, assignments, reports, releases, a drain and a reassertion is run again and again, and
+// at each of its steps, before and after it, each kind of fault strikes. Whatever it is, nothing is lost and nothing owned twice.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
 import pg from 'pg';
+import { type Logger, pino } from 'pino';
 import { Cluster } from './cluster.ts';
+import { history, type Operation, operationOf, operations, type Step } from './fault-history.ts';
+import { type FaultKind, type FaultWorld, faults } from './faults.ts';
+import type { Machine } from './machine.ts';
 import { pool } from './pool.ts';
+import { ReplicatedPostgres } from './replicated-postgres.ts';
 import { bringBackDatabase, saveDatabase } from './saved-database.ts';
 
-interface FaultDatabase {
-  readonly postgres: { readonly url: string; kill(): Promise<void>; start(): Promise<void> };
-  readonly datastore: Datastore;
+/** Of the machines, whatever becomes of the hubs' clock. */
+const wallClock = Date.now;
+
+/** A kind of fault at a step of a history. */
+interface Fault {
+  readonly kind: FaultKind;
+  readonly index: number;
+  readonly step: Step;
 }
 
-export type Victim = 'agent' | 'hub' | 'postgres';
+/** One run: the steps that were taken, how each act came out, and what was said by hubs and agents. */
+interface Run {
+  readonly steps: readonly Step[];
+  readonly outcomes: readonly string[];
+  readonly said: readonly string[];
+}
 
-/** Thrown where a process died, to whoever waited for it. */
-class Killed extends Error {}
-
-/** Which step of the history, and who is killed there; undefined only counts the steps. */
-interface Fault {
-  readonly step: number;
-  readonly victim: Victim;
+/** What came of one kind of fault in one operation: that nothing was lost is what did not throw. */
+export interface FaultResult {
+  readonly fault: string;
+  readonly operation: Operation;
+  readonly points: number;
+  /** What was said, without names, and at how many of the points. */
+  readonly said: ReadonlyMap<string, number>;
 }
 
 /**
- * One line for each kind of victim; throws when anything was lost or owned twice. `every`: only each n-th step; Postgres takes a second
- * to come back, so it has its own.
+ * Runs every fault at every step of every operation, or at so many of each operation as `pointsEach` says. Throws when anything was lost or
+ * owned twice, came out otherwise than it may, or was not said.
  */
-export async function runFaults(
-  database: FaultDatabase,
-  options: { readonly every: number; readonly postgresEvery: number },
-): Promise<string[]> {
-  let client = await connect(database.postgres.url);
-  const query = async <Row extends object>(text: string, values?: unknown[]) =>
-    (await client.query<Row>(text, values)).rows;
-  const pools = ['f', 'g'].map((name, i) => pool(name, `10.6${i}.0.0/28`));
-  await database.datastore.write({ op: 'resources', put: [...pools, pool('h', '2001:db8:60::/124')] });
-  await saveDatabase(query, 'faultless');
+export async function runFaults(options: {
+  readonly pointsEach?: number;
+  readonly only?: RegExp;
+  readonly onResult?: (result: FaultResult) => void;
+}): Promise<FaultResult[]> {
+  const postgres = await ReplicatedPostgres.start();
+  try {
+    await migrate(postgres.url);
+    const datastore = openDatastore(postgres.urlFor('caracal_hub'), { connections: 8 });
+    try {
+      return await enumerate({ ...options, runner: await Runner.make(postgres, datastore) });
+    } finally {
+      await datastore.close();
+    }
+  } finally {
+    await postgres.destroy();
+  }
+}
 
-  /** Who waits for an answer of a hub may give up before it is over. */
-  let restarting: Promise<void> | undefined;
-  async function restartPostgres(): Promise<void> {
-    await client.end().catch(() => {});
-    await database.postgres.kill();
-    await database.postgres.start();
-    client = await connect(database.postgres.url);
+async function enumerate({
+  runner,
+  pointsEach,
+  only = /./,
+  onResult = () => {},
+}: Parameters<typeof runFaults>[0] & { readonly runner: Runner }): Promise<FaultResult[]> {
+  try {
+    const { steps, outcomes } = await runner.run(undefined);
+    const results: FaultResult[] = [];
+    for (const [number, kind] of faults.entries()) {
+      if (!only.test(kind.name)) continue;
+      for (const operation of operations) {
+        const points = [...steps.entries()].filter(
+          ([, step]) => step.operation === operation && (kind.applies?.(step.what) ?? true),
+        );
+        const said = new Map<string, number>();
+        const chosen = someOf(points, pointsEach ?? points.length, (number + 0.5) / faults.length);
+        for (const [index, step] of chosen) {
+          const fault = { kind, index, step };
+          const run = await runner.run(fault);
+          requireOutcome(fault, run, outcomes);
+          for (const line of new Set(run.said.map(withoutNames))) said.set(line, (said.get(line) ?? 0) + 1);
+        }
+        const result = { fault: kind.name, operation, points: chosen.length, said };
+        results.push(result);
+        onResult(result);
+      }
+      const lines = results.flatMap(({ fault, said }) => (fault === kind.name ? [...said.keys()] : []));
+      if (pointsEach === undefined && kind.message && !lines.some((line) => kind.message?.test(line)))
+        throw new Error(`${kind.name}: nobody said ${kind.message} at any step, but: ${lines.join('; ')}`);
+    }
+    return results;
+  } finally {
+    await runner.close();
+  }
+}
+
+function requireOutcome(fault: Fault, run: Run, faultless: readonly string[]): void {
+  const { kind, step } = fault;
+  const different = run.outcomes.findIndex((outcome, act) => outcome !== faultless[act]);
+  if (kind.unnoticed && different >= 0)
+    throw new Error(`${describe(fault)}: act ${different} came out as ${run.outcomes[different]}`);
+  if (kind.unnoticed && run.said.length > 0) throw new Error(`${describe(fault)}: ${run.said.join('; ')}`);
+  const expected = kind.says?.(step);
+  if (expected && !run.said.some((line) => expected.test(line)))
+    throw new Error(`${describe(fault)}: nobody said ${expected}, but: ${run.said.join('; ') || 'nothing'}`);
+}
+
+/** So many, evenly spread; `phase`, from 0 to 1, says which of those that are between. */
+function someOf<T>(all: readonly T[], count: number, phase: number): T[] {
+  const most = Math.min(count, all.length);
+  return Array.from({ length: most }, (_, i) => all[Math.floor(((i + phase) * all.length) / most)]);
+}
+
+class Runner {
+  readonly #postgres: ReplicatedPostgres;
+  readonly #datastore: Datastore;
+  #client: pg.Client | undefined;
+
+  private constructor(postgres: ReplicatedPostgres, datastore: Datastore) {
+    this.#postgres = postgres;
+    this.#datastore = datastore;
   }
 
-  /** The names of the steps that were taken, up to the fault. */
-  async function once(fault: Fault | undefined): Promise<string[]> {
-    await bringBackDatabase(query, 'faultless', false);
-    await query(`UPDATE caracal.history SET hold = '0'`);
-    const steps: string[] = [];
-    let struck = false;
-    const step = async (machine: string, what: string) => {
-      if (struck) return;
-      steps.push(`${machine} ${what}`);
-      if (!fault || steps.length - 1 !== fault.step) return;
-      struck = true;
-      if (fault.victim === 'agent') throw new Killed();
-      if (fault.victim === 'postgres') {
-        restarting = restartPostgres();
-        await restarting;
-      }
-      // A hub that dies before a call lets it fail, one that dies after it loses the answer. What is no call it does not touch.
-      if (fault.victim === 'hub' && !/journal|wire/.test(what)) throw new Error('no hub is reached: it was killed');
+  static async make(postgres: ReplicatedPostgres, datastore: Datastore): Promise<Runner> {
+    const runner = new Runner(postgres, datastore);
+    const pools = ['f', 'g'].map((name, i) => pool(name, `10.6${i}.0.0/28`));
+    await datastore.write({ op: 'resources', put: [...pools, pool('h', '2001:db8:60::/124')] });
+    await saveDatabase(runner.#query, 'faultless');
+    return runner;
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.end().catch(() => {});
+  }
+
+  /** As the superuser, over a connection that is made anew when the server was killed. */
+  #query = async <Row extends object>(text: string, values?: unknown[]): Promise<Row[]> => {
+    if (!this.#client) {
+      const client = new pg.Client({ connectionString: this.#postgres.url });
+      const forget = () => {
+        if (this.#client === client) this.#client = undefined;
+      };
+      client.on('error', forget).on('end', forget);
+      await client.connect();
+      this.#client = client;
+    }
+    return (await this.#client.query<Row>(text, values)).rows;
+  };
+
+  /** Throws when anything is lost, or owned twice, at any moment. */
+  async run(fault: Fault | undefined): Promise<Run> {
+    await bringBackDatabase(this.#query, 'faultless', false);
+    await this.#query(`UPDATE caracal.history SET hold = '0', identity = caracal.database_identity()`);
+    const folder = await mkdtemp(join(tmpdir(), 'caracal-faults-'));
+    const atEnd: FaultWorld['atEnd'] = [];
+    try {
+      return await this.#struck(fault, folder, atEnd);
+    } finally {
+      for (const undo of atEnd) await undo();
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #struck(fault: Fault | undefined, folder: string, atEnd: FaultWorld['atEnd']): Promise<Run> {
+    const query = this.#query;
+    const steps: Step[] = [];
+    const said: string[] = [];
+    const outcomes: string[] = [];
+    const setBackMs = new Map<string, number>();
+    let act = 0;
+    let drains = false;
+    let mending = false;
+    let struck: Machine | undefined;
+    let agentEnded = () => {};
+    const endAgent = () => {
+      agentEnded();
+      return new Promise<never>(() => {});
     };
     const cluster = await Cluster.make({
-      datastore: () => database.datastore,
+      datastore: () => this.#datastore,
       query,
       pools: ['f', 'g'],
       pools6: ['h'],
       machines: ['a', 'b'],
-      step,
+      folder,
+      logger: listener(said),
+      now: (name) => wallClock() - (setBackMs.get(name) ?? 0),
+      step: async (name, what) => {
+        if (mending) return;
+        steps.push({ machine: name, what, act, operation: operationOf(what, drains) });
+        if (struck || !fault || steps.length - 1 !== fault.index) return;
+        struck = cluster.machines.find((machine) => machine.name === name)!;
+        await fault.kind.strike(world, struck);
+      },
     });
-    const [a, b] = cluster.machines;
+    const world: FaultWorld = {
+      cluster,
+      postgres: this.#postgres,
+      query,
+      setBackMs,
+      disks: new Map(),
+      atEnd,
+      endAgent,
+    };
     try {
-      const acts: Array<() => Promise<unknown>> = [
-        () => a.start(),
-        () => a.meetHub(),
-        () => b.start(),
-        () => b.meetHub(),
-        ...[1, 2, 3, 4, 5].map((i) => () => a.add(cluster.newContainer(i % 2 === 0))),
-        () => b.add(cluster.newContainer()),
-        () => a.report(),
-        async () => a.remove(a.containers()[0]),
-        () => a.report(),
-        async () => cluster.drained.add('f'),
-        async () => b.remove(b.containers()[0]),
-        async () => b.rest(),
-        () => b.meetHub(),
-        () => b.add(cluster.newContainer()),
-        // The database comes back without what it last acknowledged, and every node says what it owns.
-        () => query(`DELETE FROM caracal.block WHERE node = 'b'`),
-        () => query(`UPDATE caracal.history SET identity = 'promoted'`),
-        () => a.meetHub(),
-        () => b.meetHub(),
-        () => a.add(cluster.newContainer()),
-      ];
-      for (const act of acts) {
-        const before = struck;
-        await act().catch(async (error: unknown) => {
-          if (struck || /no hub is reached|database cannot be reached/.test(String(error))) return;
-          throw error;
+      await fault?.kind.prepare?.(world);
+      for (const { run, ...each } of history(cluster, query)) {
+        drains = each.drains ?? false;
+        if (fault && act === Math.max(0, fault.step.act - 1)) await fault.kind.beforehand?.(world);
+        const ended = new Promise<string>((resolve) => {
+          agentEnded = () => resolve('the agent died');
         });
-        await restarting;
-        if (struck && !before && fault?.victim === 'agent') {
-          const name = steps[fault.step].split(' ')[0];
-          const machine = cluster.machines.find((each) => each.name === name);
-          await machine?.kill();
-          await machine?.start();
-        }
+        const outcome = run().then(
+          (result) => `${result}`,
+          (error: unknown) => {
+            if (!struck || !fault?.kind.errors?.test(String(error))) throw error;
+            said.push(String(error));
+            return String(error);
+          },
+        );
+        outcomes.push(await Promise.race([outcome, ended]));
+        if (struck && fault?.step.act === act) await fault.kind.afterwards?.(world, struck);
         const violations = await cluster.violations();
-        if (violations.length > 0) throw new Error(`${describe(fault, steps)}: ${violations.join('; ')}`);
+        if (violations.length > 0) throw new Error(`after act ${act}: ${violations.join('; ')}`);
+        act++;
       }
-      const taken = steps.slice();
-      struck = true; // what mends is not struck
+      if (fault && !struck) throw new Error('the step was not reached');
+      mending = true;
       cluster.drained.clear();
       await cluster.mend();
       const lost = (await cluster.lost()).filter((line) => !line.includes('last event'));
-      if (lost.length > 0) throw new Error(`${describe(fault, steps)}: after it has mended: ${lost.join('; ')}`);
-      return taken;
+      if (lost.length > 0) throw new Error(`after it has mended: ${lost.join('; ')}`);
+      return { steps, outcomes, said };
+    } catch (error) {
+      throw new Error(fault ? describe(fault) : 'without a fault', { cause: error });
     } finally {
       await cluster.destroy();
     }
   }
-
-  try {
-    const all = await once(undefined);
-    const lines: string[] = [];
-    for (const victim of ['agent', 'hub', 'postgres'] as const) {
-      let kills = 0;
-      for (let number = 0; number < all.length; number++) {
-        if (number % (victim === 'postgres' ? options.postgresEvery : options.every) !== 0) continue;
-        if (victim === 'hub' && /journal|wire/.test(all[number])) continue;
-        await once({ step: number, victim });
-        kills++;
-      }
-      lines.push(`${victim} killed at ${kills} of ${all.length} steps: nothing lost, nothing twice`);
-    }
-    return lines;
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
-function describe(fault: Fault | undefined, steps: readonly string[]): string {
-  return fault ? `${fault.victim} killed at step ${fault.step} (${steps[fault.step]})` : 'without a fault';
+function describe({ kind, index, step }: Fault): string {
+  return `${kind.name} at step ${index} (${step.operation}: ${step.machine} ${step.what})`;
 }
 
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {}); // it is killed on purpose
-  await client.connect();
-  return client;
+/** What hubs and agents tell their operators, from warnings on. */
+function listener(said: string[]): Logger {
+  const write = (line: string) => {
+    const { msg, reason }: { msg: string; reason?: string } = JSON.parse(line);
+    said.push(reason === undefined ? msg : `${msg}: ${reason}`);
+  };
+  return pino({ level: 'warn' }, { write });
+}
+
+/** The same for every machine, address and run. */
+function withoutNames(line: string): string {
+  return line
+    .replace(/\/\S+\/ipam\.journal/g, '…/ipam.journal')
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '…')
+    .replace(/\d+\.\d+\.\d+\.\d+(\/\d+)?|2001:[0-9a-f:]+(\/\d+)?/g, '…')
+    .replace(/\d{3,}/g, '…');
 }
