@@ -24,6 +24,7 @@ import { claimBlock } from './pods/claim.ts';
 import { createFlowReaper } from './pods/conntrack.ts';
 import { standaloneDirectory } from './pods/directory.ts';
 import { journalledHostPorts } from './pods/host-ports.ts';
+import { createInOrder } from './pods/in-order.ts';
 import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods } from './pods/pods.ts';
@@ -78,6 +79,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     newIncarnation: randomUUID,
     signal: starting.signal,
   });
+  const inOrder = createInOrder();
   const flows = createFlowReaper(logger);
   const ipam = await openNodeIpam({
     node: config.nodeName,
@@ -197,7 +199,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     client: hub.client,
     endpoints: () => endpointReports(ipam),
     status: () => nodeStatus({ config, ipam, enforcement, speaker, view }),
-    onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, logger }, addresses),
+    onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, inOrder, logger }, addresses),
   });
   statusChanged = reporter.statusChanged;
   const certificate = keepCertificate({
@@ -240,6 +242,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     pools: view.pools,
     notReady,
     directory: kubernetes?.directory ?? standaloneDirectory,
+    inOrder,
     shapes: !config.kubernetes?.chained.some(({ type }) => type === 'bandwidth'),
     sysctlAllowList: config.sysctlAllowList,
   });
@@ -247,7 +250,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     socketPath: join(config.runDirectory, 'cni.sock'),
     spoolDirectory: join(config.runDirectory, 'spool'),
     pods,
-    addresses: createPlainAddresses({ ipam, reporter, wishes: view.wishes, status: pods.status }),
+    addresses: createPlainAddresses({ ipam, reporter, inOrder, wishes: view.wishes, status: pods.status }),
     logger,
   });
   /** Why no pod could start. */

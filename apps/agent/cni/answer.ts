@@ -60,7 +60,7 @@ export async function answerInvocation(
   }
   try {
     if (environment.get('CARACAL_PLUGIN') === 'caracal-ipam') {
-      const reply = await answerAsIpam(variables.value, value, addresses);
+      const reply = await answerAsIpam(variables.value, value, addresses, signal);
       return 'ok' in reply ? refuse(log, version, reply) : reply;
     }
     if (!value.ipam || ownIpamTypes.includes(value.ipam.type)) {

@@ -19,6 +19,7 @@ export async function answerAsIpam(
   environment: CniEnvironment,
   configuration: NetworkConfiguration,
   addresses: AddressPlugin,
+  signal: AbortSignal,
 ): Promise<Reply | CniFailure> {
   const { command, containerId, ifname, netns, args } = environment;
   const attachment: Attachment = { containerId, ifname, network: configuration.name };
@@ -27,7 +28,7 @@ export async function answerAsIpam(
       const { wanted } = wishesOf(configuration, environment);
       const namespace = args.get('K8S_POD_NAMESPACE') || 'default';
       const name = args.get('K8S_POD_NAME') || undefined;
-      const assigned = await addresses.assign({ ...attachment, netns, namespace, name, wanted });
+      const assigned = await addresses.assign({ ...attachment, netns, namespace, name, wanted }, signal);
       return assigned.ok ? print(configuration, assigned.addresses) : assigned;
     }
     case 'DEL':

@@ -148,8 +148,10 @@ export interface AddressRequest extends Attachment {
 
 /** Our IPAM for interfaces that other plugins make; nothing of them is enforced or announced one by one. */
 export interface AddressPlugin {
+  /** When `signal` aborts, or on failure, nothing is held. */
   assign(
     request: AddressRequest,
+    signal: AbortSignal,
   ): Promise<{ readonly ok: true; readonly addresses: readonly PlainAddress[] } | CniFailure>;
   release(attachment: Attachment): Promise<{ readonly ok: true } | CniFailure>;
   check(attachment: Attachment): { readonly ok: true } | CniFailure;

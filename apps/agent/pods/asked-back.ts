@@ -1,51 +1,76 @@
 import { existsSync } from 'node:fs';
-import type { NodeIpam } from '@caracal/ipam';
+import type { Assignment, NodeIpam } from '@caracal/ipam';
 import type { Logger } from 'pino';
 import type { Reporter } from '../report/reporter.ts';
 import type { Wiring } from '../wiring/index.ts';
 import { endpointId, recordOf } from './endpoint-record.ts';
+import type { InOrder } from './in-order.ts';
 import { type PlainRecord, plainRecordOf } from './plain-addresses.ts';
+
+export interface AskedBackParts {
+  readonly ipam: NodeIpam;
+  readonly wiring: Pick<Wiring, 'listOwnInterfaces'>;
+  readonly reporter: Pick<Reporter, 'full' | 'removed'>;
+  readonly inOrder: InOrder;
+  readonly logger: Logger;
+}
 
 interface Kept {
   readonly address: string;
   readonly reason: string;
 }
 
-/** Takes back addresses that an administrator takes for leaked. What still has an interface is none, and stays. */
-export async function takeAskedBack(
-  parts: { readonly ipam: NodeIpam; readonly wiring: Wiring; readonly reporter: Reporter; readonly logger: Logger },
-  addresses: readonly string[],
-): Promise<Kept[]> {
-  const { ipam, wiring, reporter, logger } = parts;
+/**
+ * Takes back addresses that an administrator takes for leaked. What still has an interface is none, and stays; so does what a pod has got that
+ * starts just now.
+ */
+export async function takeAskedBack(parts: AskedBackParts, addresses: readonly string[]): Promise<Kept[]> {
+  const { ipam, reporter, inOrder } = parts;
   const refused: Kept[] = [];
-  const found = await wiring.listOwnInterfaces();
   for (const address of addresses) {
-    const holder = [...ipam.assignments()].find((assignment) => assignment.addresses.includes(address));
+    const holder = holderOf(ipam, address);
     if (!holder) {
       reporter.full(); // the hub believes something that is not so
       continue;
     }
-    const record = recordOf(holder);
-    const plain = plainRecordOf(holder);
-    const kept = plain && whyKept(plain);
-    if (kept) {
-      refused.push({ address, reason: kept });
-      continue;
-    }
-    const user = found.ok
-      ? found.interfaces.find((each) => each.name === record?.hostInterface || each.addresses.includes(address))
-      : undefined;
-    if (!found.ok || user) {
-      const reason = found.ok ? `interface ${user?.name} uses it` : `the interfaces cannot be listed: ${found.message}`;
-      refused.push({ address, reason });
-      continue;
-    }
-    await ipam.release(holder.handle);
-    const attachment = record ?? (plain?.kind === 'addresses' ? plain : undefined);
-    if (attachment) reporter.removed(endpointId(attachment), attachment.containerId, attachment.ifname);
-    logger.warn({ address, handle: holder.handle }, 'an address was asked back, and nothing used it: released');
+    const attachment = recordOf(holder) ?? plainAttachmentOf(holder);
+    const reason = attachment
+      ? await inOrder(endpointId(attachment), () => takeBack(parts, address))
+      : await takeBack(parts, address);
+    if (reason !== undefined) refused.push({ address, reason });
   }
   return refused;
+}
+
+/** Answers with why it stays. */
+async function takeBack(
+  { ipam, wiring, reporter, logger }: AskedBackParts,
+  address: string,
+): Promise<string | undefined> {
+  const holder = holderOf(ipam, address);
+  if (!holder) return undefined;
+  const record = recordOf(holder);
+  const plain = plainRecordOf(holder);
+  const kept = plain && whyKept(plain);
+  if (kept) return kept;
+  const found = await wiring.listOwnInterfaces();
+  if (!found.ok) return `the interfaces cannot be listed: ${found.message}`;
+  const user = found.interfaces.find((each) => each.name === record?.hostInterface || each.addresses.includes(address));
+  if (user) return `interface ${user.name} uses it`;
+  await ipam.release(holder.handle);
+  const attachment = record ?? plainAttachmentOf(holder);
+  if (attachment) reporter.removed(endpointId(attachment), attachment.containerId, attachment.ifname);
+  logger.warn({ address, handle: holder.handle }, 'an address was asked back, and nothing used it: released');
+  return undefined;
+}
+
+function holderOf(ipam: NodeIpam, address: string): Assignment | undefined {
+  return [...ipam.assignments()].find((assignment) => assignment.addresses.includes(address));
+}
+
+function plainAttachmentOf(assignment: Assignment) {
+  const plain = plainRecordOf(assignment);
+  return plain?.kind === 'addresses' ? plain : undefined;
 }
 
 /** The interfaces of other plugins are in containers, where we do not look: such an address is used while its container is there. */

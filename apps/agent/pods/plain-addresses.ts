@@ -13,6 +13,7 @@ import {
 import type { EndpointReport, Reporter } from '../report/reporter.ts';
 import { addressesAsBytes } from './address-bytes.ts';
 import { endpointId } from './endpoint-record.ts';
+import type { InOrder } from './in-order.ts';
 import { noAddress } from './no-address.ts';
 
 /** How far into a block we look for an address that can be its gateway. */
@@ -70,6 +71,7 @@ export interface PlainAddressOptions {
   readonly ipam: NodeIpam;
   readonly reporter: Pick<Reporter, 'added' | 'removed'>;
   wishes(namespace: string, wanted: WantedAddresses): WishesResult;
+  readonly inOrder: InOrder;
   status: AddressPlugin['status'];
 }
 
@@ -77,8 +79,11 @@ export interface PlainAddressOptions {
  * Our IPAM under another interface plugin (`bridge`, `ptp`, `macvlan`, …). The block is the subnet that such a plugin wants, and each
  * network has an address of it as its gateway, for good: the plugin gives it to an interface of the host, and never takes it away.
  */
-export function createPlainAddresses({ ipam, reporter, wishes, status }: PlainAddressOptions): AddressPlugin {
-  async function assign(request: AddressRequest): Promise<{ ok: true; addresses: PlainAddress[] } | CniFailure> {
+export function createPlainAddresses({ ipam, reporter, wishes, inOrder, status }: PlainAddressOptions): AddressPlugin {
+  async function assign(
+    request: AddressRequest,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; addresses: PlainAddress[] } | CniFailure> {
     const wished = wishes(request.namespace, request.wanted ?? {});
     const { network, containerId, ifname, netns, namespace, name } = request;
     const endpoint: PlainRecord = { kind: 'addresses', network, containerId, ifname, netns, namespace, name };
@@ -98,6 +103,10 @@ export function createPlainAddresses({ ipam, reporter, wishes, status }: PlainAd
         message: 'the journal could not be written',
         details: String(error),
       };
+    }
+    if (signal.aborted) {
+      await ipam.release(handleOf(request)).catch(() => {});
+      return { ok: false, code: cniErrorCodes.tryAgainLater, message: 'the caller hung up' };
     }
     reporter.added(endpointId(request), plainReportOf(endpoint, assigned.assignment.addresses));
     return { ok: true, addresses };
@@ -133,7 +142,7 @@ export function createPlainAddresses({ ipam, reporter, wishes, status }: PlainAd
     const keep = new Set(valid.map((attachment) => handleOf({ ...attachment, network })));
     for (const { handle, endpoint } of [...ipam.assignments()]) {
       const record = addressesSchema.safeParse(endpoint).data;
-      if (record?.network === network && !keep.has(handle)) await release(record);
+      if (record?.network === network && !keep.has(handle)) await inOrder(endpointId(record), () => release(record));
     }
     return { ok: true } as const;
   }
@@ -146,10 +155,11 @@ export function createPlainAddresses({ ipam, reporter, wishes, status }: PlainAd
   }
 
   return {
-    assign,
+    // A DEL must not overtake the ADD that it ends.
+    assign: (request, signal) => inOrder(endpointId(request), () => assign(request, signal)),
     status,
     collectGarbage,
-    release,
+    release: (attachment) => inOrder(endpointId(attachment), () => release(attachment)),
     check: (attachment) => {
       if (ipam.assignment(handleOf(attachment))) return { ok: true };
       return { ok: false, code: cniErrorCodes.containerUnknown, message: 'no address is assigned to this attachment' };

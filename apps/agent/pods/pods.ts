@@ -31,6 +31,7 @@ import {
   reportOf,
 } from './endpoint-record.ts';
 import { hostPortsOf, needsLoopback } from './host-ports.ts';
+import type { InOrder } from './in-order.ts';
 import { noAddress } from './no-address.ts';
 import { failure, firstRefusal, wiringFailed } from './refusals.ts';
 import { type StatusParts, statusOf } from './status.ts';
@@ -50,6 +51,7 @@ export interface PodsOptions extends CheckParts, StatusParts {
   readonly directory: PodDirectory;
   /** Whether annotations limit bandwidth here; else a plugin behind ours does it. */
   readonly shapes: boolean;
+  readonly inOrder: InOrder;
   /** What says which sysctls a network configuration may set. */
   readonly sysctlAllowList: string;
 }
@@ -60,15 +62,10 @@ export interface PodsOptions extends CheckParts, StatusParts {
  */
 export function createPods(options: PodsOptions): PodNetwork {
   const { ipam, wiring, enforcement, reporter, logger } = options;
-  const queues = new Map<string, Promise<unknown>>();
 
   /** One request at a time for an attachment: a DEL must not overtake the ADD that it ends. */
   function inOrder<T>(attachment: Attachment, work: () => Promise<T>): Promise<T> {
-    const key = handleOf(attachment);
-    const result = (queues.get(key) ?? Promise.resolve()).then(work, work);
-    const tail = result.catch(() => {}).finally(() => queues.get(key) === tail && queues.delete(key));
-    queues.set(key, tail);
-    return result;
+    return options.inOrder(endpointId(attachment), work);
   }
 
   /** The handle of the attachment: its own, or the one under which a recovery found its interface. */
