@@ -25,6 +25,7 @@ import { createFlowReaper } from './pods/conntrack.ts';
 import { standaloneDirectory } from './pods/directory.ts';
 import { journalledHostPorts } from './pods/host-ports.ts';
 import { createInOrder } from './pods/in-order.ts';
+import { startLeakCheck } from './pods/leaks.ts';
 import { createOwnership } from './pods/ownership.ts';
 import { createPlainAddresses } from './pods/plain-addresses.ts';
 import { createPods } from './pods/pods.ts';
@@ -194,11 +195,12 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       void settleAndReport();
     },
   });
+  const leakCheck = startLeakCheck({ ipam, wiring, logger, onChanged: () => statusChanged() });
   const reporter = startReporter({
     logger,
     client: hub.client,
     endpoints: () => endpointReports(ipam),
-    status: () => nodeStatus({ config, ipam, enforcement, speaker, view }),
+    status: () => nodeStatus({ config, ipam, enforcement, speaker, view, leakCheck }),
     onAskedBack: (addresses) => takeAskedBack({ ipam, wiring, reporter, inOrder, logger }, addresses),
   });
   statusChanged = reporter.statusChanged;
@@ -278,6 +280,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
   return {
     async stop() {
       clearInterval(drift);
+      leakCheck.stop();
       guard?.close();
       const withKubernetes = kubernetes?.stop();
       await cni.close(() => {

@@ -3,6 +3,7 @@ import type { BgpLink } from '../bgp/link.ts';
 import type { AgentConfig } from '../config.ts';
 import type { NodeView } from '../node-view.ts';
 import { recordOf, reportOf } from '../pods/endpoint-record.ts';
+import type { LeakCheck } from '../pods/leaks.ts';
 import { plainRecordOf, plainReportOf } from '../pods/plain-addresses.ts';
 import type { Enforcement } from '../policy/enforcement.ts';
 import type { EndpointReport, StatusReport } from './reporter.ts';
@@ -23,9 +24,10 @@ interface StatusParts {
   readonly enforcement: Enforcement;
   readonly speaker: BgpLink;
   readonly view: NodeView;
+  readonly leakCheck: Pick<LeakCheck, 'leaks'>;
 }
 
-export function nodeStatus({ config, ipam, enforcement, speaker, view }: StatusParts): StatusReport {
+export function nodeStatus({ config, ipam, enforcement, speaker, view, leakCheck }: StatusParts): StatusReport {
   return {
     addressV4: config.nodeAddress,
     addressV6: config.nodeAddressV6 ?? '',
@@ -44,5 +46,6 @@ export function nodeStatus({ config, ipam, enforcement, speaker, view }: StatusP
     version: '0.1.0',
     incarnation: ipam.incarnation,
     blocks: ipam.blocks().map(({ cidr, used }) => ({ cidr, used })),
+    leaked: leakCheck.leaks.map(({ address, reason }) => ({ address, reason })),
   };
 }

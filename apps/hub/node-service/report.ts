@@ -4,6 +4,7 @@ import { addressFromBytes, formatAddress, parseAddress } from '@caracal/net';
 import { type NodeStatus, NodeStatusSchema, type ReportRequest, type ReportResponseSchema } from '@caracal/protocol';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
+import { readCidr } from './blocks.ts';
 import { nodeResource, podResources } from './standalone.ts';
 
 /** In characters: thousands of host ports. A longer one is not kept, and the report stands. */
@@ -23,6 +24,9 @@ export function createReportHandler(
   const nodes = new Map<string, string>();
 
   return async (node, request) => {
+    for (const { cidr } of request.status?.blocks ?? []) readCidr(cidr);
+    for (const { address } of request.status?.leaked ?? [])
+      if (!parseAddress(address)) throw new ConnectError(`"${address}" is no address`, Code.InvalidArgument);
     const endpoints = lastOfEach(request.endpoints.map(readEndpoint(node)), (e) => `${e.containerId}\0${e.interface}`);
     const removed = request.removed.map(({ containerId, interface: name }) => ({ containerId, interface: name }));
     const put: ResourcePut[] = [];

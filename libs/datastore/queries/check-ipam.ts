@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import pg from 'pg';
 import type { Database } from '../database.ts';
 
 /** Something that contradicts itself, and what would mend it. */
@@ -62,6 +63,31 @@ const checks = [
            'delete the pod that uses it' AS remedy
     FROM release_request r WHERE r.refusal IS NOT NULL ORDER BY r.address`,
   sql<Finding>`
+    SELECT 'AddressLeaked' AS kind,
+           format('%s on node %s is used by nothing there: %s', l.address, s.node, l.reason) AS message,
+           format('caracalctl ipam release --ip %s', l.address) AS remedy
+    FROM node_status s CROSS JOIN LATERAL jsonb_to_recordset(s.status -> 'leaked') AS l(address text, reason text)
+    ORDER BY s.node, l.address`,
+  sql<Finding>`
+    SELECT 'AddressOfNoPod' AS kind,
+           format('%s of %s on %s is held, and there is no such Pod any more', host(a), ${who}, e.node) AS message,
+           format('end its container %s on that node (crictl), or when there is none: caracalctl ipam release --ip %s',
+             left(e.container_id, 12), host(a)) AS remedy
+    FROM endpoint e CROSS JOIN unnest(e.addresses) a LEFT JOIN revision r USING (revision)
+    -- Of a pod that starts the node may tell first.
+    WHERE e.pod_uid <> '' AND coalesce(r.at, '-infinity') < clock_timestamp() - interval '5 minutes'
+      AND NOT EXISTS (SELECT FROM resource p WHERE p.kind = 'Pod' AND p.uid = e.pod_uid)
+    ORDER BY a`,
+  sql<Finding>`
+    SELECT 'BlockOfNoNode' AS kind,
+           format('block %s is owned by node %s, which does not exist and has not reported since %s', b.cidr, b.node,
+             to_char(s.reported_at, 'YYYY-MM-DD HH24:MI:SS')) AS message,
+           format('when that machine is off: caracalctl ipam release --node %s', b.node) AS remedy
+    FROM block b JOIN node_status s USING (node)
+    WHERE s.reported_at < clock_timestamp() - interval '5 minutes'
+      AND NOT EXISTS (SELECT FROM resource r WHERE (r.kind, r.namespace, r.name) = ('Node', '', b.node))
+    ORDER BY b.cidr`,
+  sql<Finding>`
     SELECT 'Reasserting' AS kind,
            format('no block is granted since %s, because %s; missing: %s', to_char(h.began_at, 'YYYY-MM-DD HH24:MI:SS'), h.reason,
              coalesce((SELECT string_agg(n.node, ', ' ORDER BY n.node) FROM node n WHERE n.asserted < h.number AND NOT n.fenced), 'nobody')) AS message,
@@ -78,11 +104,30 @@ export async function checkIpam(database: Kysely<Database>): Promise<IpamCheck> 
     .setAccessMode('read only')
     .execute(async (view) => {
       const findings: Finding[] = [];
-      for (const check of checks) findings.push(...(await check.execute(view)).rows);
+      for (const check of checks) findings.push(...(await foundBy(check, view)));
       const { rows } = await sql<{ pools: number; blocks: number; addresses: number }>`
         SELECT (SELECT count(*)::integer FROM resource WHERE kind = 'IPPool') AS pools,
                (SELECT count(*)::integer FROM block) AS blocks,
                (SELECT coalesce(sum(cardinality(addresses)), 0)::integer FROM endpoint) AS addresses`.execute(view);
       return { findings, ...rows[0] };
     });
+}
+
+/** What one query finds. A row that it cannot read (somebody has written it by other ways than ours) keeps no other from being judged. */
+async function foundBy(check: (typeof checks)[number], view: Transaction<Database>): Promise<readonly Finding[]> {
+  await sql`SAVEPOINT one`.execute(view);
+  try {
+    return (await check.execute(view)).rows;
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError && error.code?.startsWith('22'))) throw error; // class 22: data exception
+    await sql`ROLLBACK TO SAVEPOINT one`.execute(view);
+    const [, kind] = /'([A-Z][A-Za-z]+)'/.exec(check.compile(view).sql) ?? [];
+    return [
+      {
+        kind: 'Unreadable',
+        message: `the database holds what cannot be read, and ${kind} could not be looked for: ${error.message}`,
+        remedy: 'find the row (an IPPool, or the status of a node), and apply or report it again',
+      },
+    ];
+  }
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file caracal/v1/hub.proto.
  */
 export const file_caracal_v1_hub: GenFile = /*@__PURE__*/
-  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSIkCg5DZXJ0aWZ5UmVxdWVzdBISCgpwdWJsaWNfa2V5GAEgASgMIiYKD0NlcnRpZnlSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwi8gEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAEi0KC3BhY2tlZF9wb2RzGAUgASgLMhYuY2FyYWNhbC52MS5QYWNrZWRQb2RzSABCCQoHbWVzc2FnZSIPCg1TbmFwc2hvdEJlZ2luIiwKBUl0ZW1zEiMKBWl0ZW1zGAEgAygLMhQuY2FyYWNhbC52MS5GZWVkSXRlbSIpCgZDb21taXQSEAoIcmV2aXNpb24YASABKAQSDQoFbm9uY2UYAiABKAQiMQoJSGVhcnRiZWF0EgwKBGxpdmUYASABKAgSFgoOc3RhbGVfc2luY2VfbXMYAiABKAQijQIKCEZlZWRJdGVtEigKCHJlc291cmNlGAEgASgLMhQuY2FyYWNhbC52MS5SZXNvdXJjZUgAEjMKEHJlc291cmNlX2RlbGV0ZWQYAiABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5SAASKAoIZW5kcG9pbnQYAyABKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50SAASMwoQZW5kcG9pbnRfZGVsZXRlZBgEIAEoCzIXLmNhcmFjYWwudjEuRW5kcG9pbnRLZXlIABIiCgVibG9jaxgFIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABIXCg1ibG9ja19kZWxldGVkGAYgASgJSABCBgoEaXRlbSK1AgoKUGFja2VkUG9kcxINCgV0ZXh0cxgBIAMoCRIrCgppZGVudGl0aWVzGAIgAygLMhcuY2FyYWNhbC52MS5Qb2RJZGVudGl0eRIUCgxwb2RfaWRlbnRpdHkYAyADKA0SEAoIcG9kX25vZGUYBCADKA0SEQoJcG9kX25hbWVzGAUgASgMEhAKCHBvZF91aWRzGAYgASgMEhQKDGVuZHBvaW50X3BvZBgHIAMoDRIVCg1lbmRwb2ludF9ub2RlGAggAygNEhoKEmVuZHBvaW50X2ludGVyZmFjZRgJIAMoDRIeChZlbmRwb2ludF9jb250YWluZXJfaWRzGAogASgMEhkKEWVuZHBvaW50X3BvZF91aWRzGAsgASgMEhoKEmVuZHBvaW50X2FkZHJlc3NlcxgMIAEoDCJvCgtQb2RJZGVudGl0eRIRCgluYW1lc3BhY2UYASABKA0SFwoPc2VydmljZV9hY2NvdW50GAIgASgNEg4KBmxhYmVscxgDIAMoDRIkCgVwb3J0cxgEIAMoCzIVLmNhcmFjYWwudjEuTmFtZWRQb3J0IuUCCghSZXNvdXJjZRIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA3VpZBgEIAEoCRIwCgZsYWJlbHMYBSADKAsyIC5jYXJhY2FsLnYxLlJlc291cmNlLkxhYmVsc0VudHJ5EhEKCXNwZWNfanNvbhgGIAEoCRISCgpnZW5lcmF0aW9uGAcgASgEEhAKCHJldmlzaW9uGAggASgEEjoKC2Fubm90YXRpb25zGAkgAygLMiUuY2FyYWNhbC52MS5SZXNvdXJjZS5Bbm5vdGF0aW9uc0VudHJ5EhMKC2FwaV92ZXJzaW9uGAogASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaMgoQQW5ub3RhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjwKC1Jlc291cmNlS2V5EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkijgEKCEVuZHBvaW50EgwKBG5vZGUYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhEKCWludGVyZmFjZRgDIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAQgASgJEhAKCHBvZF9uYW1lGAUgASgJEg8KB3BvZF91aWQYBiABKAkSEQoJYWRkcmVzc2VzGAcgAygMIkQKC0VuZHBvaW50S2V5EgwKBG5vZGUYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhEKCWludGVyZmFjZRgDIAEoCSIxCgVCbG9jaxIMCgRjaWRyGAEgASgJEgwKBHBvb2wYAiABKAkSDAoEbm9kZRgDIAEoCSKOAQoRQ2xhaW1CbG9ja1JlcXVlc3QSDAoEcG9vbBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIkCgRoZWxkGAMgASgLMhYuY2FyYWNhbC52MS5IZWxkQmxvY2tzEg8KB2FkZHJlc3MYBCABKAkSEAoIcmV2aXNpb24YBSABKAQSDQoFbm9uY2UYBiABKAQiGwoKSGVsZEJsb2NrcxINCgVjaWRycxgBIAMoCSLNAQoSQ2xhaW1CbG9ja1Jlc3BvbnNlEiIKBWJsb2NrGAEgASgLMhEuY2FyYWNhbC52MS5CbG9ja0gAEikKCXBvb2xfZnVsbBgCIAEoCzIULmNhcmFjYWwudjEuUG9vbEZ1bGxIABIiCgV0YWtlbhgDIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABInCgVsaW1pdBgEIAEoCzIWLmNhcmFjYWwudjEuQmxvY2tMaW1pdEgAEhEKB3JlZnVzZWQYBSABKAlIAEIICgZyZXN1bHQiHAoKQmxvY2tMaW1pdBIOCgZibG9ja3MYASABKA0iGgoIUG9vbEZ1bGwSDgoGYmxvY2tzGAEgASgNIn8KE0Fzc2VydEJsb2Nrc1JlcXVlc3QSEwoLaW5jYXJuYXRpb24YASABKAkSDwoHbWFjaGluZRgCIAEoCRIhCgZibG9ja3MYAyADKAsyES5jYXJhY2FsLnYxLkJsb2NrEhAKCHJldmlzaW9uGAQgASgEEg0KBW5vbmNlGAUgASgEInMKFEFzc2VydEJsb2Nrc1Jlc3BvbnNlEigKCGFzc2VydGVkGAEgASgLMhQuY2FyYWNhbC52MS5Bc3NlcnRlZEgAEhAKBmZlbmNlZBgCIAEoCUgAEhUKC290aGVyX2FsaXZlGAMgASgJSABCCAoGcmVzdWx0IngKCEFzc2VydGVkEiQKCWNvbmZsaWN0cxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSIwoIc3RyYW5kZWQYAiADKAsyES5jYXJhY2FsLnYxLkJsb2NrEiEKBmJsb2NrcxgDIAMoCzIRLmNhcmFjYWwudjEuQmxvY2siEAoOUmVjb3ZlclJlcXVlc3QiegoPUmVjb3ZlclJlc3BvbnNlEhMKC2luY2FybmF0aW9uGAEgASgJEiEKBmJsb2NrcxgCIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSLwoJZW5kcG9pbnRzGAMgAygLMhwuY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50IjgKE1JlbGVhc2VCbG9ja1JlcXVlc3QSDAoEY2lkchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCSIWChRSZWxlYXNlQmxvY2tSZXNwb25zZSLWAQoNUmVwb3J0UmVxdWVzdBIMCgRmdWxsGAEgASgIEi8KCWVuZHBvaW50cxgCIAMoCzIcLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludBIoCgdyZW1vdmVkGAMgAygLMhcuY2FyYWNhbC52MS5FbmRwb2ludEtleRImCgZzdGF0dXMYBCABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSNAoQcmVsZWFzZV9yZWZ1c2FscxgFIAMoCzIaLmNhcmFjYWwudjEuUmVsZWFzZVJlZnVzYWwiMQoOUmVsZWFzZVJlZnVzYWwSDwoHYWRkcmVzcxgBIAEoCRIOCgZyZWFzb24YAiABKAki8gEKEFJlcG9ydGVkRW5kcG9pbnQSJgoIZW5kcG9pbnQYASABKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50EjgKBmxhYmVscxgCIAMoCzIoLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludC5MYWJlbHNFbnRyeRIXCg9zZXJ2aWNlX2FjY291bnQYAyABKAkSJAoFcG9ydHMYBCADKAsyFS5jYXJhY2FsLnYxLk5hbWVkUG9ydBIOCgZyZWNvcmQYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI5CglOYW1lZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIt4BCgpOb2RlU3RhdHVzEhIKCmFkZHJlc3NfdjQYASABKAkSEgoKYWRkcmVzc192NhgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SGQoRZW5mb3JjZWRfcmV2aXNpb24YBCABKAQSLAoJYmdwX3BlZXJzGAUgAygLMhkuY2FyYWNhbC52MS5CZ3BQZWVyU3RhdHVzEg8KB3ZlcnNpb24YBiABKAkSEwoLaW5jYXJuYXRpb24YByABKAkSJgoGYmxvY2tzGAggAygLMhYuY2FyYWNhbC52MS5CbG9ja1VzYWdlIpwBCg1CZ3BQZWVyU3RhdHVzEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SDQoFc3RhdGUYBCABKAkSEAoIc2luY2VfbXMYBSABKAQSEAoIcmVjZWl2ZWQYBiABKA0SEgoKYWR2ZXJ0aXNlZBgHIAEoDRISCgpsYXN0X2Vycm9yGAggASgJIigKCkJsb2NrVXNhZ2USDAoEY2lkchgBIAEoCRIMCgR1c2VkGAIgASgNIiEKDlJlcG9ydFJlc3BvbnNlEg8KB3JlbGVhc2UYASADKAkiMgoMQXBwbHlSZXF1ZXN0EhEKCWRvY3VtZW50cxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIpUBCg1BcHBseVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEiQKB2FwcGxpZWQYAiADKAsyEy5jYXJhY2FsLnYxLkFwcGxpZWQSEAoIcmV2aXNpb24YAyABKAQSJQoId2FybmluZ3MYBCADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0iSwoHUHJvYmxlbRIQCghkb2N1bWVudBgBIAEoDRIOCgZvYmplY3QYAiABKAkSDQoFZmllbGQYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSIqCgdBcHBsaWVkEg4KBm9iamVjdBgBIAEoCRIPCgdvdXRjb21lGAIgASgJIjsKCkdldFJlcXVlc3QSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSJICgtHZXRSZXNwb25zZRInCglyZXNvdXJjZXMYASADKAsyFC5jYXJhY2FsLnYxLlJlc291cmNlEhAKCHJldmlzaW9uGAIgASgEIjYKDURlbGV0ZVJlcXVlc3QSJQoEa2V5cxgBIAMoCzIXLmNhcmFjYWwudjEuUmVzb3VyY2VLZXkiSQoORGVsZXRlUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SEAoIcmV2aXNpb24YAiABKAQimQEKDExhYmVsUmVxdWVzdBIkCgNrZXkYASABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5EjQKBmxhYmVscxgCIAMoCzIkLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIQoNTGFiZWxSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCITChFMaXN0QmxvY2tzUmVxdWVzdCJeChJMaXN0QmxvY2tzUmVzcG9uc2USIQoGYmxvY2tzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIlCgV1c2FnZRgCIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSInChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJIkAKFUxpc3RFbmRwb2ludHNSZXNwb25zZRInCgllbmRwb2ludHMYASADKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50IhIKEExpc3ROb2Rlc1JlcXVlc3QiOQoRTGlzdE5vZGVzUmVzcG9uc2USJAoFbm9kZXMYASADKAsyFS5jYXJhY2FsLnYxLk5vZGVFbnRyeSJsCglOb2RlRW50cnkSDAoEbmFtZRgBIAEoCRImCgZzdGF0dXMYAiABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAyABKAQSEQoJY29ubmVjdGVkGAQgASgIIhIKEENoZWNrSXBhbVJlcXVlc3QibAoRQ2hlY2tJcGFtUmVzcG9uc2USJQoIZmluZGluZ3MYASADKAsyEy5jYXJhY2FsLnYxLkZpbmRpbmcSDQoFcG9vbHMYAiABKA0SDgoGYmxvY2tzGAMgASgNEhEKCWFkZHJlc3NlcxgEIAEoDSI4CgdGaW5kaW5nEgwKBGtpbmQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZW1lZHkYAyABKAkiNwoVQWRkcmVzc0hpc3RvcnlSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDQoFbGltaXQYAiABKA0iQgoWQWRkcmVzc0hpc3RvcnlSZXNwb25zZRIoCgZldmVudHMYASADKAsyGC5jYXJhY2FsLnYxLkFkZHJlc3NFdmVudCK/AQoMQWRkcmVzc0V2ZW50Eg0KBWF0X21zGAEgASgEEg0KBWV2ZW50GAIgASgJEgwKBGNpZHIYAyABKAkSDAoEbm9kZRgEIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEg8KB3BvZF91aWQYByABKAkSFAoMY29udGFpbmVyX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgJEhAKCHJldmlzaW9uGAogASgEIjcKFVJlbGVhc2VBZGRyZXNzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEg0KBWFnYWluGAIgASgIIkUKFlJlbGVhc2VBZGRyZXNzUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiNwoSUmVjbGFpbU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSEwoLZm9ybWVyX29ubHkYAiABKAgiNwoTUmVjbGFpbU5vZGVSZXNwb25zZRINCgVjaWRycxgBIAMoCRIRCgllbmRwb2ludHMYAiABKA0iFwoVRW5kUmVhc3NlcnRpb25SZXF1ZXN0IicKFkVuZFJlYXNzZXJ0aW9uUmVzcG9uc2USDQoFbm9kZXMYASADKAkiNwoQU3BsaXRQb29sUmVxdWVzdBIMCgRwb29sGAEgASgJEhUKDXByZWZpeF9sZW5ndGgYAiABKA0iSQoRU3BsaXRQb29sUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SDQoFcG9vbHMYAiADKAkyjQQKC05vZGVTZXJ2aWNlEkIKCVN1YnNjcmliZRIcLmNhcmFjYWwudjEuU3Vic2NyaWJlUmVxdWVzdBoVLmNhcmFjYWwudjEuRmVlZEZyYW1lMAESSwoKQ2xhaW1CbG9jaxIdLmNhcmFjYWwudjEuQ2xhaW1CbG9ja1JlcXVlc3QaHi5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXNwb25zZRJRCgxSZWxlYXNlQmxvY2sSHy5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1JlcXVlc3QaIC5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1Jlc3BvbnNlEj8KBlJlcG9ydBIZLmNhcmFjYWwudjEuUmVwb3J0UmVxdWVzdBoaLmNhcmFjYWwudjEuUmVwb3J0UmVzcG9uc2USUQoMQXNzZXJ0QmxvY2tzEh8uY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXF1ZXN0GiAuY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXNwb25zZRJCCgdSZWNvdmVyEhouY2FyYWNhbC52MS5SZWNvdmVyUmVxdWVzdBobLmNhcmFjYWwudjEuUmVjb3ZlclJlc3BvbnNlEkIKB0NlcnRpZnkSGi5jYXJhY2FsLnYxLkNlcnRpZnlSZXF1ZXN0GhsuY2FyYWNhbC52MS5DZXJ0aWZ5UmVzcG9uc2Uy3wcKDEFkbWluU2VydmljZRI8CgVBcHBseRIYLmNhcmFjYWwudjEuQXBwbHlSZXF1ZXN0GhkuY2FyYWNhbC52MS5BcHBseVJlc3BvbnNlEjYKA0dldBIWLmNhcmFjYWwudjEuR2V0UmVxdWVzdBoXLmNhcmFjYWwudjEuR2V0UmVzcG9uc2USPwoGRGVsZXRlEhkuY2FyYWNhbC52MS5EZWxldGVSZXF1ZXN0GhouY2FyYWNhbC52MS5EZWxldGVSZXNwb25zZRI8CgVMYWJlbBIYLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0GhkuY2FyYWNhbC52MS5MYWJlbFJlc3BvbnNlEksKCkxpc3RCbG9ja3MSHS5jYXJhY2FsLnYxLkxpc3RCbG9ja3NSZXF1ZXN0Gh4uY2FyYWNhbC52MS5MaXN0QmxvY2tzUmVzcG9uc2USVAoNTGlzdEVuZHBvaW50cxIgLmNhcmFjYWwudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIS5jYXJhY2FsLnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZRJICglMaXN0Tm9kZXMSHC5jYXJhY2FsLnYxLkxpc3ROb2Rlc1JlcXVlc3QaHS5jYXJhY2FsLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkgKCUNoZWNrSXBhbRIcLmNhcmFjYWwudjEuQ2hlY2tJcGFtUmVxdWVzdBodLmNhcmFjYWwudjEuQ2hlY2tJcGFtUmVzcG9uc2USVwoOQWRkcmVzc0hpc3RvcnkSIS5jYXJhY2FsLnYxLkFkZHJlc3NIaXN0b3J5UmVxdWVzdBoiLmNhcmFjYWwudjEuQWRkcmVzc0hpc3RvcnlSZXNwb25zZRJXCg5SZWxlYXNlQWRkcmVzcxIhLmNhcmFjYWwudjEuUmVsZWFzZUFkZHJlc3NSZXF1ZXN0GiIuY2FyYWNhbC52MS5SZWxlYXNlQWRkcmVzc1Jlc3BvbnNlEk4KC1JlY2xhaW1Ob2RlEh4uY2FyYWNhbC52MS5SZWNsYWltTm9kZVJlcXVlc3QaHy5jYXJhY2FsLnYxLlJlY2xhaW1Ob2RlUmVzcG9uc2USVwoORW5kUmVhc3NlcnRpb24SIS5jYXJhY2FsLnYxLkVuZFJlYXNzZXJ0aW9uUmVxdWVzdBoiLmNhcmFjYWwudjEuRW5kUmVhc3NlcnRpb25SZXNwb25zZRJICglTcGxpdFBvb2wSHC5jYXJhY2FsLnYxLlNwbGl0UG9vbFJlcXVlc3QaHS5jYXJhY2FsLnYxLlNwbGl0UG9vbFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChRjYXJhY2FsL3YxL2h1Yi5wcm90bxIKY2FyYWNhbC52MSIkCg5DZXJ0aWZ5UmVxdWVzdBISCgpwdWJsaWNfa2V5GAEgASgMIiYKD0NlcnRpZnlSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCSJNChBTdWJzY3JpYmVSZXF1ZXN0EhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEAoIcmV2aXNpb24YAiABKAQSDQoFbm9uY2UYAyABKAQiHAoJRmVlZEZyYW1lEg8KB3BheWxvYWQYASABKAwi8gEKC0ZlZWRNZXNzYWdlEjMKDnNuYXBzaG90X2JlZ2luGAEgASgLMhkuY2FyYWNhbC52MS5TbmFwc2hvdEJlZ2luSAASIgoFaXRlbXMYAiABKAsyES5jYXJhY2FsLnYxLkl0ZW1zSAASJAoGY29tbWl0GAMgASgLMhIuY2FyYWNhbC52MS5Db21taXRIABIqCgloZWFydGJlYXQYBCABKAsyFS5jYXJhY2FsLnYxLkhlYXJ0YmVhdEgAEi0KC3BhY2tlZF9wb2RzGAUgASgLMhYuY2FyYWNhbC52MS5QYWNrZWRQb2RzSABCCQoHbWVzc2FnZSIPCg1TbmFwc2hvdEJlZ2luIiwKBUl0ZW1zEiMKBWl0ZW1zGAEgAygLMhQuY2FyYWNhbC52MS5GZWVkSXRlbSIpCgZDb21taXQSEAoIcmV2aXNpb24YASABKAQSDQoFbm9uY2UYAiABKAQiMQoJSGVhcnRiZWF0EgwKBGxpdmUYASABKAgSFgoOc3RhbGVfc2luY2VfbXMYAiABKAQijQIKCEZlZWRJdGVtEigKCHJlc291cmNlGAEgASgLMhQuY2FyYWNhbC52MS5SZXNvdXJjZUgAEjMKEHJlc291cmNlX2RlbGV0ZWQYAiABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5SAASKAoIZW5kcG9pbnQYAyABKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50SAASMwoQZW5kcG9pbnRfZGVsZXRlZBgEIAEoCzIXLmNhcmFjYWwudjEuRW5kcG9pbnRLZXlIABIiCgVibG9jaxgFIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABIXCg1ibG9ja19kZWxldGVkGAYgASgJSABCBgoEaXRlbSK1AgoKUGFja2VkUG9kcxINCgV0ZXh0cxgBIAMoCRIrCgppZGVudGl0aWVzGAIgAygLMhcuY2FyYWNhbC52MS5Qb2RJZGVudGl0eRIUCgxwb2RfaWRlbnRpdHkYAyADKA0SEAoIcG9kX25vZGUYBCADKA0SEQoJcG9kX25hbWVzGAUgASgMEhAKCHBvZF91aWRzGAYgASgMEhQKDGVuZHBvaW50X3BvZBgHIAMoDRIVCg1lbmRwb2ludF9ub2RlGAggAygNEhoKEmVuZHBvaW50X2ludGVyZmFjZRgJIAMoDRIeChZlbmRwb2ludF9jb250YWluZXJfaWRzGAogASgMEhkKEWVuZHBvaW50X3BvZF91aWRzGAsgASgMEhoKEmVuZHBvaW50X2FkZHJlc3NlcxgMIAEoDCJvCgtQb2RJZGVudGl0eRIRCgluYW1lc3BhY2UYASABKA0SFwoPc2VydmljZV9hY2NvdW50GAIgASgNEg4KBmxhYmVscxgDIAMoDRIkCgVwb3J0cxgEIAMoCzIVLmNhcmFjYWwudjEuTmFtZWRQb3J0IuUCCghSZXNvdXJjZRIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEgsKA3VpZBgEIAEoCRIwCgZsYWJlbHMYBSADKAsyIC5jYXJhY2FsLnYxLlJlc291cmNlLkxhYmVsc0VudHJ5EhEKCXNwZWNfanNvbhgGIAEoCRISCgpnZW5lcmF0aW9uGAcgASgEEhAKCHJldmlzaW9uGAggASgEEjoKC2Fubm90YXRpb25zGAkgAygLMiUuY2FyYWNhbC52MS5SZXNvdXJjZS5Bbm5vdGF0aW9uc0VudHJ5EhMKC2FwaV92ZXJzaW9uGAogASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaMgoQQW5ub3RhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjwKC1Jlc291cmNlS2V5EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBG5hbWUYAyABKAkijgEKCEVuZHBvaW50EgwKBG5vZGUYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhEKCWludGVyZmFjZRgDIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAQgASgJEhAKCHBvZF9uYW1lGAUgASgJEg8KB3BvZF91aWQYBiABKAkSEQoJYWRkcmVzc2VzGAcgAygMIkQKC0VuZHBvaW50S2V5EgwKBG5vZGUYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhEKCWludGVyZmFjZRgDIAEoCSIxCgVCbG9jaxIMCgRjaWRyGAEgASgJEgwKBHBvb2wYAiABKAkSDAoEbm9kZRgDIAEoCSKOAQoRQ2xhaW1CbG9ja1JlcXVlc3QSDAoEcG9vbBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIkCgRoZWxkGAMgASgLMhYuY2FyYWNhbC52MS5IZWxkQmxvY2tzEg8KB2FkZHJlc3MYBCABKAkSEAoIcmV2aXNpb24YBSABKAQSDQoFbm9uY2UYBiABKAQiGwoKSGVsZEJsb2NrcxINCgVjaWRycxgBIAMoCSLNAQoSQ2xhaW1CbG9ja1Jlc3BvbnNlEiIKBWJsb2NrGAEgASgLMhEuY2FyYWNhbC52MS5CbG9ja0gAEikKCXBvb2xfZnVsbBgCIAEoCzIULmNhcmFjYWwudjEuUG9vbEZ1bGxIABIiCgV0YWtlbhgDIAEoCzIRLmNhcmFjYWwudjEuQmxvY2tIABInCgVsaW1pdBgEIAEoCzIWLmNhcmFjYWwudjEuQmxvY2tMaW1pdEgAEhEKB3JlZnVzZWQYBSABKAlIAEIICgZyZXN1bHQiHAoKQmxvY2tMaW1pdBIOCgZibG9ja3MYASABKA0iGgoIUG9vbEZ1bGwSDgoGYmxvY2tzGAEgASgNIn8KE0Fzc2VydEJsb2Nrc1JlcXVlc3QSEwoLaW5jYXJuYXRpb24YASABKAkSDwoHbWFjaGluZRgCIAEoCRIhCgZibG9ja3MYAyADKAsyES5jYXJhY2FsLnYxLkJsb2NrEhAKCHJldmlzaW9uGAQgASgEEg0KBW5vbmNlGAUgASgEInMKFEFzc2VydEJsb2Nrc1Jlc3BvbnNlEigKCGFzc2VydGVkGAEgASgLMhQuY2FyYWNhbC52MS5Bc3NlcnRlZEgAEhAKBmZlbmNlZBgCIAEoCUgAEhUKC290aGVyX2FsaXZlGAMgASgJSABCCAoGcmVzdWx0IngKCEFzc2VydGVkEiQKCWNvbmZsaWN0cxgBIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSIwoIc3RyYW5kZWQYAiADKAsyES5jYXJhY2FsLnYxLkJsb2NrEiEKBmJsb2NrcxgDIAMoCzIRLmNhcmFjYWwudjEuQmxvY2siEAoOUmVjb3ZlclJlcXVlc3QiegoPUmVjb3ZlclJlc3BvbnNlEhMKC2luY2FybmF0aW9uGAEgASgJEiEKBmJsb2NrcxgCIAMoCzIRLmNhcmFjYWwudjEuQmxvY2sSLwoJZW5kcG9pbnRzGAMgAygLMhwuY2FyYWNhbC52MS5SZXBvcnRlZEVuZHBvaW50IjgKE1JlbGVhc2VCbG9ja1JlcXVlc3QSDAoEY2lkchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCSIWChRSZWxlYXNlQmxvY2tSZXNwb25zZSLWAQoNUmVwb3J0UmVxdWVzdBIMCgRmdWxsGAEgASgIEi8KCWVuZHBvaW50cxgCIAMoCzIcLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludBIoCgdyZW1vdmVkGAMgAygLMhcuY2FyYWNhbC52MS5FbmRwb2ludEtleRImCgZzdGF0dXMYBCABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSNAoQcmVsZWFzZV9yZWZ1c2FscxgFIAMoCzIaLmNhcmFjYWwudjEuUmVsZWFzZVJlZnVzYWwiMQoOUmVsZWFzZVJlZnVzYWwSDwoHYWRkcmVzcxgBIAEoCRIOCgZyZWFzb24YAiABKAki8gEKEFJlcG9ydGVkRW5kcG9pbnQSJgoIZW5kcG9pbnQYASABKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50EjgKBmxhYmVscxgCIAMoCzIoLmNhcmFjYWwudjEuUmVwb3J0ZWRFbmRwb2ludC5MYWJlbHNFbnRyeRIXCg9zZXJ2aWNlX2FjY291bnQYAyABKAkSJAoFcG9ydHMYBCADKAsyFS5jYXJhY2FsLnYxLk5hbWVkUG9ydBIOCgZyZWNvcmQYBSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI5CglOYW1lZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIokCCgpOb2RlU3RhdHVzEhIKCmFkZHJlc3NfdjQYASABKAkSEgoKYWRkcmVzc192NhgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SGQoRZW5mb3JjZWRfcmV2aXNpb24YBCABKAQSLAoJYmdwX3BlZXJzGAUgAygLMhkuY2FyYWNhbC52MS5CZ3BQZWVyU3RhdHVzEg8KB3ZlcnNpb24YBiABKAkSEwoLaW5jYXJuYXRpb24YByABKAkSJgoGYmxvY2tzGAggAygLMhYuY2FyYWNhbC52MS5CbG9ja1VzYWdlEikKBmxlYWtlZBgJIAMoCzIZLmNhcmFjYWwudjEuTGVha2VkQWRkcmVzcyIwCg1MZWFrZWRBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSDgoGcmVhc29uGAIgASgJIpwBCg1CZ3BQZWVyU3RhdHVzEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIRCglhc19udW1iZXIYAyABKA0SDQoFc3RhdGUYBCABKAkSEAoIc2luY2VfbXMYBSABKAQSEAoIcmVjZWl2ZWQYBiABKA0SEgoKYWR2ZXJ0aXNlZBgHIAEoDRISCgpsYXN0X2Vycm9yGAggASgJIigKCkJsb2NrVXNhZ2USDAoEY2lkchgBIAEoCRIMCgR1c2VkGAIgASgNIiEKDlJlcG9ydFJlc3BvbnNlEg8KB3JlbGVhc2UYASADKAkiMgoMQXBwbHlSZXF1ZXN0EhEKCWRvY3VtZW50cxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIpUBCg1BcHBseVJlc3BvbnNlEiUKCHByb2JsZW1zGAEgAygLMhMuY2FyYWNhbC52MS5Qcm9ibGVtEiQKB2FwcGxpZWQYAiADKAsyEy5jYXJhY2FsLnYxLkFwcGxpZWQSEAoIcmV2aXNpb24YAyABKAQSJQoId2FybmluZ3MYBCADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0iSwoHUHJvYmxlbRIQCghkb2N1bWVudBgBIAEoDRIOCgZvYmplY3QYAiABKAkSDQoFZmllbGQYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSIqCgdBcHBsaWVkEg4KBm9iamVjdBgBIAEoCRIPCgdvdXRjb21lGAIgASgJIjsKCkdldFJlcXVlc3QSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSJICgtHZXRSZXNwb25zZRInCglyZXNvdXJjZXMYASADKAsyFC5jYXJhY2FsLnYxLlJlc291cmNlEhAKCHJldmlzaW9uGAIgASgEIjYKDURlbGV0ZVJlcXVlc3QSJQoEa2V5cxgBIAMoCzIXLmNhcmFjYWwudjEuUmVzb3VyY2VLZXkiSQoORGVsZXRlUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SEAoIcmV2aXNpb24YAiABKAQimQEKDExhYmVsUmVxdWVzdBIkCgNrZXkYASABKAsyFy5jYXJhY2FsLnYxLlJlc291cmNlS2V5EjQKBmxhYmVscxgCIAMoCzIkLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIQoNTGFiZWxSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCITChFMaXN0QmxvY2tzUmVxdWVzdCJeChJMaXN0QmxvY2tzUmVzcG9uc2USIQoGYmxvY2tzGAEgAygLMhEuY2FyYWNhbC52MS5CbG9jaxIlCgV1c2FnZRgCIAMoCzIWLmNhcmFjYWwudjEuQmxvY2tVc2FnZSInChRMaXN0RW5kcG9pbnRzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJIkAKFUxpc3RFbmRwb2ludHNSZXNwb25zZRInCgllbmRwb2ludHMYASADKAsyFC5jYXJhY2FsLnYxLkVuZHBvaW50IhIKEExpc3ROb2Rlc1JlcXVlc3QiOQoRTGlzdE5vZGVzUmVzcG9uc2USJAoFbm9kZXMYASADKAsyFS5jYXJhY2FsLnYxLk5vZGVFbnRyeSJsCglOb2RlRW50cnkSDAoEbmFtZRgBIAEoCRImCgZzdGF0dXMYAiABKAsyFi5jYXJhY2FsLnYxLk5vZGVTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAyABKAQSEQoJY29ubmVjdGVkGAQgASgIIhIKEENoZWNrSXBhbVJlcXVlc3QibAoRQ2hlY2tJcGFtUmVzcG9uc2USJQoIZmluZGluZ3MYASADKAsyEy5jYXJhY2FsLnYxLkZpbmRpbmcSDQoFcG9vbHMYAiABKA0SDgoGYmxvY2tzGAMgASgNEhEKCWFkZHJlc3NlcxgEIAEoDSI4CgdGaW5kaW5nEgwKBGtpbmQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZyZW1lZHkYAyABKAkiNwoVQWRkcmVzc0hpc3RvcnlSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDQoFbGltaXQYAiABKA0iQgoWQWRkcmVzc0hpc3RvcnlSZXNwb25zZRIoCgZldmVudHMYASADKAsyGC5jYXJhY2FsLnYxLkFkZHJlc3NFdmVudCK/AQoMQWRkcmVzc0V2ZW50Eg0KBWF0X21zGAEgASgEEg0KBWV2ZW50GAIgASgJEgwKBGNpZHIYAyABKAkSDAoEbm9kZRgEIAEoCRIVCg1wb2RfbmFtZXNwYWNlGAUgASgJEhAKCHBvZF9uYW1lGAYgASgJEg8KB3BvZF91aWQYByABKAkSFAoMY29udGFpbmVyX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgJEhAKCHJldmlzaW9uGAogASgEIjcKFVJlbGVhc2VBZGRyZXNzUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEg0KBWFnYWluGAIgASgIIkUKFlJlbGVhc2VBZGRyZXNzUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEbm9kZRgCIAEoCRIOCgZyZWFzb24YAyABKAkiNwoSUmVjbGFpbU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSEwoLZm9ybWVyX29ubHkYAiABKAgiNwoTUmVjbGFpbU5vZGVSZXNwb25zZRINCgVjaWRycxgBIAMoCRIRCgllbmRwb2ludHMYAiABKA0iFwoVRW5kUmVhc3NlcnRpb25SZXF1ZXN0IicKFkVuZFJlYXNzZXJ0aW9uUmVzcG9uc2USDQoFbm9kZXMYASADKAkiNwoQU3BsaXRQb29sUmVxdWVzdBIMCgRwb29sGAEgASgJEhUKDXByZWZpeF9sZW5ndGgYAiABKA0iSQoRU3BsaXRQb29sUmVzcG9uc2USJQoIcHJvYmxlbXMYASADKAsyEy5jYXJhY2FsLnYxLlByb2JsZW0SDQoFcG9vbHMYAiADKAkyjQQKC05vZGVTZXJ2aWNlEkIKCVN1YnNjcmliZRIcLmNhcmFjYWwudjEuU3Vic2NyaWJlUmVxdWVzdBoVLmNhcmFjYWwudjEuRmVlZEZyYW1lMAESSwoKQ2xhaW1CbG9jaxIdLmNhcmFjYWwudjEuQ2xhaW1CbG9ja1JlcXVlc3QaHi5jYXJhY2FsLnYxLkNsYWltQmxvY2tSZXNwb25zZRJRCgxSZWxlYXNlQmxvY2sSHy5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1JlcXVlc3QaIC5jYXJhY2FsLnYxLlJlbGVhc2VCbG9ja1Jlc3BvbnNlEj8KBlJlcG9ydBIZLmNhcmFjYWwudjEuUmVwb3J0UmVxdWVzdBoaLmNhcmFjYWwudjEuUmVwb3J0UmVzcG9uc2USUQoMQXNzZXJ0QmxvY2tzEh8uY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXF1ZXN0GiAuY2FyYWNhbC52MS5Bc3NlcnRCbG9ja3NSZXNwb25zZRJCCgdSZWNvdmVyEhouY2FyYWNhbC52MS5SZWNvdmVyUmVxdWVzdBobLmNhcmFjYWwudjEuUmVjb3ZlclJlc3BvbnNlEkIKB0NlcnRpZnkSGi5jYXJhY2FsLnYxLkNlcnRpZnlSZXF1ZXN0GhsuY2FyYWNhbC52MS5DZXJ0aWZ5UmVzcG9uc2Uy3wcKDEFkbWluU2VydmljZRI8CgVBcHBseRIYLmNhcmFjYWwudjEuQXBwbHlSZXF1ZXN0GhkuY2FyYWNhbC52MS5BcHBseVJlc3BvbnNlEjYKA0dldBIWLmNhcmFjYWwudjEuR2V0UmVxdWVzdBoXLmNhcmFjYWwudjEuR2V0UmVzcG9uc2USPwoGRGVsZXRlEhkuY2FyYWNhbC52MS5EZWxldGVSZXF1ZXN0GhouY2FyYWNhbC52MS5EZWxldGVSZXNwb25zZRI8CgVMYWJlbBIYLmNhcmFjYWwudjEuTGFiZWxSZXF1ZXN0GhkuY2FyYWNhbC52MS5MYWJlbFJlc3BvbnNlEksKCkxpc3RCbG9ja3MSHS5jYXJhY2FsLnYxLkxpc3RCbG9ja3NSZXF1ZXN0Gh4uY2FyYWNhbC52MS5MaXN0QmxvY2tzUmVzcG9uc2USVAoNTGlzdEVuZHBvaW50cxIgLmNhcmFjYWwudjEuTGlzdEVuZHBvaW50c1JlcXVlc3QaIS5jYXJhY2FsLnYxLkxpc3RFbmRwb2ludHNSZXNwb25zZRJICglMaXN0Tm9kZXMSHC5jYXJhY2FsLnYxLkxpc3ROb2Rlc1JlcXVlc3QaHS5jYXJhY2FsLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkgKCUNoZWNrSXBhbRIcLmNhcmFjYWwudjEuQ2hlY2tJcGFtUmVxdWVzdBodLmNhcmFjYWwudjEuQ2hlY2tJcGFtUmVzcG9uc2USVwoOQWRkcmVzc0hpc3RvcnkSIS5jYXJhY2FsLnYxLkFkZHJlc3NIaXN0b3J5UmVxdWVzdBoiLmNhcmFjYWwudjEuQWRkcmVzc0hpc3RvcnlSZXNwb25zZRJXCg5SZWxlYXNlQWRkcmVzcxIhLmNhcmFjYWwudjEuUmVsZWFzZUFkZHJlc3NSZXF1ZXN0GiIuY2FyYWNhbC52MS5SZWxlYXNlQWRkcmVzc1Jlc3BvbnNlEk4KC1JlY2xhaW1Ob2RlEh4uY2FyYWNhbC52MS5SZWNsYWltTm9kZVJlcXVlc3QaHy5jYXJhY2FsLnYxLlJlY2xhaW1Ob2RlUmVzcG9uc2USVwoORW5kUmVhc3NlcnRpb24SIS5jYXJhY2FsLnYxLkVuZFJlYXNzZXJ0aW9uUmVxdWVzdBoiLmNhcmFjYWwudjEuRW5kUmVhc3NlcnRpb25SZXNwb25zZRJICglTcGxpdFBvb2wSHC5jYXJhY2FsLnYxLlNwbGl0UG9vbFJlcXVlc3QaHS5jYXJhY2FsLnYxLlNwbGl0UG9vbFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message caracal.v1.CertifyRequest
@@ -1157,6 +1157,11 @@ export type NodeStatus = Message<"caracal.v1.NodeStatus"> & {
    * @generated from field: repeated caracal.v1.BlockUsage blocks = 8;
    */
   blocks: BlockUsage[];
+
+  /**
+   * @generated from field: repeated caracal.v1.LeakedAddress leaked = 9;
+   */
+  leaked: LeakedAddress[];
 };
 
 /**
@@ -1165,6 +1170,32 @@ export type NodeStatus = Message<"caracal.v1.NodeStatus"> & {
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
   messageDesc(file_caracal_v1_hub, 33);
+
+/**
+ * An address that the node's journal holds and that nothing on the node uses.
+ *
+ * @generated from message caracal.v1.LeakedAddress
+ */
+export type LeakedAddress = Message<"caracal.v1.LeakedAddress"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * e.g. "interface cara1 is gone"
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message caracal.v1.LeakedAddress.
+ * Use `create(LeakedAddressSchema)` to create a new message.
+ */
+export const LeakedAddressSchema: GenMessage<LeakedAddress> = /*@__PURE__*/
+  messageDesc(file_caracal_v1_hub, 34);
 
 /**
  * @generated from message caracal.v1.BgpPeerStatus
@@ -1228,7 +1259,7 @@ export type BgpPeerStatus = Message<"caracal.v1.BgpPeerStatus"> & {
  * Use `create(BgpPeerStatusSchema)` to create a new message.
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 34);
+  messageDesc(file_caracal_v1_hub, 35);
 
 /**
  * @generated from message caracal.v1.BlockUsage
@@ -1250,7 +1281,7 @@ export type BlockUsage = Message<"caracal.v1.BlockUsage"> & {
  * Use `create(BlockUsageSchema)` to create a new message.
  */
 export const BlockUsageSchema: GenMessage<BlockUsage> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 35);
+  messageDesc(file_caracal_v1_hub, 36);
 
 /**
  * @generated from message caracal.v1.ReportResponse
@@ -1269,7 +1300,7 @@ export type ReportResponse = Message<"caracal.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 36);
+  messageDesc(file_caracal_v1_hub, 37);
 
 /**
  * @generated from message caracal.v1.ApplyRequest
@@ -1293,7 +1324,7 @@ export type ApplyRequest = Message<"caracal.v1.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 37);
+  messageDesc(file_caracal_v1_hub, 38);
 
 /**
  * @generated from message caracal.v1.ApplyResponse
@@ -1329,7 +1360,7 @@ export type ApplyResponse = Message<"caracal.v1.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 38);
+  messageDesc(file_caracal_v1_hub, 39);
 
 /**
  * @generated from message caracal.v1.Problem
@@ -1369,7 +1400,7 @@ export type Problem = Message<"caracal.v1.Problem"> & {
  * Use `create(ProblemSchema)` to create a new message.
  */
 export const ProblemSchema: GenMessage<Problem> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 39);
+  messageDesc(file_caracal_v1_hub, 40);
 
 /**
  * @generated from message caracal.v1.Applied
@@ -1393,7 +1424,7 @@ export type Applied = Message<"caracal.v1.Applied"> & {
  * Use `create(AppliedSchema)` to create a new message.
  */
 export const AppliedSchema: GenMessage<Applied> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 40);
+  messageDesc(file_caracal_v1_hub, 41);
 
 /**
  * @generated from message caracal.v1.GetRequest
@@ -1424,7 +1455,7 @@ export type GetRequest = Message<"caracal.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 41);
+  messageDesc(file_caracal_v1_hub, 42);
 
 /**
  * @generated from message caracal.v1.GetResponse
@@ -1446,7 +1477,7 @@ export type GetResponse = Message<"caracal.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 42);
+  messageDesc(file_caracal_v1_hub, 43);
 
 /**
  * @generated from message caracal.v1.DeleteRequest
@@ -1463,7 +1494,7 @@ export type DeleteRequest = Message<"caracal.v1.DeleteRequest"> & {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 43);
+  messageDesc(file_caracal_v1_hub, 44);
 
 /**
  * @generated from message caracal.v1.DeleteResponse
@@ -1485,7 +1516,7 @@ export type DeleteResponse = Message<"caracal.v1.DeleteResponse"> & {
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
 export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 44);
+  messageDesc(file_caracal_v1_hub, 45);
 
 /**
  * @generated from message caracal.v1.LabelRequest
@@ -1507,7 +1538,7 @@ export type LabelRequest = Message<"caracal.v1.LabelRequest"> & {
  * Use `create(LabelRequestSchema)` to create a new message.
  */
 export const LabelRequestSchema: GenMessage<LabelRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 45);
+  messageDesc(file_caracal_v1_hub, 46);
 
 /**
  * @generated from message caracal.v1.LabelResponse
@@ -1524,7 +1555,7 @@ export type LabelResponse = Message<"caracal.v1.LabelResponse"> & {
  * Use `create(LabelResponseSchema)` to create a new message.
  */
 export const LabelResponseSchema: GenMessage<LabelResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 46);
+  messageDesc(file_caracal_v1_hub, 47);
 
 /**
  * @generated from message caracal.v1.ListBlocksRequest
@@ -1537,7 +1568,7 @@ export type ListBlocksRequest = Message<"caracal.v1.ListBlocksRequest"> & {
  * Use `create(ListBlocksRequestSchema)` to create a new message.
  */
 export const ListBlocksRequestSchema: GenMessage<ListBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 47);
+  messageDesc(file_caracal_v1_hub, 48);
 
 /**
  * @generated from message caracal.v1.ListBlocksResponse
@@ -1559,7 +1590,7 @@ export type ListBlocksResponse = Message<"caracal.v1.ListBlocksResponse"> & {
  * Use `create(ListBlocksResponseSchema)` to create a new message.
  */
 export const ListBlocksResponseSchema: GenMessage<ListBlocksResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 48);
+  messageDesc(file_caracal_v1_hub, 49);
 
 /**
  * @generated from message caracal.v1.ListEndpointsRequest
@@ -1578,7 +1609,7 @@ export type ListEndpointsRequest = Message<"caracal.v1.ListEndpointsRequest"> & 
  * Use `create(ListEndpointsRequestSchema)` to create a new message.
  */
 export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 49);
+  messageDesc(file_caracal_v1_hub, 50);
 
 /**
  * @generated from message caracal.v1.ListEndpointsResponse
@@ -1595,7 +1626,7 @@ export type ListEndpointsResponse = Message<"caracal.v1.ListEndpointsResponse"> 
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
 export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 50);
+  messageDesc(file_caracal_v1_hub, 51);
 
 /**
  * @generated from message caracal.v1.ListNodesRequest
@@ -1608,7 +1639,7 @@ export type ListNodesRequest = Message<"caracal.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 51);
+  messageDesc(file_caracal_v1_hub, 52);
 
 /**
  * @generated from message caracal.v1.ListNodesResponse
@@ -1625,7 +1656,7 @@ export type ListNodesResponse = Message<"caracal.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 52);
+  messageDesc(file_caracal_v1_hub, 53);
 
 /**
  * @generated from message caracal.v1.NodeEntry
@@ -1657,7 +1688,7 @@ export type NodeEntry = Message<"caracal.v1.NodeEntry"> & {
  * Use `create(NodeEntrySchema)` to create a new message.
  */
 export const NodeEntrySchema: GenMessage<NodeEntry> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 53);
+  messageDesc(file_caracal_v1_hub, 54);
 
 /**
  * @generated from message caracal.v1.CheckIpamRequest
@@ -1670,7 +1701,7 @@ export type CheckIpamRequest = Message<"caracal.v1.CheckIpamRequest"> & {
  * Use `create(CheckIpamRequestSchema)` to create a new message.
  */
 export const CheckIpamRequestSchema: GenMessage<CheckIpamRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 54);
+  messageDesc(file_caracal_v1_hub, 55);
 
 /**
  * @generated from message caracal.v1.CheckIpamResponse
@@ -1702,7 +1733,7 @@ export type CheckIpamResponse = Message<"caracal.v1.CheckIpamResponse"> & {
  * Use `create(CheckIpamResponseSchema)` to create a new message.
  */
 export const CheckIpamResponseSchema: GenMessage<CheckIpamResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 55);
+  messageDesc(file_caracal_v1_hub, 56);
 
 /**
  * @generated from message caracal.v1.Finding
@@ -1733,7 +1764,7 @@ export type Finding = Message<"caracal.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 56);
+  messageDesc(file_caracal_v1_hub, 57);
 
 /**
  * @generated from message caracal.v1.AddressHistoryRequest
@@ -1757,7 +1788,7 @@ export type AddressHistoryRequest = Message<"caracal.v1.AddressHistoryRequest"> 
  * Use `create(AddressHistoryRequestSchema)` to create a new message.
  */
 export const AddressHistoryRequestSchema: GenMessage<AddressHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 57);
+  messageDesc(file_caracal_v1_hub, 58);
 
 /**
  * @generated from message caracal.v1.AddressHistoryResponse
@@ -1774,7 +1805,7 @@ export type AddressHistoryResponse = Message<"caracal.v1.AddressHistoryResponse"
  * Use `create(AddressHistoryResponseSchema)` to create a new message.
  */
 export const AddressHistoryResponseSchema: GenMessage<AddressHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 58);
+  messageDesc(file_caracal_v1_hub, 59);
 
 /**
  * @generated from message caracal.v1.AddressEvent
@@ -1844,7 +1875,7 @@ export type AddressEvent = Message<"caracal.v1.AddressEvent"> & {
  * Use `create(AddressEventSchema)` to create a new message.
  */
 export const AddressEventSchema: GenMessage<AddressEvent> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 59);
+  messageDesc(file_caracal_v1_hub, 60);
 
 /**
  * @generated from message caracal.v1.ReleaseAddressRequest
@@ -1868,7 +1899,7 @@ export type ReleaseAddressRequest = Message<"caracal.v1.ReleaseAddressRequest"> 
  * Use `create(ReleaseAddressRequestSchema)` to create a new message.
  */
 export const ReleaseAddressRequestSchema: GenMessage<ReleaseAddressRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 60);
+  messageDesc(file_caracal_v1_hub, 61);
 
 /**
  * @generated from message caracal.v1.ReleaseAddressResponse
@@ -1899,7 +1930,7 @@ export type ReleaseAddressResponse = Message<"caracal.v1.ReleaseAddressResponse"
  * Use `create(ReleaseAddressResponseSchema)` to create a new message.
  */
 export const ReleaseAddressResponseSchema: GenMessage<ReleaseAddressResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 61);
+  messageDesc(file_caracal_v1_hub, 62);
 
 /**
  * @generated from message caracal.v1.ReclaimNodeRequest
@@ -1923,7 +1954,7 @@ export type ReclaimNodeRequest = Message<"caracal.v1.ReclaimNodeRequest"> & {
  * Use `create(ReclaimNodeRequestSchema)` to create a new message.
  */
 export const ReclaimNodeRequestSchema: GenMessage<ReclaimNodeRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 62);
+  messageDesc(file_caracal_v1_hub, 63);
 
 /**
  * @generated from message caracal.v1.ReclaimNodeResponse
@@ -1945,7 +1976,7 @@ export type ReclaimNodeResponse = Message<"caracal.v1.ReclaimNodeResponse"> & {
  * Use `create(ReclaimNodeResponseSchema)` to create a new message.
  */
 export const ReclaimNodeResponseSchema: GenMessage<ReclaimNodeResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 63);
+  messageDesc(file_caracal_v1_hub, 64);
 
 /**
  * @generated from message caracal.v1.EndReassertionRequest
@@ -1958,7 +1989,7 @@ export type EndReassertionRequest = Message<"caracal.v1.EndReassertionRequest"> 
  * Use `create(EndReassertionRequestSchema)` to create a new message.
  */
 export const EndReassertionRequestSchema: GenMessage<EndReassertionRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 64);
+  messageDesc(file_caracal_v1_hub, 65);
 
 /**
  * @generated from message caracal.v1.EndReassertionResponse
@@ -1977,7 +2008,7 @@ export type EndReassertionResponse = Message<"caracal.v1.EndReassertionResponse"
  * Use `create(EndReassertionResponseSchema)` to create a new message.
  */
 export const EndReassertionResponseSchema: GenMessage<EndReassertionResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 65);
+  messageDesc(file_caracal_v1_hub, 66);
 
 /**
  * @generated from message caracal.v1.SplitPoolRequest
@@ -2001,7 +2032,7 @@ export type SplitPoolRequest = Message<"caracal.v1.SplitPoolRequest"> & {
  * Use `create(SplitPoolRequestSchema)` to create a new message.
  */
 export const SplitPoolRequestSchema: GenMessage<SplitPoolRequest> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 66);
+  messageDesc(file_caracal_v1_hub, 67);
 
 /**
  * @generated from message caracal.v1.SplitPoolResponse
@@ -2023,7 +2054,7 @@ export type SplitPoolResponse = Message<"caracal.v1.SplitPoolResponse"> & {
  * Use `create(SplitPoolResponseSchema)` to create a new message.
  */
 export const SplitPoolResponseSchema: GenMessage<SplitPoolResponse> = /*@__PURE__*/
-  messageDesc(file_caracal_v1_hub, 67);
+  messageDesc(file_caracal_v1_hub, 68);
 
 /**
  * For node agents. The caller's node name is that of its certificate; a request never carries it.
