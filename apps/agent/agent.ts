@@ -36,6 +36,12 @@ import { endpointReports, nodeStatus } from './report/node-report.ts';
 import { startReporter } from './report/reporter.ts';
 import { createWiring } from './wiring/index.ts';
 
+/**
+ * After a boot no address is given out for so long, unless a hub has said before which blocks are still ours: a machine that was put back from a
+ * backup has an old journal, and nothing on it tells so. Pods that start without a hub start so much later.
+ */
+const bootPatienceMs = 3_000;
+
 export interface Agent {
   /** Stops serving; everything in the kernel stays as it is. Within 12 s; kubelet and systemd give more (15 and 20 s). */
   stop(): Promise<void>;
@@ -81,6 +87,9 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     signal: starting.signal,
   });
   const inOrder = createInOrder();
+  const settled = Promise.withResolvers<void>();
+  if (newBoot) setTimeout(settled.resolve, bootPatienceMs).unref();
+  else settled.resolve();
   const flows = createFlowReaper(logger);
   const ipam = await openNodeIpam({
     node: config.nodeName,
@@ -99,6 +108,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     onReleased: flows.forgetAddresses,
     restMs: config.ipam.restSeconds * 1000,
     claimAheadBelow: config.ipam.claimAheadBelow,
+    settled: settled.promise,
     newIncarnation: randomUUID,
     now: Date.now,
     schedule: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
@@ -148,6 +158,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     position: () => feed.position(),
     isPoolUsable: view.isPoolUsable,
     onAsserted: view.prepareBlock,
+    onAnswered: settled.resolve,
     onBlocks() {
       view.changed();
       statusChanged();

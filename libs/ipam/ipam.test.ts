@@ -36,7 +36,14 @@ const describeNothing = () => ({});
 
 /** A node over the real journal file, with a hub that grants blocks of four addresses and a clock moved by hand. */
 async function node(
-  options: { grants?: string[]; rest?: number; clockMs?: number; name?: string; reserved?: string[] } = {},
+  options: {
+    grants?: string[];
+    rest?: number;
+    clockMs?: number;
+    name?: string;
+    reserved?: string[];
+    settled?: Promise<void>;
+  } = {},
 ) {
   const grants = options.grants ?? ['10.0.0.0/30', '10.0.0.4/30'];
   const timers: Array<() => void> = [];
@@ -57,6 +64,7 @@ async function node(
     isReserved: (address) => (options.reserved ?? []).includes(formatAddress(address)),
     restMs: options.rest ?? 30_000,
     claimAheadBelow: 0,
+    settled: options.settled,
     newIncarnation: () => incarnation,
     now: () => clock.ms + (options.clockMs ?? 0),
     schedule: (callback, delayMs) => {
@@ -210,6 +218,20 @@ describe('a node assigns from its own blocks', () => {
     ipam.suspend('another node has this name');
     expect(await assign(ipam, 'd')).toBe('unavailable');
     expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+  });
+
+  it('gives nothing out before it is settled what it owns, nor what turns out to be another node’s', async () => {
+    const first = await node();
+    await assign(first.ipam, 'a');
+    await first.journal.close();
+    const settled = Promise.withResolvers<void>();
+    const { ipam } = await node({ grants: ['10.0.0.4/30'], settled: settled.promise });
+    const waiting = assign(ipam, 'b');
+    await new Promise(setImmediate);
+    expect(ipam.assignment('b')).toBeUndefined();
+    ipam.withhold(['10.0.0.0/30']);
+    settled.resolve();
+    expect(await waiting).toBe('10.0.0.4');
   });
 
   it('does not ask for ever when the hub grants again what is withheld', async () => {

@@ -32,6 +32,8 @@ export interface NodeIpamOptions {
   readonly restMs: number;
   /** A new block of a pool is claimed in advance when fewer addresses than this are free in it. */
   readonly claimAheadBelow: number;
+  /** Nothing is assigned before it resolves: the journal may be a copy from before blocks were given to others. */
+  readonly settled?: Promise<void>;
   newIncarnation(): string;
   now(): number;
   schedule(callback: () => void, delayMs: number): void;
@@ -96,6 +98,10 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
   const releases = new Map<string, Promise<void>>();
   let incarnation = '';
   let suspended: string | undefined;
+  let unsettled = options.settled;
+  void unsettled?.then(() => {
+    unsettled = undefined;
+  });
 
   for (const record of journal.records) replay(record);
   if (incarnation === '') {
@@ -220,6 +226,7 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     assignment: (handle) => assignments.get(handle),
     blocks: () => blocks.list(),
     async assign(handle, wishes, describe) {
+      if (unsettled) await unsettled;
       // What is being released is nobody's to get again.
       const releasing = releases.get(handle);
       if (releasing) await releasing.catch(() => {});

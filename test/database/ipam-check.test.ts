@@ -13,7 +13,7 @@ beforeAll(async () => {
 const endpoint = (node: string, container: string, addresses: string, revision = 1) =>
   `INSERT INTO caracal.endpoint (node, container_id, interface, pod_namespace, pod_name, pod_uid, addresses, revision)
    VALUES ('${node}', '${container}', 'eth0', 'shop', '${container}', '', '${addresses}', ${revision})`;
-const block = (cidr: string, node: string, name = 'sound', incarnation = own) =>
+const block = (cidr: string, node: string, name = 'sound', incarnation: string = own) =>
   `INSERT INTO caracal.block (cidr, pool, node, incarnation, revision) VALUES ('${cidr}', '${name}', '${node}', '${incarnation}', 1)`;
 const status = (node: string, text: string, age = '0') =>
   `INSERT INTO caracal.node_status (node, status, reported_at) VALUES ('${node}', '${text}', clock_timestamp() - interval '${age}')`;

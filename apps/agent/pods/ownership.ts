@@ -9,6 +9,8 @@ export interface OwnershipOptions extends AssertParts {
   readonly logger: Logger;
   /** The hub knows this node as the owner of its blocks: what it refused to grant before, it may grant now. After each time. */
   onAsserted(): void;
+  /** A hub has answered, whatever it said: what is not ours is known. */
+  onAnswered(): void;
   /** Blocks have come or gone. */
   onBlocks(): void;
 }
@@ -44,6 +46,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 
   /** Answers with the time until the next. */
   function take(outcome: AssertOutcome): number {
+    options.onAnswered();
     if (outcome.kind !== 'asserted') {
       const { kind, reason } = outcome;
       once(reason, () => logger.error({ incarnation: ipam.incarnation, reason }, 'this node gives out no address'));
