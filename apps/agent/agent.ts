@@ -159,6 +159,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
     isPoolUsable: view.isPoolUsable,
     onAsserted: view.prepareBlock,
     onAnswered: settled.resolve,
+    onUndisputed: () => reporter.full(),
     onBlocks() {
       view.changed();
       statusChanged();

@@ -13,6 +13,8 @@ export interface OwnershipOptions extends AssertParts {
   onAnswered(): void;
   /** Blocks have come or gone. */
   onBlocks(): void;
+  /** Nobody else owns any more what this node holds: what it told of pods in there was not believed. */
+  onUndisputed(): void;
 }
 
 /** Who owns what, between this node and the hub: said when it reaches one, when something changed, and once a minute. */
@@ -27,6 +29,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   let stopped = false;
   let due: NodeJS.Timeout | undefined;
   let told = '';
+  let disputed = false;
 
   function assertIn(ms: number): void {
     if (stopped) return;
@@ -65,6 +68,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       for (const { cidr } of stranded)
         logger.warn({ block: cidr }, 'an earlier incarnation of this node owns this block');
     });
+    if (disputed && conflicts.length === 0) options.onUndisputed();
+    disputed = conflicts.length > 0;
     // While another owns what we hold nothing is settled: it may give it up.
     return conflicts.length > 0 ? retryMs : everyMs;
   }
