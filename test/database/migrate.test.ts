@@ -69,6 +69,52 @@ test('from every earlier version that was released, with rows in it, nothing is 
   }
 });
 
+test('a hub that works with the version before, while it is migrated under it, misses and fails nothing', async () => {
+  for (let version = schemaRange.oldest; version < schemaRange.newest; version++) {
+    const url = await database(`live${version}`);
+    await migrate(url('postgres'), { upTo: version });
+    const hub = openDatastore(url('caracal_hub'));
+    const stop = new AbortController();
+    const [seen, lost]: [bigint[], string[]] = [[], []];
+    const ignore = () => {};
+    const following = hub.follow(
+      {
+        snapshotBegin: ignore,
+        snapshotItems: ignore,
+        snapshotEnd: ({ revision }) => seen.push(revision),
+        revisions: (revisions) => seen.push(...revisions.map(({ revision }) => revision)),
+        contact: ignore,
+        lost: (error) => lost.push(error.message),
+      },
+      { signal: stop.signal },
+    );
+    await hub.write({ op: 'resources', put: [pool('live', '10.0.0.0/16', 26)] });
+    let migrated = false;
+    const claimed: string[] = [];
+    const node = async (name: string, incarnation: string) => {
+      for (let i = 0; i < 20 || !migrated || i < claimed.length / 4; i++) {
+        const { block } = await hub.write({ op: 'claim', pool: 'live', node: name, incarnation });
+        claimed.push(block?.cidr ?? 'none');
+        await hub.reportStatus(name, { incarnation });
+        if (claimed.length > 900) return;
+      }
+    };
+    const nodes = [1, 2, 3].map((n) => node(`n${n}`, `00000000-0000-4000-8000-00000000000${n}`));
+    await migrate(url('postgres'));
+    migrated = true;
+    await Promise.all(nodes);
+    expect(new Set(claimed).size).toBe(claimed.length);
+    expect(claimed).not.toContain('none');
+    const { revision } = await hub.write({ op: 'resources', put: [pool('last', '10.1.0.0/16', 26)] });
+    await expect.poll(() => seen.at(-1), { timeout: 20_000 }).toBe(revision);
+    stop.abort();
+    await following;
+    await hub.close();
+    expect(lost).toEqual([]);
+    expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => seen[0] + BigInt(i)));
+  }
+});
+
 test('a program goes on with a newer schema that says so', async () => {
   const url = await database('expanded');
   await migrate(url('postgres'));

@@ -86,6 +86,8 @@ const checks = [
     FROM block b JOIN node_status s USING (node)
     WHERE s.reported_at < clock_timestamp() - interval '5 minutes'
       AND NOT EXISTS (SELECT FROM resource r WHERE (r.kind, r.namespace, r.name) = ('Node', '', b.node))
+      -- Else it is a stranded one.
+      AND NOT EXISTS (SELECT FROM node n WHERE n.node = b.node AND n.incarnation <> b.incarnation)
     ORDER BY b.cidr`,
   sql<Finding>`
     SELECT 'Reasserting' AS kind,
