@@ -10,6 +10,7 @@ import { keepHistory } from './queries/keep-history.ts';
 import { listBlocks } from './queries/list-blocks.ts';
 import { listEndpoints } from './queries/list-endpoints.ts';
 import { listResources, type ResourceFilter } from './queries/list-resources.ts';
+import { type NodeLife, nodeLife } from './queries/node-life.ts';
 import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
 import { type PoolUsage, poolUsage } from './queries/pool-usage.ts';
 import { type KnownNode, recoverNode } from './queries/recover-node.ts';
@@ -37,6 +38,7 @@ export interface Datastore {
   /** To be called at start and every few hours: makes the history's partitions, and drops those that are older. */
   keepHistory(keepDays: number): Promise<void>;
   listNodeStatus(): Promise<StoredNodeStatus[]>;
+  nodeLife(node: string): Promise<NodeLife>;
   poolUsage(): Promise<PoolUsage[]>;
   /** The first act of an operator that became leader: fences all before it. */
   takeEpoch(clusterUid: string, leader: string): Promise<TakenEpoch>;
@@ -74,6 +76,7 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     addressHistory: (address, limit) => addressHistory(database, address, limit),
     keepHistory: (keepDays) => keepHistory(database, keepDays),
     listNodeStatus: () => listNodeStatus(database),
+    nodeLife: (node) => nodeLife(database, node),
     poolUsage: () => poolUsage(database),
     takeEpoch: (clusterUid, leader) => takeEpoch(database, clusterUid, leader),
     spendToken: (token) => spendToken(database, token),

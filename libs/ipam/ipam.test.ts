@@ -321,7 +321,9 @@ describe('the journal', () => {
   it('refuses the journal of another node', async () => {
     const { journal } = await node();
     await journal.close();
-    await expect(node({ name: 'n2' })).rejects.toThrow('belongs to node n1, not to n2');
+    await expect(node({ name: 'n2' })).rejects.toThrow(
+      'belongs to node n1, not to n2: give this node the name n1 again, or end its pods and have it cleaned',
+    );
   });
 
   it('takes an append in the very turn in which the one before was acknowledged', async () => {

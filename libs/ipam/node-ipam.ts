@@ -114,7 +114,10 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
     switch (record.type) {
       case 'node':
         if (record.node !== options.node) {
-          throw new JournalError(`the journal belongs to node ${record.node}, not to ${options.node}`);
+          const { node } = record;
+          throw new JournalError(
+            `the journal belongs to node ${node}, not to ${options.node}: give this node the name ${node} again, or end its pods and have it cleaned under that name (caracal-agent clean) before it takes another`,
+          );
         }
         incarnation = record.incarnation;
         return;

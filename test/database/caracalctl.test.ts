@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { runQuery } from './support.ts';
 
 const launcher = join(import.meta.dirname, '../../apps/ctl/caracalctl');
 let folder: string;
@@ -264,6 +265,21 @@ describe('caracalctl', () => {
     expect(drained.out).toContain('10.244.0.0/26 on n1: 1 addresses in use');
     expect((await ctl(['pool', 'drain', 'default-1'])).out).toContain('no node has a block of it');
 
+    expect(await ctl(['ipam', 'release', '--node', 'n22'])).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('no node n22 is known'),
+    });
+    await node.report({ status: { incarnation } });
+    expect(await ctl(['ipam', 'release', '--node', 'n2'])).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/node n2 reported \d+ s ago: it is not off, and its pods use what it owns/),
+    });
+    await runQuery(
+      postgres.url,
+      `UPDATE caracal.node_status SET reported_at = reported_at - interval '1 minute' WHERE node = 'n2'`,
+    );
     expect((await ctl(['ipam', 'release', '--node', 'n2'])).out).toBe(
       'node n2: 1 blocks and 0 endpoints taken back\n  10.244.0.64/26',
     );

@@ -18,6 +18,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 
 const mostParts = 64;
+/** Nodes report every ten seconds; the database takes one for alive as long (is_alive). */
+const aliveSeconds = 45;
 
 export async function checkIpam(datastore: Datastore): Promise<MessageInitShape<typeof CheckIpamResponseSchema>> {
   const { findings, ...counts } = await datastore.checkIpam();
@@ -51,13 +53,22 @@ export async function releaseAddress(
   return { state, node, reason };
 }
 
-/** The node is off for good: all that it owns can be given to others. */
+/**
+ * The node is off for good: all that it owns can be given to others. Refused for a node that reports, since its pods use what it owns, and for
+ * one that nobody knows.
+ */
 export async function reclaimNode(
   datastore: Datastore,
   logger: Logger,
   standalone: boolean,
   { node, formerOnly }: ReclaimNodeRequest,
 ): Promise<MessageInitShape<typeof ReclaimNodeResponseSchema>> {
+  const { known, silentSeconds = Number.POSITIVE_INFINITY } = await datastore.nodeLife(node);
+  if (!known) throw new ConnectError(`no node ${node} is known: none of that name has ever reported`, Code.NotFound);
+  if (!formerOnly && silentSeconds >= 0 && silentSeconds < aliveSeconds) {
+    const message = `node ${node} reported ${Math.round(silentSeconds)} s ago: it is not off, and its pods use what it owns. Stop its agent and end its pods, and ask again ${aliveSeconds} s later`;
+    throw new ConnectError(message, Code.FailedPrecondition);
+  }
   const { released = [], endpoints = 0 } = await datastore.write({
     op: 'reclaim',
     node,
