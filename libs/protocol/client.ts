@@ -1,6 +1,7 @@
 // How agents and caracalctl reach a hub: Connect over HTTP/2, TLS 1.3 with certificates on both sides or a token, over TCP or a unix socket.
 //
 // Over a unix socket the very same TLS runs: who is calling is said by the certificate or token everywhere, never by the path taken.
+import type { Http2Session } from 'node:http2';
 import { connect } from 'node:tls';
 import type { Interceptor, Transport } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
@@ -53,9 +54,33 @@ export function createHubTransport(options: HubTransportOptions): HubTransport {
     httpVersion: '2',
     acceptCompression: [],
     interceptors,
-    sessionManager,
+    sessionManager: withoutUnheardErrors(sessionManager),
   });
   return { ...transport, close: () => sessionManager.abort() };
+}
+
+/**
+ * Between the moment in which the manager gives up a session (the hub answers no ping) and the session's `error` event it takes a call for a
+ * reason to connect anew, and listens to the former session no more: a call that was tried again at once ended the whole process. Its
+ * callers have had the error from their streams.
+ */
+function withoutUnheardErrors(
+  manager: Http2SessionManager,
+): Pick<Http2SessionManager, 'authority' | 'request' | 'notifyResponseByteRead'> {
+  const heard = new WeakSet<Http2Session>();
+  return {
+    authority: manager.authority,
+    async request(...call) {
+      const stream = await manager.request(...call);
+      const { session } = stream;
+      if (session && !heard.has(session)) {
+        heard.add(session);
+        session.on('error', () => {});
+      }
+      return stream;
+    },
+    notifyResponseByteRead: (stream) => manager.notifyResponseByteRead(stream),
+  };
 }
 
 function withToken(token: () => string): Interceptor {
