@@ -285,6 +285,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
         hubConnected: () => hub.connected,
         bgpEstablished: () => speaker.peers.filter((peer) => peer.state === 'Established').length,
         blocks: ipam.blocks,
+        leakedAddresses: () => leakCheck.leaks.length,
       })
     : undefined;
   logger.info({ incarnation: ipam.incarnation }, 'agent ready');

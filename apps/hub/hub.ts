@@ -60,6 +60,7 @@ export async function startHub(config: HubConfig, url: string, logger: Logger): 
   const { enrolment } = config;
   const authority = enrolment && readAuthority(config.tls.ca, enrolment.caKey);
   const node = nodeService({
+    onQuarantined: metrics.onQuarantined,
     datastore,
     feed,
     connected,

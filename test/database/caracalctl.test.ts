@@ -230,6 +230,10 @@ describe('caracalctl', () => {
     );
     expect((await ctl(['ipam', 'history', '192.0.2.1'])).err).toBe('nothing is known of 192.0.2.1');
 
+    expect(await ctl(['ipam', 'history', '10.244.0.65', '--limit', 'all'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--limit all: expected a number from 1 to 10000'),
+    });
     expect((await ctl(['ipam', 'release', '--ip', '10.244.0.99'])).out).toBe('10.244.0.99 is held by nobody');
     expect((await ctl(['ipam', 'release'])).code).toBe(2);
     /** The node's agent: reports, and does with what is asked back as it is told. */

@@ -142,6 +142,34 @@ describe('blocks', () => {
   });
 });
 
+test('a node that says it owns a whole pool, or what is no block, is refused: others would get none', async () => {
+  const node = await hub.node('node-3');
+  const incarnation = randomUUID();
+  const says = (cidr: string) => failure(node.assertBlocks({ incarnation, blocks: [{ cidr, pool: 'any' }] }));
+  expect(await says('10.0.0.0/8')).toEqual({
+    code: 'InvalidArgument',
+    message: '10.0.0.0/8 is no block: its length is not between /20 and /32',
+  });
+  expect((await says('fd00::/64')).message).toBe('fd00::/64 is no block: its length is not between /116 and /128');
+  expect((await says('all of it')).code).toBe('InvalidArgument');
+  const status = (fields: object) => failure(node.report({ status: { incarnation, ...fields } }));
+  expect((await status({ blocks: [{ cidr: 'garbage' }] })).message).toBe('"garbage" is no CIDR');
+  expect((await status({ leaked: [{ address: 'garbage' }] })).message).toBe('"garbage" is no address');
+});
+
+test('what is not believed of a report is counted', async () => {
+  const admin = await hub.admin();
+  await admin.apply({ documents: [pool('counted', '10.48.0.0/25')] });
+  const [one, two] = [await hub.node('node-4'), await hub.node('node-5')];
+  await one.claimBlock({ pool: 'counted', incarnation: randomUUID() });
+  const endpoint = { containerId: 'c', interface: 'eth0', addresses: [Uint8Array.of(10, 48, 0, 1)] };
+  await two.report({ endpoints: [{ endpoint }] });
+  expect((await hub.ops('/metrics')).body).toMatch(/caracal_hub_quarantined_total 1\n/);
+  await two.report({ full: true });
+  const { blocks } = await admin.listBlocks({});
+  expect(blocks.find(({ pool: name }) => name === 'counted')?.node).toBe('node-4');
+});
+
 describe('the feed', () => {
   test('is a snapshot, then every change; a reader that comes back resumes', async () => {
     const admin = await hub.admin();

@@ -11,6 +11,7 @@ export interface AgentState {
   enforcedRevision(): bigint;
   hubConnected(): boolean;
   bgpEstablished(): number;
+  leakedAddresses(): number;
   blocks(): Array<{ readonly cidr: string; readonly pool: string; readonly used: number; readonly free: number }>;
 }
 
@@ -34,6 +35,11 @@ export async function startOperations(
   gauge('enforced_revision', 'Revision of the feed that the kernel holds', () => Number(state.enforcedRevision()));
   gauge('hub_connected', 'Whether a hub serves this node (0 or 1)', () => (state.hubConnected() ? 1 : 0));
   gauge('bgp_established', 'BGP sessions that are Established', state.bgpEstablished);
+  gauge(
+    'leaked_addresses',
+    'Addresses that the journal holds and nothing uses (caracalctl ipam check names them)',
+    state.leakedAddresses,
+  );
   new Gauge({
     name: 'caracal_agent_addresses',
     help: 'Addresses in the blocks of this node, by state',

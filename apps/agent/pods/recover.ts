@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Assignment, NodeIpam } from '@caracal/ipam';
 import type { LocalEndpoint } from '@caracal/policy';
 import type { RecoverResponse } from '@caracal/protocol';
@@ -39,12 +40,24 @@ export async function meetKernel(
 }
 
 async function releaseGone(ipam: NodeIpam, present: ReadonlySet<string>, logger: Logger): Promise<void> {
-  for (const assignment of [...ipam.assignments()]) {
+  const held = [...ipam.assignments()];
+  const networks = new Set(held.flatMap((assignment) => networkThatStands(assignment) ?? []));
+  for (const assignment of held) {
     const name = recordOf(assignment)?.hostInterface ?? assignment.handle.replace(recoveredHandle(''), '');
     if (present.has(name)) continue;
+    // No boot leaves the namespace of a container: somebody has only removed what tells of the boot.
+    const plain = plainRecordOf(assignment);
+    if (networkThatStands(assignment) || (plain?.kind === 'gateway' && networks.has(plain.network))) continue;
     logger.info({ handle: assignment.handle, addresses: assignment.addresses }, 'a pod of before the boot: released');
     await ipam.release(assignment.handle);
   }
+}
+
+/** The network of a container of another plugin's that is still there. Of a process the number may be another one's by now. */
+function networkThatStands(assignment: Assignment): string | undefined {
+  const plain = plainRecordOf(assignment);
+  if (plain?.kind !== 'addresses' || plain.netns === undefined) return undefined;
+  return !plain.netns.startsWith('/proc/') && existsSync(plain.netns) ? plain.network : undefined;
 }
 
 export interface StrayOptions {

@@ -81,9 +81,10 @@ export async function ipamHistory(
   io: Io,
 ): Promise<void> {
   if (!parseAddress(address)) throw usageError(`${address}: that is no IP address`);
-  const { events } = await withHub(options, io, (hub) =>
-    hub.addressHistory({ address, limit: Number(options.limit ?? 0) }),
-  );
+  const limit = Number(options.limit ?? 100);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+    throw usageError(`--limit ${options.limit}: expected a number from 1 to 10000`);
+  const { events } = await withHub(options, io, (hub) => hub.addressHistory({ address, limit }));
   const rows = events.map(({ $typeName: _type, $unknown: _unknown, atMs, revision, ...event }) => ({
     at: new Date(Number(atMs)).toISOString(),
     revision: Number(revision),

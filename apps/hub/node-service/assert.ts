@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Datastore, StoredBlock } from '@caracal/datastore';
 import type { AssertBlocksRequest, AssertBlocksResponseSchema } from '@caracal/protocol';
 import type { Logger } from 'pino';
-import { readCidr, requireIncarnation } from './blocks.ts';
+import { readBlock, requireIncarnation } from './blocks.ts';
 
 /** Brings what is stored in line with the node's journal, which is the authority on what it holds. */
 export async function assertBlocks(
@@ -13,7 +13,7 @@ export async function assertBlocks(
 ): Promise<MessageInitShape<typeof AssertBlocksResponseSchema>> {
   const { incarnation, machine, revision, nonce } = request;
   requireIncarnation(incarnation);
-  const blocks = request.blocks.map(({ cidr, pool }) => ({ cidr: readCidr(cidr), pool }));
+  const blocks = request.blocks.map(({ cidr, pool }) => ({ cidr: readBlock(cidr), pool }));
   const seen = revision > 0n ? { revision, nonce } : undefined;
   const answer = await datastore.write({ op: 'assert', node, incarnation, machine, blocks, seen });
   const log = logger.child({ node, incarnation });

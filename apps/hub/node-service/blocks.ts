@@ -77,6 +77,17 @@ export function requireIncarnation(incarnation: string): void {
   }
 }
 
+/** Lengths that a pool's blockSize can have: a node that says it owns more would own a pool. */
+const blockLengths = { 4: [20, 32], 6: [116, 128] } as const;
+
+export function readBlock(text: string): string {
+  const cidr = readCidr(text);
+  const prefix = parsePrefix(cidr);
+  const [least, most] = blockLengths[prefix?.address.family ?? 4];
+  if (prefix && prefix.length >= least && prefix.length <= most) return cidr;
+  throw new ConnectError(`${cidr} is no block: its length is not between /${least} and /${most}`, Code.InvalidArgument);
+}
+
 export function readCidr(text: string): string {
   const prefix = parsePrefix(text);
   if (!prefix) throw new ConnectError(`"${text}" is no CIDR`, Code.InvalidArgument);

@@ -24,13 +24,15 @@ export interface NodeServiceOptions {
   readonly stallMs: number;
   /** Signs a node's key; absent where nodes do not enrol. */
   readonly certify?: (node: string, publicKey: Uint8Array) => Promise<string>;
+  /** So many endpoints of a report were not believed. */
+  readonly onQuarantined?: (endpoints: number) => void;
   readonly logger: Logger;
 }
 
 /** What node agents may do, each for itself: the node's name is the certificate's, no request carries one. */
 export function nodeService(options: NodeServiceOptions): ServiceImpl<typeof NodeService> {
   const { datastore, feed, connected, draining, logger } = options;
-  const report = createReportHandler(datastore, logger, options.standalone);
+  const report = createReportHandler(datastore, logger, options.standalone, options.onQuarantined);
   return {
     async *subscribe(request, context) {
       const node = nodeOf(context);

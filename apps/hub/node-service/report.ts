@@ -19,6 +19,7 @@ export function createReportHandler(
   datastore: Datastore,
   logger: Logger,
   standalone: boolean,
+  onQuarantined: (endpoints: number) => void = () => {},
 ): (node: string, request: ReportRequest) => Promise<MessageInitShape<typeof ReportResponseSchema>> {
   /** What was last written of each node, so that a status report every few seconds does not take the revision lock. */
   const nodes = new Map<string, string>();
@@ -53,6 +54,7 @@ export function createReportHandler(
       });
       if (answer.fenced !== undefined) throw new ConnectError(answer.fenced, Code.FailedPrecondition);
       if (answer.quarantined) {
+        onQuarantined(answer.quarantined);
         logger.error(
           { node, endpoints: answer.quarantined },
           'endpoints in quarantine: their addresses are not the node’s to use',

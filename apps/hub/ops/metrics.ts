@@ -9,6 +9,8 @@ export interface Metrics {
   readonly interceptor: Interceptor;
   /** A call of the write function with so many requests. */
   onWrite(requests: number): void;
+  /** So many endpoints of a report were not believed. */
+  onQuarantined(endpoints: number): void;
 }
 
 export function createMetrics(feed: Feed, connected: ConnectedNodes): Metrics {
@@ -24,6 +26,11 @@ export function createMetrics(feed: Feed, connected: ConnectedNodes): Metrics {
   });
   const writes = new Counter({ name: 'caracal_hub_writes_total', help: 'Calls of the write function', registers });
   const written = new Counter({ name: 'caracal_hub_write_requests_total', help: 'Requests in those calls', registers });
+  const quarantined = new Counter({
+    name: 'caracal_hub_quarantined_total',
+    help: 'Endpoints in reports whose addresses are not the node’s to use (caracalctl ipam check names them)',
+    registers,
+  });
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       name,
@@ -59,5 +66,6 @@ export function createMetrics(feed: Feed, connected: ConnectedNodes): Metrics {
       writes.inc();
       written.inc(requests);
     },
+    onQuarantined: (endpoints) => quarantined.inc(endpoints),
   };
 }
