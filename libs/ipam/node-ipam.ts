@@ -144,15 +144,19 @@ export async function openNodeIpam(options: NodeIpamOptions): Promise<NodeIpam> 
   /** Takes an address for each wish, or none. */
   async function takeAll(wishes: readonly AddressWish[]): Promise<Address[] | Refused> {
     const taken: Address[] = [];
-    for (const wish of wishes) {
-      const result = wish.address === undefined ? await takeOrClaim(wish.pools) : await takeExactly(wish);
-      if ('ok' in result) {
-        for (const address of taken) blocks.free(formatAddress(address));
-        return result;
+    let all = false;
+    try {
+      for (const wish of wishes) {
+        const result = wish.address === undefined ? await takeOrClaim(wish.pools) : await takeExactly(wish);
+        if ('ok' in result) return result;
+        taken.push(result);
       }
-      taken.push(result);
+      all = true;
+      return taken;
+    } finally {
+      // Refused, or the disk did not take the block of the next one.
+      if (!all) for (const address of taken) blocks.free(formatAddress(address));
     }
-    return taken;
   }
 
   async function takeOrClaim(pools: readonly string[]): Promise<Address | Refused> {

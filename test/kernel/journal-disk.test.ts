@@ -5,18 +5,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Journal, JournalWriteError, type NodeIpam, openJournal, openNodeIpam } from '@caracal/ipam';
-import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SmallDisk } from '../support/ipam/small-disk.ts';
 
 let folder: string;
+let disk: SmallDisk;
 let journal: Journal;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'caracal-disk-'));
-  await execa('mount', ['-t', 'tmpfs', '-o', 'size=32k,mode=0700', 'caracal-test', folder]);
+  disk = await SmallDisk.mount(folder, 32);
 });
 afterEach(async () => {
   await journal.close();
-  await execa('umount', [folder]);
+  await disk.unmount();
   rmSync(folder, { recursive: true });
 });
 
@@ -27,7 +28,7 @@ async function start(): Promise<NodeIpam> {
   return openNodeIpam({
     node: 'n',
     journal,
-    claimBlock: async (pool) => ({ ok: true, cidr: '10.0.0.0/24', pool }),
+    claimBlock: async (pool) => ({ ok: true, cidr: pool === 'p6' ? '2001:db8::/120' : '10.0.0.0/24', pool }),
     onBlock: () => {},
     isReserved: () => false,
     restMs: 0,
@@ -95,6 +96,22 @@ test('a full disk refuses an assignment with a message, keeps all that it answer
   ipam = await start();
   expect(journal.torn).toBe(false);
   expect(held(ipam)).toEqual(answered);
+});
+
+test('a full disk that refuses the block of a second family frees the address of the first', async () => {
+  const ipam = await start();
+  await assign(ipam, 'first');
+  await disk.fill(journal, path());
+  await expect(ipam.assign('both', [{ pools: ['p'] }, { pools: ['p6'] }], () => ({}))).rejects.toThrow(
+    'no space is left',
+  );
+  expect(ipam.blocks()).toMatchObject([{ cidr: '10.0.0.0/24', used: 1, free: 255 }]);
+  await disk.makeRoom();
+  const both = await ipam.assign('both', [{ pools: ['p'] }, { pools: ['p6'] }], () => ({}));
+  expect(both).toMatchObject({
+    ok: true,
+    assignment: { addresses: [expect.stringMatching(/^10\.0\.0\.\d+$/), '2001:db8::'] },
+  });
 });
 
 test('an agent that dies on the full disk starts again from what it answered', async () => {

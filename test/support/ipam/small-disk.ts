@@ -7,7 +7,7 @@ import { encodeRecord } from '../../../libs/ipam/journal-format.ts';
 
 const pageBytes = 4096;
 
-/** A tmpfs of 256 KiB; needs root. */
+/** A tmpfs; needs root. */
 export class SmallDisk {
   readonly #folder: string;
 
@@ -15,9 +15,9 @@ export class SmallDisk {
     this.#folder = folder;
   }
 
-  static async mount(folder: string): Promise<SmallDisk> {
+  static async mount(folder: string, kib = 256): Promise<SmallDisk> {
     await mkdir(folder, { recursive: true });
-    await execa('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'caracal-test', folder]);
+    await execa('mount', ['-t', 'tmpfs', '-o', `size=${kib}k,mode=0700`, 'caracal-test', folder]);
     return new SmallDisk(folder);
   }
 
