@@ -72,6 +72,20 @@ export function freeCount(block: Block): number {
   return prefixSize(block.cidr) - block.used;
 }
 
+/** How many addresses are free and not reserved, counted no further than `most`. */
+export function countUsable(block: Block, most: number, isReserved: (address: Address) => boolean): number {
+  const size = prefixSize(block.cidr);
+  let usable = 0;
+  // The next one that would be given is looked at first: a block that is not full is not walked.
+  for (let step = 0; step < size && usable < most; step++) {
+    const offset = (block.next + step) % size;
+    if (isTaken(block, offset)) continue;
+    const address = addOffset(block.cidr.address, offset);
+    if (address && !isReserved(address)) usable++;
+  }
+  return usable;
+}
+
 function blockOffset(block: Block, address: Address): number | undefined {
   if (!prefixContains(block.cidr, address)) return undefined;
   return addressesEqual(block.cidr.address, address) ? 0 : offsetFrom(block.cidr.address, address);

@@ -1,3 +1,4 @@
+import type { Address } from '@caracal/net';
 import type { Journal } from './journal.ts';
 import type { OwnBlocks } from './own-blocks.ts';
 
@@ -10,6 +11,7 @@ export interface ClaimOptions {
   readonly journal: Journal;
   claimBlock(pool: string, address?: string): Promise<ClaimResult>;
   onBlock(cidr: string): void;
+  isReserved(address: Address): boolean;
   readonly claimAheadBelow: number;
   onClaimAheadFailed(pool: string, message: string): void;
 }
@@ -61,7 +63,7 @@ export function createClaims(options: ClaimOptions, blocks: OwnBlocks): Claims {
     claim,
     whileNone,
     ahead(pool) {
-      if (blocks.freeIn(pool) >= options.claimAheadBelow || running.has(pool)) return;
+      if (running.has(pool) || blocks.hasFree(pool, options.claimAheadBelow, options.isReserved)) return;
       claim(pool).then(
         (result) => {
           if (!result.ok && result.reason === 'unavailable') options.onClaimAheadFailed(pool, result.message);

@@ -43,6 +43,7 @@ async function node(
     name?: string;
     reserved?: string[];
     settled?: Promise<void>;
+    claimAheadBelow?: number;
   } = {},
 ) {
   const grants = options.grants ?? ['10.0.0.0/30', '10.0.0.4/30'];
@@ -63,7 +64,7 @@ async function node(
     onBlock: () => {},
     isReserved: (address) => (options.reserved ?? []).includes(formatAddress(address)),
     restMs: options.rest ?? 30_000,
-    claimAheadBelow: 0,
+    claimAheadBelow: options.claimAheadBelow ?? 0,
     settled: options.settled,
     newIncarnation: () => incarnation,
     now: () => clock.ms + (options.clockMs ?? 0),
@@ -102,6 +103,16 @@ describe('a node assigns from its own blocks', () => {
   it('passes over what is reserved, and claims the next block when nothing else is left', async () => {
     const { ipam } = await node({ reserved: ['10.0.0.0', '10.0.0.2', '10.0.0.3', '10.0.0.4'] });
     expect([await assign(ipam, 'a'), await assign(ipam, 'b')]).toEqual(['10.0.0.1', '10.0.0.5']);
+  });
+
+  it('claims ahead when what is free is reserved: nobody gets that unasked', async () => {
+    const { ipam, claims } = await node({ reserved: ['10.0.0.1', '10.0.0.2'], claimAheadBelow: 1 });
+    expect(await assign(ipam, 'a')).toBe('10.0.0.0');
+    expect(claims).toHaveLength(1);
+    expect(await assign(ipam, 'b')).toBe('10.0.0.3');
+    await ipam.whileNoClaim(async () => {});
+    expect(claims).toHaveLength(2);
+    expect(ipam.blocks().map(({ cidr }) => cidr)).toEqual(['10.0.0.0/30', '10.0.0.4/30']);
   });
 
   it('gives a handle the same address again', async () => {

@@ -1,5 +1,5 @@
 import { type Address, formatAddress, parseAddress, parsePrefix, prefixContains } from '@caracal/net';
-import { type Block, createBlock, freeAddress, freeCount, takeAddress, takeNext } from './block.ts';
+import { type Block, countUsable, createBlock, freeAddress, freeCount, takeAddress, takeNext } from './block.ts';
 import { JournalError } from './journal.ts';
 
 /** A block of this node and how full it is. */
@@ -103,9 +103,14 @@ export class OwnBlocks {
     return this.#blocks.filter((block) => block.pool === pool).length;
   }
 
-  /** Addresses that could be given out of a pool's blocks. */
-  freeIn(pool: string): number {
-    return this.#usable(pool).reduce((sum, block) => sum + freeCount(block), 0);
+  /** Whether so many addresses could be given out of a pool's blocks unasked. */
+  hasFree(pool: string, least: number, isReserved: (address: Address) => boolean): boolean {
+    let found = 0;
+    for (const block of this.#usable(pool)) {
+      if (found >= least) break;
+      found += countUsable(block, least - found, isReserved);
+    }
+    return found >= least;
   }
 
   /** The block that an address lies in. */
