@@ -72,7 +72,7 @@ test('frames keep the order, lose nothing, and exceed 64 KiB only for one item t
   fc.assert(
     fc.property(fc.array(fc.nat(90_000), { maxLength: 12 }), (sizes) => {
       const cidrs = sizes.map((size, i) => `${i}:`.padEnd(size, 'x'));
-      const frames = packFrames(cidrs.map((cidr) => encodeItem(block(cidr))));
+      const frames = [...packFrames(cidrs.map((cidr) => encodeItem(block(cidr))))];
       const contents = frames.map(({ payload }) => {
         const { message } = fromBinary(FeedMessageSchema, payload);
         const items = message.case === 'items' ? message.value.items : [];
@@ -86,5 +86,5 @@ test('frames keep the order, lose nothing, and exceed 64 KiB only for one item t
 });
 
 test('no items are no frame', () => {
-  expect(packFrames([])).toEqual([]);
+  expect([...packFrames([])]).toEqual([]);
 });

@@ -69,21 +69,19 @@ export function frameOf(message: MessageInitShape<typeof FeedMessageSchema>['mes
 const largestFrame = 64 * 1024;
 
 /** Packs encoded items into as few frames as their size allows. */
-export function packFrames(pieces: Iterable<Uint8Array>): FeedFrame[] {
-  const frames: FeedFrame[] = [];
+export function* packFrames(pieces: Iterable<Uint8Array>): Generator<FeedFrame> {
   let pending: Uint8Array[] = [];
   let size = 0;
   for (const piece of pieces) {
     if (size > 0 && size + piece.length > largestFrame - 16) {
-      frames.push(itemsFrame(pending));
+      yield itemsFrame(pending);
       pending = [];
       size = 0;
     }
     pending.push(piece);
     size += piece.length;
   }
-  if (size > 0) frames.push(itemsFrame(pending));
-  return frames;
+  if (size > 0) yield itemsFrame(pending);
 }
 
 // Protobuf's wire format: a field is its number and wire type 2 in one byte, a varint of the length, the bytes.

@@ -7,6 +7,7 @@
 //
 //   database ──▶ image: all objects ──▶ snapshot frames, shared by all who need one in the form that they read
 //          └───▶ log: revision → encoded items ──▶ frames (cursor … head], shared by all who stand at that cursor
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FeedObserver, Position, Revision, StoredItem } from '@caracal/datastore';
 import { SchemaMismatch } from '@caracal/datastore';
 import type { FeedFrame } from '@caracal/protocol';
@@ -30,6 +31,12 @@ const longestLog = { entries: 10_000, bytes: 8 * 1024 * 1024 };
 const partBytes = 512 * 1024;
 /** The packed image serves later snapshots too, until the log after it is larger than this (and than an eighth of it). */
 const staleImageBytes = 256 * 1024;
+/** So long the image is packed without a pause: who waits for something else would notice. */
+const sliceMs = 3;
+
+interface PackedImage extends FeedPart {
+  readonly bytes: number;
+}
 
 export class Feed implements FeedObserver {
   readonly #clock: Clock;
@@ -40,7 +47,8 @@ export class Feed implements FeedObserver {
   #log: LogEntry[] = [];
   #logBytes = 0;
   /** The image as frames, as it was at a position. */
-  readonly #packed = new Map<SnapshotForm, FeedPart & { readonly bytes: number }>();
+  readonly #packed = new Map<SnapshotForm, PackedImage>();
+  readonly #packing = new Map<SnapshotForm, Promise<void>>();
   /** What a stream without a place gets now. */
   readonly #snapshots = new Map<SnapshotForm, FeedPart>();
   #tails = new Map<bigint, FeedPart>();
@@ -147,6 +155,33 @@ export class Feed implements FeedObserver {
     return this.#entryAt(position.revision)?.nonce === position.nonce;
   }
 
+  /** Resolves when `next` has little to do; otherwise it packs the image in one turn, if a snapshot is what this stream needs. */
+  async prepare(cursor: Position | undefined, form: SnapshotForm): Promise<void> {
+    if (!this.head || (cursor && this.contains(cursor)) || this.#snapshots.has(form) || this.#usable(form)) return;
+    let packing = this.#packing.get(form);
+    if (!packing) {
+      packing = this.#pack(form).finally(() => this.#packing.delete(form));
+      this.#packing.set(form, packing);
+    }
+    await packing;
+  }
+
+  /** What changes meanwhile follows in the log, as what changes afterwards does. */
+  async #pack(form: SnapshotForm): Promise<void> {
+    const image = this.#image;
+    const position = positionOf(this.#log.at(-1)!);
+    const frames: FeedFrame[] = [];
+    let began = performance.now();
+    for (const frame of image.frames(form)) {
+      if (frame) frames.push(frame);
+      if (performance.now() - began < sliceMs) continue;
+      await nextTurn();
+      if (this.#image !== image) return this.#pack(form);
+      began = performance.now();
+    }
+    this.#packed.set(form, packedImage(frames, position));
+  }
+
   /** What a stream that stands there sends next: a part of the tail, or a snapshot when the place is unknown. Undefined: nothing now. */
   next(cursor: Position | undefined, form: SnapshotForm = 'packed'): FeedPart | undefined {
     if (!this.head) return undefined;
@@ -201,20 +236,25 @@ export class Feed implements FeedObserver {
   #currentSnapshot(form: SnapshotForm): FeedPart {
     const present = this.#snapshots.get(form);
     if (present) return present;
-    let packed = this.#packed.get(form);
-    let since = packed && this.#piecesAfter(packed.position, Math.max(staleImageBytes, packed.bytes / 8));
     const position = positionOf(this.#log.at(-1)!);
-    if (!packed || !since) {
-      const frames = this.#image.frames(form);
-      const bytes = frames.reduce((sum, frame) => sum + frame.payload.length, 0);
-      packed = { frames, bytes, position };
-      this.#packed.set(form, packed);
-      since = [];
+    let usable = this.#usable(form);
+    if (!usable) {
+      const frames = [...this.#image.frames(form)].filter((frame) => frame !== undefined);
+      usable = { packed: packedImage(frames, position), since: [] };
+      this.#packed.set(form, usable.packed);
     }
+    const { packed, since } = usable;
     const begin = frameOf({ case: 'snapshotBegin', value: {} });
     const snapshot = { frames: [begin, ...packed.frames, ...packFrames(since), commit(position)], position };
     this.#snapshots.set(form, snapshot);
     return snapshot;
+  }
+
+  /** The packed image with what the log has after it; undefined when that is not there, or too much. */
+  #usable(form: SnapshotForm): { readonly packed: PackedImage; readonly since: readonly Uint8Array[] } | undefined {
+    const packed = this.#packed.get(form);
+    const since = packed && this.#piecesAfter(packed.position, Math.max(staleImageBytes, packed.bytes / 8));
+    return since && { packed, since };
   }
 
   /** Undefined when the position is not in the log, or more than that came after it. */
@@ -224,6 +264,10 @@ export class Feed implements FeedObserver {
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     return bytes <= atMostBytes ? entries.flatMap((entry) => entry.pieces) : undefined;
   }
+}
+
+function packedImage(frames: readonly FeedFrame[], position: Position): PackedImage {
+  return { frames, position, bytes: frames.reduce((sum, frame) => sum + frame.payload.length, 0) };
 }
 
 function commit(position: Position): FeedFrame {

@@ -6,6 +6,9 @@ import { encodeItem, frameOf, packFrames } from './encode.ts';
 /** How a snapshot lists pods and endpoints: in columns, or (protocol version 1) one by one as all else. */
 export type SnapshotForm = 'packed' | 'items';
 
+/** To sort so many by their pods takes about a millisecond. */
+const endpointsAStep = 1000;
+
 /**
  * The present state, as its snapshots need it. Of a pod that is the little that agents read; what is neither pod nor endpoint is encoded
  * already.
@@ -34,16 +37,22 @@ export class Image {
     }
   }
 
-  /** All of it as frames: configuration first, then pods with their endpoints. */
-  frames(form: SnapshotForm): FeedFrame[] {
-    if (form === 'packed') return [...packFrames(this.#encoded.values()), ...this.#packedFrames()];
-    return packFrames(this.#pieces());
+  /**
+   * All of it as frames: configuration first, then pods with their endpoints. They are made as they are asked for, a millisecond or two of work
+   * each; undefined is a place to rest as well. What is put meanwhile may be in them or not.
+   */
+  *frames(form: SnapshotForm): Generator<FeedFrame | undefined> {
+    if (form === 'items') return yield* packFrames(this.#pieces());
+    yield* packFrames(this.#encoded.values());
+    yield* this.#packedFrames();
   }
 
-  *#packedFrames(): Generator<FeedFrame> {
+  *#packedFrames(): Generator<FeedFrame | undefined> {
     const packer = new PodPacker();
     const byUid = new Map<string, StoredEndpoint[]>();
+    let sorted = 0;
     for (const endpoint of this.#endpoints.values()) {
+      if (++sorted % endpointsAStep === 0) yield undefined;
       const ofPod = byUid.get(endpoint.podUid);
       if (ofPod) ofPod.push(endpoint);
       else byUid.set(endpoint.podUid, [endpoint]);

@@ -43,6 +43,8 @@ export async function* subscription(
         yield frameOf({ case: 'heartbeat', value: { live, staleSinceMs: BigInt(staleSinceMs) } });
         stall.refresh();
       }
+      await feed.prepare(cursor, form);
+      stall.refresh();
       const part = feed.next(cursor, form);
       if (part) {
         for (const frame of part.frames) {
