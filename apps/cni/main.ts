@@ -52,4 +52,10 @@ program
     for (const file of putBack(netD)) console.log(`put back ${netD}/${file}`);
   });
 
-program.parse();
+try {
+  program.parse();
+} catch (error) {
+  // Of the file system, or of the compiler: the message names the file.
+  console.error(`caracal-cni: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -29,6 +29,8 @@ export interface VethSpec {
   readonly name: string;
   readonly mac?: string;
   readonly mtu?: number;
+  /** Of each end, for sending and for receiving; one when absent. */
+  readonly queues?: number;
   readonly peer: {
     readonly name: string;
     readonly mac?: string;
@@ -67,26 +69,27 @@ function encodeLinkAttributes(writer: MessageWriter, link: { name: string; mac?:
  * To be said when the link is made: a veth of which nothing is said gets a queue for each processor, is then cut down to the one that it uses,
  * and for that waits at each end for a grace period of RCU, with the lock of all links held (veth_init_queues, netif_set_real_num_tx_queues).
  */
-function encodeOneQueue(writer: MessageWriter): void {
-  writer.attributeUint32(k.IFLA_NUM_TX_QUEUES, 1);
-  writer.attributeUint32(k.IFLA_NUM_RX_QUEUES, 1);
+function encodeQueues(writer: MessageWriter, queues: number): void {
+  writer.attributeUint32(k.IFLA_NUM_TX_QUEUES, queues);
+  writer.attributeUint32(k.IFLA_NUM_RX_QUEUES, queues);
 }
 
-/** Creates a veth pair with both ends down, of one queue each; EEXIST when either name is taken. */
+/** Creates a veth pair with both ends down; EEXIST when either name is taken. */
 function createVeth(spec: VethSpec): Request {
+  const { queues = 1 } = spec;
   return {
     operation: () => `create veth pair ${spec.name} and ${spec.peer.name}`,
     encode: (writer) => {
       writer.begin(k.RTM_NEWLINK, k.NLM_F_REQUEST | k.NLM_F_CREATE | k.NLM_F_EXCL, message.size);
       encodeLinkAttributes(writer, spec);
-      encodeOneQueue(writer);
+      encodeQueues(writer, queues);
       const info = writer.beginNested(k.IFLA_LINKINFO);
       writer.attributeString(k.IFLA_INFO_KIND, 'veth');
       const data = writer.beginNested(k.IFLA_INFO_DATA);
       const peer = writer.beginNested(k.VETH_INFO_PEER);
       writer.reserve(message.size);
       encodeLinkAttributes(writer, spec.peer);
-      encodeOneQueue(writer);
+      encodeQueues(writer, queues);
       if (spec.peer.netnsFd !== undefined) writer.attributeUint32(k.IFLA_NET_NS_FD, spec.peer.netnsFd);
       // The peer's attribute starts with a plain structure, so it does not carry the flag for nested attributes.
       writer.endNested(peer, 0);

@@ -38,6 +38,7 @@ const brokenByPtp = [
   'add-second-interface', // the route to its gateway exists
   'add-prev-result', // forgotten
   'del-one-of-two', // there is no second
+  'del-after-refusal', // does not read such a configuration at all
   'check-route-moved', // looks in the main table alone
   'version-echo', // always 1.0.0
   'version-undecodable', // does not read its input

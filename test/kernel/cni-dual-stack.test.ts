@@ -1,3 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
@@ -76,7 +83,10 @@ beforeAll(async () => {
   runtime = createCniRuntime(agent.netns, [agent.cniBin]);
   node = startProber(agent.netns);
   pods = [await place(), await place(), await place()];
-  for (const { probe } of [...pods, outside]) await probe.listen('tcp', [80, 81]);
+  for (const { probe } of [...pods, outside]) {
+    await probe.listen('tcp', [80, 81]);
+    await probe.listen('udp', [53]);
+  }
 });
 
 async function place(): Promise<Place> {
@@ -182,7 +192,13 @@ test.each<[string, object, RegExp, boolean]>([
 });
 
 test('a port of the node leads to the pod by both families', async () => {
-  await add(0, 'web', {}, { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] });
+  const portMappings = [
+    { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+    { hostPort: 8053, containerPort: 53, protocol: 'udp' },
+  ];
+  await add(0, 'web', {}, { portMappings });
+  for (const to of ['2001:db8:9::1', '198.51.100.1'])
+    expect(await outside.probe.reaches({ protocol: 'udp', to, port: 8053 })).toBe(true);
   await add(
     1,
     'db',
@@ -194,6 +210,25 @@ test('a port of the node leads to the pod by both families', async () => {
   expect(await node.reaches(tcp('2001:db8:9::1', 8080))).toBe(true);
   expect(await node.reaches(tcp('192.0.2.1', 8080))).toBe(true);
   expect(await pods[0].probe.reaches(tcp('2001:db8:9::1', 8080))).toBe(true);
+});
+
+test('SCTP as well by IPv6', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'caracal-sctp6-'));
+  try {
+    const program = join(folder, 'sctp');
+    const source = fileURLToPath(new URL('./dataplane/sctp.c', import.meta.url));
+    execFileSync('musl-gcc', ['-static', '-O1', '-o', program, source]);
+    const listener = pods[0].netns.spawn(program, ['listen6'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines = createInterface({ input: listener.stdout! });
+    await once(lines, 'line');
+    await add(0, 'web', {}, { portMappings: [{ hostPort: 9899, containerPort: 9080, protocol: 'sctp' }] });
+    const arrived = once(lines, 'line');
+    await outside.netns.run(program, ['send', '2001:db8:9::1', '9899']);
+    expect(await arrived).toEqual(['9080']);
+    listener.kill('SIGKILL');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('of a second interface too: requests come to its addresses, and the answers leave by it', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -16,6 +16,26 @@ const main = join(import.meta.dirname, '../../apps/cni/main.ts');
 const caracalCni = async (...args: string[]) =>
   (await execa(process.execPath, [main, ...args, '--folder', folder, '--net-d', join(folder, 'none')])).stdout;
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+
+test("a configuration of Calico's is named; on request it is set aside, and back after uninstall", async () => {
+  const netD = join(folder, 'net.d');
+  mkdirSync(netD);
+  writeFileSync(join(netD, '10-calico.conflist'), '{"plugins":[{"type":"calico"}]}');
+  const bin = ['--folder', join(folder, 'bin'), '--net-d', netD];
+  const run = async (...args: string[]) => (await execa(process.execPath, [main, ...args, ...bin])).stdout;
+  expect(await run('install')).toMatch(/10-calico\.conflist \(calico\) is used in place of ours.*--take-over/);
+  expect(readdirSync(netD)).toEqual(['10-calico.conflist']);
+  expect(await run('install', '--take-over')).toMatch(/set aside .*10-calico\.conflist/);
+  expect(readdirSync(netD)).toEqual(['10-calico.conflist.before-caracal']);
+  expect(await run('uninstall')).toMatch(/put back .*10-calico\.conflist/);
+  expect(readdirSync(netD)).toEqual(['10-calico.conflist']);
+});
+
+test('a folder that cannot be is named in one line, without a stack', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  const failed = await execa(process.execPath, [main, 'install', '--folder', join(folder, 'file')], { reject: false });
+  expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^caracal-cni: EEXIST: .*\/file'$/) });
+});
 
 test('what lay under our names is kept: of others until uninstall, of ours as the version before', async () => {
   writeFileSync(join(folder, 'caracal'), 'of others', { mode: 0o755 });

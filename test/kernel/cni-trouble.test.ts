@@ -102,6 +102,22 @@ test('a pod whose namespace has gone before its DEL: everything of it is taken b
   expect(await differences(agent, before)).toEqual([]);
 });
 
+test('requests for one pod at once follow each other: one ADD of an interface succeeds, and the last DEL leaves nothing', async () => {
+  const [pod] = pods;
+  const added = await Promise.all([1, 2, 3].map(() => call('ADD', 'twice', pod.path)));
+  const [first, ...more] = added.filter(({ exitCode }) => exitCode === 0);
+  expect(more).toEqual([]);
+  for (const each of added.filter((answer) => answer !== first))
+    expect(errorOf(each)).toMatchObject({ code: 101, msg: expect.stringContaining('eth0 exists') });
+  expect(await call('CHECK', 'twice', pod.path, JSON.parse(first.stdout))).toMatchObject({ exitCode: 0 });
+  const mixed = await Promise.all(['DEL', 'ADD', 'DEL', 'DEL'].map((command) => call(command, 'twice', pod.path)));
+  // In whichever order they come, DEL succeeds; ADD does when one came before it.
+  for (const [i, { exitCode }] of mixed.entries()) if (i !== 1) expect(exitCode).toBe(0);
+  expect(await call('DEL', 'twice', pod.path)).toMatchObject({ exitCode: 0 });
+  expect(JSON.parse(await pod.run('ip', ['-json', 'link']))).toHaveLength(1);
+  expect(await differences(agent, before)).toEqual([]);
+});
+
 test('a full disk: ADD is refused with code 5 and leaves nothing, DEL is asked for again; both work when there is room', async () => {
   const [pod, ...others] = pods;
   const ids: string[] = [];

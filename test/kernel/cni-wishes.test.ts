@@ -21,6 +21,7 @@ const list = (plugin: object = {}): NetworkList => ({
 
 beforeAll(async () => {
   agent = await prepareLoneAgent({
+    config: { mtu: 1450 },
     pools: [
       { name: 'default', cidr: '10.65.0.0/16', block: '10.65.0.0/24' },
       { name: 'manual', cidr: '10.66.0.0/16', block: '10.66.0.0/24', spec: { assignmentMode: 'Manual' } },
@@ -96,11 +97,26 @@ test('an address that another pod has, or that is in no pool, is refused with it
 test('a container forwards only where container_settings allow it; mtu 0 is the choice of the node', async () => {
   await add({ mtu: 0 });
   expect(await pod.run('sysctl', ['-n', 'net.ipv4.ip_forward'])).toBe('0\n');
-  expect(await pod.run('ip', ['link', 'show', 'eth0'])).toContain('mtu 1500');
+  expect(await pod.run('ip', ['link', 'show', 'eth0'])).toContain('mtu 1450');
   for (const each of added.splice(0)) await runtime.del(each.list, each.container);
   await add({ container_settings: { allow_ip_forwarding: true }, mtu: 1300 });
   expect(await pod.run('sysctl', ['-n', 'net.ipv4.ip_forward'])).toBe('1\n');
   expect(await pod.run('ip', ['link', 'show', 'eth0'])).toContain('mtu 1300');
+});
+
+test('num_queues is the number of queues of both ends, one where nobody asks', async () => {
+  const queues = async (netns: Netns, name: string) =>
+    (await netns.run('ip', ['-d', 'link', 'show', name])).match(/num[tr]xqueues \d+/g);
+  for (const [plugin, count] of [
+    [{}, 1],
+    [{ num_queues: 3 }, 3],
+  ] as const) {
+    const { interfaces } = await add(plugin);
+    const expected = [`numtxqueues ${count}`, `numrxqueues ${count}`];
+    expect(await queues(pod, 'eth0')).toEqual(expected);
+    expect(await queues(agent.netns, interfaces[0].name)).toEqual(expected);
+    for (const each of added.splice(0)) await runtime.del(each.list, each.container);
+  }
 });
 
 test('a pod in two networks has an address of each, and what is done to one leaves the other alone', async () => {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { answerDelegating } from './answer-delegating.ts';
 import { brokenOff } from './broken-off.ts';
-import { type CniResult, type NetworkConfiguration, validAttachments } from './configuration-schema.ts';
+import { type CniResult, type NetworkConfiguration, ownIpamTypes, validAttachments } from './configuration-schema.ts';
 import { delegate } from './delegate.ts';
 import { type CniEnvironment, parseEnvironment } from './environment.ts';
 import type { Invocation, Reply } from './frame.ts';
@@ -29,8 +29,6 @@ const firstVersionOf: Partial<Record<CniEnvironment['command'], CniVersion>> = {
   GC: '1.1.0',
 };
 
-const ownIpamTypes = ['caracal-ipam', 'calico-ipam'];
-
 /**
  * Answers one invocation of the CNI executable: reads environment and configuration, asks the pod network, writes the
  * result or the error. Never rejects.
@@ -42,7 +40,7 @@ export async function answerInvocation(
   logger: Logger,
 ): Promise<Reply> {
   const { environment, stdin } = invocation;
-  const configuration = parseConfiguration(stdin);
+  const configuration = parseConfiguration(stdin, environment.get('CNI_COMMAND'));
   const version = configuration.ok ? configuration.value.cniVersion : configuration.cniVersion;
   const variables = parseEnvironment(environment);
   if (!variables.ok) return refuse(logger, version, variables);
@@ -110,6 +108,7 @@ async function carryOut(
         pod: identify(environment, configuration),
         // 0 is the node's choice.
         mtu: configuration.mtu || undefined,
+        ...(configuration.num_queues && { queues: configuration.num_queues }),
         ...(given && { given }),
         ...wishesOf(configuration, environment),
         ...(configuration.sysctl && { sysctls: sysctlsOf(configuration.sysctl, ifname) }),

@@ -1,6 +1,6 @@
 import { parseAddress, parsePrefix } from '@caracal/net';
 import { z } from 'zod';
-import { cniNamePattern } from './environment.ts';
+import { cniNamePattern, mac, requestedAddress } from './fields.ts';
 import { sysctlPath } from './sysctls.ts';
 import { supportedVersions } from './versions.ts';
 
@@ -15,23 +15,6 @@ const flag = z
   .transform(String)
   .pipe(z.enum(['true', 'false']).transform((text) => text === 'true'));
 
-/** `IP` or `IP/LENGTH`; the address alone is what counts. */
-const requestedAddress = z.string().transform((text, context) => {
-  const [address, length] = text.split('/');
-  const valid =
-    length === undefined ? parseAddress(text) : parseAddress(address) && parsePrefixLoosely(address, length);
-  if (!valid) {
-    context.addIssue(`${JSON.stringify(text)} is no address such as 10.65.0.7 or 10.65.0.7/26`);
-    return z.NEVER;
-  }
-  return address;
-});
-
-function parsePrefixLoosely(address: string, length: string): boolean {
-  const longest = address.includes(':') ? 128 : 32;
-  return /^\d{1,3}$/.test(length) && Number(length) <= longest;
-}
-
 /** A pool is named by its name or by its CIDR. */
 const poolReference = z
   .string()
@@ -41,13 +24,6 @@ const poolReference = z
       error: 'must be the name or the CIDR of an IPPool',
     },
   );
-
-/** Of a single interface: unicast, not zero. */
-const mac = z
-  .string()
-  .regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i, 'must be a unicast MAC address such as c2:11:22:33:44:55')
-  .refine((text) => text !== '00:00:00:00:00:00', 'must not be zero')
-  .transform((text) => text.toLowerCase());
 
 const port = z.int().min(1, 'must be 1 to 65535').max(65_535, 'must be 1 to 65535');
 
@@ -140,6 +116,8 @@ export const configurationSchema = z.object({
   policy: z.looseObject({ type: z.literal('k8s', 'must be k8s: policy is always enforced').optional() }).optional(),
   kubernetes: z.looseObject({ kubeconfig: z.string().optional(), k8s_api_root: z.string().optional() }).optional(),
   nodename: z.string().optional(),
+  /** Of each end of the interface: with one, which is the fastest to make, one processor at a time sends. */
+  num_queues: z.int().min(1, 'must be 1 to 256').max(256, 'must be 1 to 256').optional(),
   log_level: z
     .string()
     .transform((text) => text.toLowerCase())
@@ -174,6 +152,41 @@ export const configurationSchema = z.object({
   'cni.dev/valid-attachments': attachments.optional(),
   'cni.dev/attachments': attachments.optional(),
 });
+
+const { cniVersion, name, type, ipam, policy, kubernetes, container_settings, feature_control } =
+  configurationSchema.shape;
+
+/** What DEL and GC need of it: what an ADD was refused for, such as a value that the pod asked for, must not keep the pod from going. */
+export const takingBackSchema = z.object({
+  cniVersion,
+  name,
+  type,
+  ipam: z.object({ type: executable }).optional().catch(undefined),
+  'cni.dev/valid-attachments': configurationSchema.shape['cni.dev/valid-attachments'],
+  'cni.dev/attachments': configurationSchema.shape['cni.dev/attachments'],
+});
+
+/** Types of `ipam` that are ours. */
+export const ownIpamTypes: readonly string[] = ['caracal-ipam', 'calico-ipam'];
+
+/** The fields of the sections that are ours to read, with those of Calico's that do nothing here. */
+export const fieldsOfSections: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ipam', [...Object.keys(ipam.unwrap().shape), 'name']],
+  [
+    'policy',
+    [
+      ...Object.keys(policy.unwrap().shape),
+      'k8s_api_root',
+      'k8s_auth_token',
+      'k8s_certificate_authority',
+      'k8s_client_certificate',
+      'k8s_client_key',
+    ],
+  ],
+  ['kubernetes', [...Object.keys(kubernetes.unwrap().shape), 'node_name']],
+  ['container_settings', Object.keys(container_settings.unwrap().shape)],
+  ['feature_control', Object.keys(feature_control.unwrap().shape)],
+]);
 
 /** Fields that are true or false in general, of which we can do one. */
 export const unsupportedWhenTrue: ReadonlyMap<string, string> = new Map([
@@ -237,5 +250,4 @@ export const passiveFields: readonly string[] = [
   'log_file_max_count',
   'nodename_file',
   'nodename_file_optional',
-  'num_queues',
 ];

@@ -26,6 +26,10 @@ test('reads a valid environment', () => {
     },
   });
   expect(parse({ CNI_COMMAND: 'DEL', CNI_NETNS: undefined })).toMatchObject({ ok: true });
+  expect(parse({ CNI_ARGS: 'IP=;MAC=' })).toMatchObject({ ok: true });
+  // An ADD was refused for them, and its container must be able to go.
+  for (const CNI_ARGS of ['novalue', 'IP=x'])
+    expect(parse({ CNI_COMMAND: 'DEL', CNI_ARGS })).toMatchObject({ ok: true });
   expect(parseEnvironment(new Map([['CNI_COMMAND', 'STATUS']]))).toMatchObject({ ok: true });
 });
 
@@ -45,6 +49,9 @@ test.each([
   [{ CNI_COMMAND: 'GC' }, 'CNI_PATH is missing'],
   [{ CNI_NETNS: 'netns' }, 'CNI_NETNS "netns"'],
   [{ CNI_ARGS: 'novalue' }, 'CNI_ARGS "novalue"'],
+  [{ CNI_ARGS: 'IP=10.65.0.300' }, 'CNI_ARGS IP: "10.65.0.300" is no address'],
+  [{ CNI_ARGS: 'IP=10.65.0.3/33' }, 'CNI_ARGS IP: "10.65.0.3/33" is no address'],
+  [{ CNI_ARGS: 'MAC=01:00:5e:00:00:01' }, 'CNI_ARGS MAC: must be a unicast MAC'],
   [{ CNI_CONTAINERID: '', CNI_IFNAME: '' }, 'CNI_CONTAINERID is missing; CNI_IFNAME is missing'],
 ])('%o is refused with code 4, naming the variable', (changes, message) => {
   expect(parse(changes)).toMatchObject({ ok: false, code: 4, message: expect.stringContaining(message) });

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { cniNamePattern, mac, requestedAddress } from './fields.ts';
 import { type CniFailure, cniErrorCodes } from './pod-network.ts';
 
 /** The environment variables of a CNI invocation (specification 1.1.0, section "Parameters"), validated. */
@@ -17,8 +19,6 @@ export interface CniEnvironment {
 const commands = ['ADD', 'DEL', 'CHECK', 'STATUS', 'GC'] as const;
 type CniCommand = (typeof commands)[number];
 
-/** Container ids and network names: a letter or digit, then those, underscores, dots and hyphens. */
-export const cniNamePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** The kernel's IFNAMSIZ, less the final NUL. */
 const maxIfnameLength = 15;
 
@@ -34,7 +34,11 @@ export function parseEnvironment(
   }
   const problems: string[] = [];
   const args = parseArgs(text('CNI_ARGS'));
-  if (!args) problems.push(`CNI_ARGS "${text('CNI_ARGS')}" is no list of the form KEY=VALUE;KEY=VALUE`);
+  // What an ADD was refused for must not be in the way of the DEL that follows it.
+  if (command === 'ADD') {
+    if (!args) problems.push(`CNI_ARGS "${text('CNI_ARGS')}" is no list of the form KEY=VALUE;KEY=VALUE`);
+    problems.push(...wrongWishes(args));
+  }
   const containerId = text('CNI_CONTAINERID');
   const ifname = text('CNI_IFNAME');
   const netns = text('CNI_NETNS');
@@ -58,8 +62,11 @@ export function parseEnvironment(
   // The only operation that requires it ("GC", Required environment parameters).
   if (command === 'GC' && !text('CNI_PATH')) problems.push('CNI_PATH is missing');
   const path = text('CNI_PATH').split(':').filter(Boolean);
-  if (problems.length > 0 || !args) return invalid(problems.join('; '));
-  return { ok: true, value: { command, containerId, ifname, netns: netns || undefined, path, args } };
+  if (problems.length > 0) return invalid(problems.join('; '));
+  return {
+    ok: true,
+    value: { command, containerId, ifname, netns: netns || undefined, path, args: args ?? new Map() },
+  };
 }
 
 function invalid(message: string): CniFailure {
@@ -68,6 +75,15 @@ function invalid(message: string): CniFailure {
 
 function isInterfaceName(name: string): boolean {
   return Buffer.byteLength(name) <= maxIfnameLength && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
+}
+
+/** What the pod asks for by CNI_ARGS (CONVENTIONS.md) and cannot have; empty is not asked. */
+function wrongWishes(args: ReadonlyMap<string, string> | undefined): string[] {
+  return Object.entries({ IP: requestedAddress, MAC: mac }).flatMap(([key, schema]) => {
+    const value = args?.get(key);
+    const parsed = value ? z.safeParse(schema, value) : undefined;
+    return parsed?.error ? [`CNI_ARGS ${key}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`] : [];
+  });
 }
 
 function parseArgs(text: string): Map<string, string> | undefined {

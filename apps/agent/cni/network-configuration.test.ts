@@ -7,11 +7,43 @@ const parse = (changes: object) => parseConfiguration(JSON.stringify({ ...valid,
 
 test('reads what it knows and reports the rest', () => {
   const labels = [{ key: 'app', value: 'web' }];
-  expect(parse({ mtu: 1400, args: { cni: { labels } }, nodename: 'n1', x: 1, 'cni.dev/y': 1, num_queues: 4 })).toEqual({
+  expect(
+    parse({ mtu: 1400, args: { cni: { labels } }, nodename: 'n1', x: 1, 'cni.dev/y': 1, datastore_type: 'kubernetes' }),
+  ).toEqual({
     ok: true,
     value: { ...valid, mtu: 1400, args: { cni: { labels } }, nodename: 'n1' },
     unknownFields: ['x'],
   });
+});
+
+test('reports fields that it does not know in its sections too, and leaves those of other IPAM plugins alone', () => {
+  const sections = {
+    ipam: { type: 'caracal-ipam', ipv4_pool: ['x'] },
+    container_settings: { ip_forwarding: true },
+    policy: { type: 'k8s', k8s_auth_token: 't' },
+    args: { cni: { x: 1 }, y: 1 },
+  };
+  expect(parse(sections)).toMatchObject({ unknownFields: ['ipam.ipv4_pool', 'container_settings.ip_forwarding'] });
+  expect(parse({ ipam: { type: 'host-local', subnet: '192.0.2.0/24' } })).toMatchObject({ unknownFields: [] });
+});
+
+test('what an ADD is refused for does not keep DEL and GC from taking back', () => {
+  const wrong = {
+    mtu: 'big',
+    ipMasq: true,
+    ipam: { type: 7 },
+    runtimeConfig: { bandwidth: { egressRate: -1 } },
+    'cni.dev/valid-attachments': [{ containerID: 'a', ifname: 'eth0' }],
+  };
+  for (const command of ['ADD', 'CHECK', 'STATUS']) {
+    expect(parseConfiguration(JSON.stringify({ ...valid, ...wrong }), command)).toMatchObject({ ok: false });
+  }
+  for (const command of ['DEL', 'GC']) {
+    const parsed = parseConfiguration(JSON.stringify({ ...valid, ...wrong }), command);
+    expect(parsed).toMatchObject({ ok: true, value: { name: 'caracal' } });
+    expect(parsed.ok && validAttachments(parsed.value)).toEqual([{ containerId: 'a', ifname: 'eth0' }]);
+    expect(parseConfiguration(JSON.stringify({ ...valid, name: 'a b' }), command)).toMatchObject({ code: 7 });
+  }
 });
 
 test("reads the configuration of Calico's users", () => {

@@ -2,9 +2,12 @@ import type { z } from 'zod';
 import {
   type CniResult,
   configurationSchema,
+  fieldsOfSections,
   type NetworkConfiguration,
+  ownIpamTypes,
   passiveFields,
   resultSchema,
+  takingBackSchema,
   unsupportedWhenTrue,
 } from './configuration-schema.ts';
 import { type CniFailure, cniErrorCodes } from './pod-network.ts';
@@ -15,10 +18,10 @@ export type ParsedConfiguration =
   | (CniFailure & { readonly cniVersion?: string });
 
 /**
- * Reads the network configuration. Unknown fields are reported, not refused; an impossible value is a failure that
- * names its field, and carries the version that was asked wherever it can be read.
+ * Reads the network configuration for an operation (ADD unless given). Unknown fields are reported, not refused; an impossible value is a
+ * failure that names its field, and carries the version that was asked wherever it can be read. Of DEL and GC only what they need is read.
  */
-export function parseConfiguration(stdin: string): ParsedConfiguration {
+export function parseConfiguration(stdin: string, command?: string): ParsedConfiguration {
   let document: unknown;
   try {
     document = JSON.parse(stdin);
@@ -39,9 +42,10 @@ export function parseConfiguration(stdin: string): ParsedConfiguration {
     const cniVersion = typeof version === 'string' ? version : undefined;
     return { ok: false, code: cniErrorCodes.incompatibleVersion, message, details, cniVersion };
   }
-  const parsed = configurationSchema.safeParse(document);
+  const takesBack = command === 'DEL' || command === 'GC';
+  const parsed = (takesBack ? takingBackSchema : configurationSchema).safeParse(document);
   if (parsed.success) {
-    return { ok: true, value: parsed.data, unknownFields: Object.keys(document).filter(isUnknown) };
+    return { ok: true, value: parsed.data, unknownFields: unknownFields(document) };
   }
   return { ...refusal(document, parsed.error.issues), cniVersion: String(version) };
 }
@@ -79,6 +83,17 @@ function valueAt(document: object, path: readonly PropertyKey[]): unknown {
 
 function explain(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[] = []): string {
   return issues.map(({ path, message }) => `${formatPath([...prefix, ...path])}: ${message}`).join('; ');
+}
+
+/** At the top, and in the sections that are ours to read: `ipam.ipv4_pool`. */
+function unknownFields(document: object): string[] {
+  return Object.entries(document).flatMap(([key, value]) => {
+    if (isUnknown(key)) return [key];
+    const known = fieldsOfSections.get(key);
+    if (!known || typeof value !== 'object' || value === null) return [];
+    if (key === 'ipam' && !ownIpamTypes.includes(value.type)) return [];
+    return Object.keys(value).flatMap((field) => (known.includes(field) ? [] : [`${key}.${field}`]));
+  });
 }
 
 /** Keys under `cni.dev/` are the protocol's own (section 1, "Reserved keys"). */

@@ -35,6 +35,8 @@ export interface AddRequest extends Attachment {
   readonly pod: PodIdentity;
   /** The configuration's `mtu`; the node's own choice when absent. */
   readonly mtu?: number;
+  /** Of each end of the interface; one when absent. */
+  readonly queues?: number;
   /** The pod's end has this MAC; a random one when absent. */
   readonly mac?: string;
   /** The container may forward packets between its interfaces. */

@@ -170,6 +170,7 @@ export function createPods(options: PodsOptions): PodNetwork {
       podInterface: request.ifname,
       addresses,
       mtu: request.mtu ?? options.mtu,
+      queues: request.queues,
       mac: request.mac,
       loopback: needsLoopback(record.hostPorts ?? []),
       bandwidth: record.bandwidth,

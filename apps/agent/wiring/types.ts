@@ -34,6 +34,8 @@ export interface WireRequest {
   readonly addresses: readonly string[];
   /** The kernel's default (1500) when absent. */
   readonly mtu?: number;
+  /** Of each end, for sending and for receiving; one when absent. */
+  readonly queues?: number;
   /** Of the pod's end; a random one when absent. */
   readonly mac?: string;
   /** Whether the pod may forward packets between its interfaces. */

@@ -65,11 +65,12 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     pod = enterPod(netns, request.forwarding, hasIpv6);
     reached('wire: inside');
     const podMac = request.mac ?? randomMac();
-    const { hostInterface, podInterface, mtu } = request;
+    const { hostInterface, podInterface, mtu, queues } = request;
     const link = sockets.host.createVeth({
       name: hostInterface,
       mac: hostMac,
       mtu,
+      queues,
       peer: { name: podInterface, mac: podMac, mtu, netnsFd: netns.fd },
     });
     if (!link.ok) return explainCreation(pod, request, link.error);

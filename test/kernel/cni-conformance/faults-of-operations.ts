@@ -1,4 +1,4 @@
-import { answer, type Fault, fails, input, inputOn, leavesAnInterface, on } from './fault.ts';
+import { answer, type Fault, fails, input, inputOn, leavesAnInterface, on, refuses } from './fault.ts';
 
 const inContainer = 'nsenter --net="$CNI_NETNS"';
 
@@ -72,6 +72,7 @@ export const operationFaults: readonly Fault[] = [
     caughtBy: 'del-prev-result',
     script: on('DEL', '! grep -q prevResult; exit'),
   },
+  { name: 'DEL is as strict as ADD', caughtBy: 'del-after-refusal', script: refuses('big') },
   ...(
     [
       ['what prevResult says', 'check-consults'],

@@ -250,4 +250,16 @@ export const operations: readonly Row[] = [
       demand((await t.addresses()).includes(ips[0].address), 'eth0 lost its address');
     },
   },
+  {
+    id: 'del-after-refusal',
+    section: 'DEL: "should generally complete a DEL action without error"',
+    says: 'DEL with what an ADD was refused for succeeds: the container must be able to go',
+    level: 'should',
+    test: async (t) => {
+      for (const call of [{ configuration: { mtu: 'big' } }, { env: { CNI_ARGS: 'novalue' } }]) {
+        failure(await t.call('ADD', call));
+        nothing(await t.call('DEL', call));
+      }
+    },
+  },
 ];

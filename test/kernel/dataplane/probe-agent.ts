@@ -27,10 +27,13 @@ function listen({ protocol, port }: Command): Promise<boolean> {
       server.once('error', reject);
       server.listen(port, '::', () => resolve(true));
     } else {
-      const socket = createSocket('udp4');
-      socket.once('error', reject);
-      socket.on('message', (message, from) => socket.send(message, from.port, from.address));
-      socket.bind(port, '0.0.0.0', () => resolve(true));
+      // A socket each: what one of both families answers might come from another address.
+      let bound = 0;
+      for (const socket of [createSocket('udp4'), createSocket({ type: 'udp6', ipv6Only: true })]) {
+        socket.once('error', reject);
+        socket.on('message', (message, from) => socket.send(message, from.port, from.address));
+        socket.bind(port, () => ++bound === 2 && resolve(true));
+      }
     }
   });
 }
@@ -50,7 +53,7 @@ function probe({ protocol, port, address, source, sourcePort, timeoutMs = 400 }:
       socket.on('connect', () => socket.write('?'));
       socket.on('data', () => end(true));
     } else {
-      const socket = createSocket('udp4');
+      const socket = createSocket(address?.includes(':') ? 'udp6' : 'udp4');
       const end = (passed: boolean) => {
         clearTimeout(timer);
         socket.close();

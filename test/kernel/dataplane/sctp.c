@@ -1,6 +1,7 @@
 // An SCTP packet, sent and seen without a kernel that has SCTP sockets.
 //   sctp send ADDRESS PORT   sends an INIT chunk (RFC 9260, section 3.3.2) from port 40000
-//   sctp listen              prints `PORT` for each INIT that arrives here
+//   sctp listen              prints `PORT` for each INIT that arrives here by IPv4
+//   sctp listen6             the same by IPv6
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static uint32_t crc32c(const uint8_t *bytes, size_t length) {
 }
 
 int main(int argc, char **argv) {
-  int fd = socket(AF_INET, SOCK_RAW, IPPROTO_SCTP);
+  int ipv6 = argc > 1 && (strcmp(argv[1], "listen6") == 0 || (argc > 2 && strchr(argv[2], ':')));
+  int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_RAW, IPPROTO_SCTP);
   if (fd < 0) return perror("socket"), 1;
   if (argc == 4 && strcmp(argv[1], "send") == 0) {
     uint8_t packet[32] = {0};
@@ -36,9 +38,12 @@ int main(int argc, char **argv) {
     memcpy(packet + 28, &tag, 4);
     uint32_t checksum = crc32c(packet, sizeof packet);
     for (int i = 0; i < 4; i++) packet[8 + i] = checksum >> 8 * i;
-    struct sockaddr_in destination = {.sin_family = AF_INET};
-    inet_pton(AF_INET, argv[2], &destination.sin_addr);
-    if (sendto(fd, packet, sizeof packet, 0, (struct sockaddr *)&destination, sizeof destination) < 0) return perror("sendto"), 1;
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    inet_pton(ipv6 ? AF_INET6 : AF_INET, argv[2], ipv6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr);
+    struct sockaddr *destination = ipv6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+    socklen_t size = ipv6 ? sizeof six : sizeof four;
+    if (sendto(fd, packet, sizeof packet, 0, destination, size) < 0) return perror("sendto"), 1;
     return 0;
   }
   puts("ready");
@@ -46,7 +51,8 @@ int main(int argc, char **argv) {
   for (;;) {
     uint8_t packet[2048];
     ssize_t length = recv(fd, packet, sizeof packet, 0);
-    size_t header = (packet[0] & 15) * 4;
+    // A raw socket of IPv6 leaves the header out (RFC 3542, section 3).
+    size_t header = ipv6 ? 0 : (packet[0] & 15) * 4;
     if (length < (ssize_t)header + 13 || packet[header + 12] != 1) continue;
     printf("%d\n", packet[header + 2] << 8 | packet[header + 3]);
     fflush(stdout);
