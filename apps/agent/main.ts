@@ -28,12 +28,16 @@ program
     const logger = pino({ level: config.logLevel, base: { node: config.nodeName } });
     listenToSteps(process.env);
     const agent = await startAgent(config, logger);
+    let stopping = false;
     const stop = async (signal: string) => {
+      if (stopping) return;
+      stopping = true;
       logger.info({ signal }, 'stopping');
       await agent.stop();
       process.exit(0);
     };
-    process.once('SIGTERM', stop).once('SIGINT', stop);
+    // Not `once`: where no other listener is left, that of execa ends the process at once when a command of ours is running.
+    process.on('SIGTERM', stop).on('SIGINT', stop);
   });
 
 program
@@ -58,7 +62,7 @@ program
     if (!stay) return;
     writeFileSync(cleanMark, '');
     const waiting = setInterval(() => {}, 60_000);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => clearInterval(waiting));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => clearInterval(waiting));
   });
 
 program
