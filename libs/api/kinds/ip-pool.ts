@@ -40,7 +40,10 @@ export const ipPoolSpec = z
     allowedUses: z
       .array(z.enum(['Workload', 'Tunnel', 'LoadBalancer']))
       .default(['Workload', 'Tunnel'])
-      .meta({ description: 'What addresses of this pool may be used for.' }),
+      .meta({
+        description:
+          'What addresses of this pool may be used for; LoadBalancer stands alone, and such a pool has no blocks.',
+      }),
     assignmentMode: z.enum(['Automatic', 'Manual']).default('Automatic').meta({
       description: 'Manual: addresses are given only to pods that ask for this pool or for an address in it.',
     }),
@@ -48,14 +51,32 @@ export const ipPoolSpec = z
     vxlanMode: encapsulation.meta({ description: 'VXLAN overlay; only Never.' }),
   })
   .superRefine((spec, context) => {
-    const complaint = blockSizeComplaint(spec.cidr, spec.blockSize);
-    if (complaint) context.addIssue({ code: 'custom', ...complaint });
+    for (const complaint of [blockSizeComplaint(spec.cidr, spec.blockSize), usesComplaint(spec)])
+      if (complaint) context.addIssue({ code: 'custom', ...complaint });
   })
   .transform((spec) => ({ ...spec, blockSize: spec.blockSize ?? blockSizes[familyOf(spec.cidr)].default }));
 
 export type IPPoolSpec = z.output<typeof ipPoolSpec>;
 
-function blockSizeComplaint(cidr: string, chosen: number | undefined): { path: string[]; message: string } | undefined {
+interface Complaint {
+  readonly path: string[];
+  readonly message: string;
+}
+
+/** Nodes claim blocks of a pool for pods and tunnels; addresses of services belong to no node. As in Calico one pool is not for both. */
+function usesComplaint(spec: { allowedUses: readonly string[]; nodeSelector: string }): Complaint | undefined {
+  if (!spec.allowedUses.includes('LoadBalancer')) return undefined;
+  const others = spec.allowedUses.filter((use) => use !== 'LoadBalancer');
+  if (others.length > 0) {
+    const message = `LoadBalancer excludes ${others.join(' and ')} in one pool: write [LoadBalancer], and make another pool for the rest`;
+    return { path: ['allowedUses'], message };
+  }
+  if (spec.nodeSelector === 'all()') return undefined;
+  const message = 'no node claims a block of a pool for LoadBalancer: leave it out, or write all()';
+  return { path: ['nodeSelector'], message };
+}
+
+function blockSizeComplaint(cidr: string, chosen: number | undefined): Complaint | undefined {
   const prefix = parsePrefix(cidr);
   if (!prefix) return undefined;
   const family = prefix.address.family;

@@ -25,6 +25,11 @@ export const rightDocuments: readonly (readonly [string, unknown, unknown, (read
     expect.objectContaining({ cidr: '2001:db8::/48', blockSize: 122 }),
   ],
   [
+    'pool for load balancers',
+    document(own, 'IPPool', { cidr: '198.51.100.0/24', allowedUses: ['LoadBalancer'] }),
+    expect.objectContaining({ allowedUses: ['LoadBalancer'], nodeSelector: 'all()' }),
+  ],
+  [
     'IPReservation',
     document(own, 'IPReservation', { reservedCIDRs: ['10.0.0.1'] }),
     { reservedCIDRs: ['10.0.0.1/32'] },

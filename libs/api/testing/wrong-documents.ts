@@ -125,6 +125,18 @@ export const wrongDocuments: readonly WrongDocument[] = [
     ],
   ],
   [
+    'a pool for load balancers and for more',
+    document(own, 'IPPool', { cidr: '192.0.2.0/24', allowedUses: ['LoadBalancer', 'Workload', 'Tunnel'] }),
+    [
+      'IPPool/x: spec.allowedUses: LoadBalancer excludes Workload and Tunnel in one pool: write [LoadBalancer], and make another pool for the rest',
+    ],
+  ],
+  [
+    'a pool for load balancers of some nodes',
+    document(own, 'IPPool', { cidr: '192.0.2.0/24', allowedUses: ['LoadBalancer'], nodeSelector: "rack == 'a'" }),
+    ['IPPool/x: spec.nodeSelector: no node claims a block of a pool for LoadBalancer: leave it out, or write all()'],
+  ],
+  [
     'a pool for some namespaces',
     document(own, 'IPPool', { cidr: '10.0.0.0/16', namespaceSelector: 'has(team)' }),
     ['IPPool/x: spec.namespaceSelector: is not supported yet: pods of all namespaces would get addresses of the pool'],
