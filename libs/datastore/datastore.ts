@@ -14,6 +14,7 @@ import { type NodeLife, nodeLife } from './queries/node-life.ts';
 import { listNodeStatus, reportStatus, type StoredNodeStatus } from './queries/node-status.ts';
 import { type PoolUsage, poolUsage } from './queries/pool-usage.ts';
 import { type KnownNode, recoverNode } from './queries/recover-node.ts';
+import { listServiceAddresses, type ServiceAddress } from './queries/service-addresses.ts';
 import { type ShownToken, spendToken } from './queries/spend-token.ts';
 import { type TakenEpoch, takeEpoch } from './queries/take-epoch.ts';
 import { trimFeed } from './queries/trim-feed.ts';
@@ -26,6 +27,8 @@ export interface Datastore {
   write<R extends WriteRequest>(request: R, signal?: AbortSignal): Promise<WriteAnswer<R>>;
   listResources(filter: ResourceFilter): Promise<{ resources: StoredResource[]; revision: bigint }>;
   listBlocks(): Promise<StoredBlock[]>;
+  /** What Services of type LoadBalancer have. */
+  listServiceAddresses(): Promise<ServiceAddress[]>;
   /** The nodes that own blocks, by name. */
   blockOwners(): Promise<BlockOwner[]>;
   listEndpoints(address?: string): Promise<StoredEndpoint[]>;
@@ -67,6 +70,7 @@ export function openDatastore(url: string, options: DatastoreOptions = {}): Data
     write: (request, signal) => writer.submit(request, signal),
     listResources: (filter) => listResources(database, filter),
     listBlocks: () => listBlocks(database),
+    listServiceAddresses: () => listServiceAddresses(database),
     blockOwners: () => blockOwners(database),
     listEndpoints: (address) => listEndpoints(database, address),
     reportStatus: (node, status) => reportStatus(database, node, status),

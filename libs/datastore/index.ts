@@ -12,5 +12,6 @@ export type {
 } from './items.ts';
 export { type MigrationReport, migrate, schemaRange } from './migrate.ts';
 export type { Durability } from './queries/durability.ts';
+export type { ServiceAddress } from './queries/service-addresses.ts';
 export type { PutOutcome, Refusal, ResourcePut, ResourcesRequest } from './queries/write.ts';
 export { unavailableReason } from './unavailable.ts';

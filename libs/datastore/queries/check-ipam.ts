@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { Database } from '../database.ts';
+import { isUndefinedTable, listServiceAddresses } from './service-addresses.ts';
 
 /** Something that contradicts itself, and what would mend it. */
 export interface Finding {
@@ -89,6 +90,24 @@ const checks = [
       -- Else it is a stranded one.
       AND NOT EXISTS (SELECT FROM node n WHERE n.node = b.node AND n.incarnation <> b.incarnation)
     ORDER BY b.cidr`,
+  // The operator mends both within seconds: what is older has nobody who does.
+  sql<Finding>`
+    SELECT 'ServiceAddressOfNoService' AS kind,
+           format('%s of IPPool/%s is held by Service %s/%s (uid %s), which does not exist or does not have it in its status', host(a.address), a.pool,
+             a.namespace, a.name, a.uid) AS message,
+           'the operator releases it: see whether one leads, and what it logs of that Service' AS remedy
+    FROM service_address a
+    WHERE a.since < clock_timestamp() - interval '1 minute'
+      AND NOT EXISTS (SELECT FROM resource r WHERE r.kind = 'Service' AND r.uid = a.uid AND r.spec -> 'loadBalancerIPs' ? host(a.address))
+    ORDER BY a.address`,
+  sql<Finding>`
+    SELECT 'ServiceAddressNotHeld' AS kind,
+           format('Service %s/%s has %s of IPPool/%s in its status and does not hold it', s.namespace, s.name, ip, p.name) AS message,
+           'if another controller wrote it, give it addresses outside of all pools; if the operator did, it holds it again in a moment' AS remedy
+    FROM resource s CROSS JOIN LATERAL jsonb_array_elements_text(s.spec -> 'loadBalancerIPs') ip
+    JOIN resource p ON p.kind = 'IPPool' AND p.spec -> 'allowedUses' ? 'LoadBalancer' AND ip::inet <<= (p.spec ->> 'cidr')::inet
+    WHERE s.kind = 'Service' AND NOT EXISTS (SELECT FROM service_address a WHERE a.address = ip::inet AND a.uid = s.uid)
+    ORDER BY ip::inet`,
   sql<Finding>`
     SELECT 'Reasserting' AS kind,
            format('no block is granted since %s, because %s; missing: %s', to_char(h.began_at, 'YYYY-MM-DD HH24:MI:SS'), h.reason,
@@ -111,7 +130,10 @@ export async function checkIpam(database: Kysely<Database>): Promise<IpamCheck> 
         SELECT (SELECT count(*)::integer FROM resource WHERE kind = 'IPPool') AS pools,
                (SELECT count(*)::integer FROM block) AS blocks,
                (SELECT coalesce(sum(cardinality(addresses)), 0)::integer FROM endpoint) AS addresses`.execute(view);
-      return { findings, ...rows[0] };
+      await sql`SAVEPOINT services`.execute(view);
+      const services = await listServiceAddresses(view);
+      await sql`ROLLBACK TO SAVEPOINT services`.execute(view); // where there is no such table
+      return { findings, ...rows[0], addresses: rows[0].addresses + services.length };
     });
 }
 
@@ -121,6 +143,10 @@ async function foundBy(check: (typeof checks)[number], view: Transaction<Databas
   try {
     return (await check.execute(view)).rows;
   } catch (error) {
+    if (isUndefinedTable(error)) {
+      await sql`ROLLBACK TO SAVEPOINT one`.execute(view); // a schema of before
+      return [];
+    }
     if (!(error instanceof pg.DatabaseError && error.code?.startsWith('22'))) throw error; // class 22: data exception
     await sql`ROLLBACK TO SAVEPOINT one`.execute(view);
     const [, kind] = /'([A-Z][A-Za-z]+)'/.exec(check.compile(view).sql) ?? [];

@@ -99,6 +99,17 @@ interface SplitRequest {
   readonly parts: readonly ResourcePut[];
 }
 
+/** A Service has these addresses and no others: all of them, or everything stays as it was. */
+interface ServiceRequest {
+  readonly op: 'service';
+  /** Of the operator's term; answers `fenced` when a newer term has begun. */
+  readonly epoch: bigint;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly addresses: readonly { readonly address: string; readonly pool: string }[];
+}
+
 interface ReleaseRequest {
   readonly op: 'release';
   readonly cidr: string;
@@ -144,13 +155,23 @@ export type WriteRequest =
   | NoticeRequest
   | EndReassertionRequest
   | AskBackRequest
-  | SplitRequest;
+  | SplitRequest
+  | ServiceRequest;
 
-type RefusalReason = 'NotFound' | 'BlocksInUse' | 'BlocksOutside' | 'BlockSizeInUse';
+type RefusalReason =
+  | 'NotFound'
+  | 'BlocksInUse'
+  | 'BlocksOutside'
+  | 'BlockSizeInUse'
+  | 'AddressesInUse'
+  | 'AddressesOutside'
+  | 'UseInUse';
 
 export interface Refusal extends ResourceName {
   readonly reason: RefusalReason;
-  readonly blocks?: readonly { readonly cidr: string; readonly node: string }[];
+  readonly blocks?: readonly { readonly cidr: string; readonly node: string }[] | null;
+  /** That Services have. */
+  readonly addresses?: readonly { readonly address: string; readonly service: string }[] | null;
 }
 
 export type PutOutcome = 'created' | 'configured' | 'unchanged';
@@ -217,6 +238,18 @@ interface SplitAnswer {
   readonly moved?: number;
 }
 
+interface ServiceAnswer {
+  readonly fenced?: true;
+  /** The first address that it cannot get; `by` names who has it, or the IPReservation. */
+  readonly refused?: {
+    readonly address: string;
+    readonly reason: 'NotInPool' | 'Reserved' | 'Taken';
+    readonly by?: string;
+  };
+  readonly assigned?: readonly string[];
+  readonly released?: readonly string[];
+}
+
 interface Answers {
   readonly resources: ResourcesAnswer;
   readonly claim: ClaimAnswer;
@@ -228,6 +261,7 @@ interface Answers {
   readonly endReassertion: { readonly nodes: readonly string[] };
   readonly askBack: AskBackAnswer;
   readonly split: SplitAnswer;
+  readonly service: ServiceAnswer;
 }
 
 /** The answer to a request of that operation, with the revision that it is in. */
