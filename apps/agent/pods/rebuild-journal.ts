@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Journal, JournalError, type JournalRecord, openJournal } from '@caracal/ipam';
+import { parseAddress, parsePrefix, prefixContains } from '@caracal/net';
 import type { RecoverResponse, ReportedEndpoint } from '@caracal/protocol';
 import type { Logger } from 'pino';
 import { type OwnInterface, ownInterfaces, type Wiring } from '../wiring/index.ts';
@@ -66,19 +67,34 @@ export async function openNodeJournal(place: JournalPlace, sources: JournalSourc
     'the IPAM journal is lost: no address is given out until it is made anew from what a hub and the kernel know',
   );
   const known = await untilAnswered(sources);
-  const blocks = new Map(known.blocks.map(({ cidr, pool }) => [cidr, pool]));
-  for (const cidr of found.blocks) if (!blocks.has(cidr)) blocks.set(cidr, '');
+  const kept = known.endpoints.flatMap((reported) => knownStill(reported, found.interfaces));
+  const pools = new Map(known.blocks.map(({ cidr, pool }) => [cidr, pool]));
+  const blocks = new Map(found.blocks.map((cidr) => [cidr, pools.get(cidr) ?? '']));
+  for (const [cidr, pool] of pools) if (isUsed(cidr, kept)) blocks.set(cidr, pool);
   for (const former of [path, witness]) rmSync(former, { force: true });
   const fresh = await openJournal(path);
   const incarnation = known.incarnation || sources.newIncarnation();
   await fresh.compact(() => [
     { type: 'node', node: place.nodeName, incarnation },
     ...[...blocks].map(([cidr, pool]) => ({ type: 'block' as const, cidr, pool })),
-    ...known.endpoints.flatMap((reported) => knownStill(reported, found.interfaces)),
+    ...kept,
   ]);
   await fresh.close();
   logger.warn({ incarnation, blocks: [...blocks.keys()] }, 'the journal is made anew');
   return { journal: await open(), wasLost: true, newBoot };
+}
+
+/**
+ * Of blocks that the hub says are ours and the kernel has no route for, those that somebody uses: a database that was put back from a backup
+ * may give us what another node owns by now. What is ours nevertheless the hub says when it is told what we have.
+ */
+function isUsed(cidr: string, records: readonly JournalRecord[]): boolean {
+  const prefix = parsePrefix(cidr);
+  const addresses = records.flatMap((record) => (record.type === 'assign' ? record.addresses : []));
+  return addresses.some((text) => {
+    const address = parseAddress(text);
+    return prefix !== undefined && address !== undefined && prefixContains(prefix, address);
+  });
 }
 
 /**

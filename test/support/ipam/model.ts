@@ -14,13 +14,13 @@ export interface World {
 }
 
 type Model = Record<string, never>;
-type Command = fc.AsyncCommand<Model, World>;
+export type ModelCommand = fc.AsyncCommand<Model, World>;
 
 function command(
   name: string,
   node: number,
   act: (machine: Machine, world: World) => Promise<string | undefined>,
-): Command {
+): ModelCommand {
   return {
     check: () => true,
     async run(_model, world) {
@@ -138,9 +138,14 @@ async function startAndMeet(machine: Machine, patienceMs: number | undefined): P
 const weights: Record<string, number> = { add: 6, addDual: 4, remove: 4, report: 3, meetHub: 3, rest: 2, start: 4 };
 
 /** Sequences of commands. */
-export function commands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
+export function commands(maxCommands: number): fc.Arbitrary<Iterable<ModelCommand>> {
   const each = Object.entries(kinds).flatMap(([name, act]) =>
     Array.from({ length: weights[name] ?? 1 }, () => fc.nat(9).map((node) => command(name, node, act))),
   );
   return fc.commands(each, { maxCommands, size: 'max' });
+}
+
+/** The commands of a sequence as a failure prints it: `addDual(5),save(0)`. */
+export function commandsOf(text: string): ModelCommand[] {
+  return [...text.matchAll(/(\w+)\((\d)\)/g)].map(([, name, node]) => command(name, Number(node), kinds[name]));
 }

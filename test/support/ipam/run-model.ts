@@ -2,7 +2,7 @@ import type { Datastore } from '@caracal/datastore';
 import fc from 'fast-check';
 import pg from 'pg';
 import { Cluster } from './cluster.ts';
-import { commands } from './model.ts';
+import { commands, commandsOf, type ModelCommand } from './model.ts';
 import { pool } from './pool.ts';
 import { bringBackDatabase, saveDatabase } from './saved-database.ts';
 
@@ -15,6 +15,8 @@ export async function runIpamModel(
     readonly seed?: number;
     readonly machines: number;
     readonly endOnFailure?: boolean;
+    /** Sequences that run first, as a failure prints them. */
+    readonly examples?: readonly string[];
   },
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
@@ -28,6 +30,7 @@ export async function runIpamModel(
   });
   await saveDatabase(query, 'initial');
   const names = Array.from({ length: options.machines }, (_, i) => `m${i}`);
+  const examples = (options.examples ?? []).map((text) => [commandsOf(text)] as [Iterable<ModelCommand>]);
   const running = fc.assert(
     fc.asyncProperty(commands(options.maxCommands), async (sequence) => {
       await bringBackDatabase(query, 'initial', false);
@@ -54,7 +57,8 @@ export async function runIpamModel(
       }
     }),
     {
-      numRuns: options.runs,
+      numRuns: options.runs + examples.length,
+      examples,
       ...(options.seed !== undefined && { seed: options.seed }),
       endOnFailure: options.endOnFailure ?? false,
     },
