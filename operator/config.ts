@@ -33,6 +33,12 @@ const schema = z.strictObject({
     })
     .refine((lease) => lease.renewDeadlineMs < lease.durationMs, 'renewDeadlineMs must be below durationMs')
     .prefault({}),
+  loadBalancer: z
+    .strictObject({
+      /** Whether Services of type LoadBalancer that name no class get addresses; auto: as soon as an IPPool is for LoadBalancer. */
+      servicesWithoutClass: z.enum(['auto', 'always', 'never']).default('auto'),
+    })
+    .prefault({}),
   /** At most so many writes of status a second. */
   statusWritesPerSecond: z.number().min(0.1).default(20),
   /** Objects in a page of a list. */

@@ -1,7 +1,9 @@
 import { kindOf } from '@caracal/api';
-import type { KubeObject } from '@caracal/kube';
+import { type KubeObject, keyOf } from '@caracal/kube';
 import { expect, test } from 'vitest';
 import { kept } from './kept.ts';
+import { ownConditions, readyType } from './load-balancer/service-status.ts';
+import { claimOf, ownClass, wantOf } from './load-balancer/want.ts';
 import { judge } from './mirror/judge.ts';
 import { World } from './mirror/world.ts';
 
@@ -37,6 +39,10 @@ test.each([
     spec: { clusterIPs: ['10.96.0.9'], externalTrafficPolicy: 'Local', ports: [{ port: 80, name: 'p'.repeat(500) }] },
     status: { loadBalancer: { ingress: [{ ip: '198.51.100.7' }] } },
   }),
+  object('Service', 'v1', {
+    spec: { type: 'LoadBalancer', ipFamilies: ['IPv4'], ports: [{ port: 80, name: 'p'.repeat(500) }] },
+    status: { conditions: [{ type: 'PortsInUse', message: 'm'.repeat(500) }] },
+  }),
   object('EndpointSlice', 'discovery.k8s.io/v1', {
     endpoints: ['n1', 'n2'].map((nodeName) => ({
       nodeName,
@@ -57,4 +63,27 @@ test.each([
   expect(kept(small)).toEqual(small);
   const world = new World();
   expect([world.see(kind, given), world.see(kind, given)]).toEqual([true, false]);
+});
+
+test('of a Service of type LoadBalancer all is kept that decides about its addresses, and what we said of them', () => {
+  const { metadata, ...rest } = object('Service', 'v1', {
+    spec: {
+      ...{ type: 'LoadBalancer', loadBalancerClass: ownClass, loadBalancerIP: '203.0.113.7' },
+      ...{ ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' },
+    },
+    status: { conditions: [{ type: readyType, status: 'True', reason: 'Assigned', message: 'has it' }] },
+  });
+  const annotations = {
+    'projectcalico.org/ipv4pools': '["a"]',
+    'kubectl.kubernetes.io/last-applied-configuration': '{}',
+  };
+  const given = { ...rest, metadata: { ...metadata, annotations } };
+  const small = kept(given);
+  expect(wantOf(small)).toEqual(wantOf(given));
+  expect(claimOf(small)).toBe('ours');
+  expect(ownConditions(small)).toEqual(ownConditions(given));
+  expect(Object.keys(small.metadata.annotations!)).toEqual(['projectcalico.org/ipv4pools']);
+  const world = new World();
+  world.see('Service', given);
+  expect(wantOf(world.object('Service', keyOf(given))!)).toEqual(wantOf(given));
 });

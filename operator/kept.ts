@@ -3,6 +3,8 @@
  * set which field, images, volumes, conditions) is of no use here.
  */
 import type { KubeObject } from '@caracal/kube';
+import { ownConditions } from './load-balancer/service-status.ts';
+import { readAnnotations } from './load-balancer/want.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 interface Container {
@@ -52,9 +54,10 @@ export function kept(object: KubeObject): KubeObject {
     case 'Service': {
       const { clusterIPs, externalIPs, externalTrafficPolicy } = spec;
       return {
-        ...{ apiVersion, kind, metadata },
-        spec: { clusterIPs, externalIPs, externalTrafficPolicy },
-        status: { loadBalancer: status.loadBalancer },
+        ...{ apiVersion, kind },
+        ...{ metadata: { ...metadata, ...(isBalanced(spec) && { annotations: balancerAnnotations(object) }) } },
+        spec: { clusterIPs, externalIPs, externalTrafficPolicy, ...(isBalanced(spec) && balancerFields(spec)) },
+        status: { loadBalancer: status.loadBalancer, conditions: ownConditions(object) },
       };
     }
     case 'EndpointSlice': {
@@ -72,4 +75,16 @@ export function kept(object: KubeObject): KubeObject {
     default:
       return { ...object, metadata };
   }
+}
+
+const isBalanced = ({ type }: Fields) => type === 'LoadBalancer';
+
+function balancerFields({ type, loadBalancerClass, loadBalancerIP, ipFamilies, ipFamilyPolicy }: Fields): Fields {
+  return { type, loadBalancerClass, loadBalancerIP, ipFamilies, ipFamilyPolicy };
+}
+
+function balancerAnnotations({ metadata }: KubeObject): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata.annotations ?? {}).filter(([name]) => readAnnotations.includes(name)),
+  );
 }

@@ -14,6 +14,8 @@ export interface TermState {
   /** By kind: what the API server has, and what is kept though it has it no more. */
   readonly objects: ReadonlyMap<string, number>;
   readonly held: ReadonlyMap<string, number>;
+  /** Services that have not all the addresses that they want of us. */
+  readonly servicesUnserved: number;
   /** Blocks of nodes that the API server does not have. */
   readonly blocksOfGoneNodes: number;
 }
@@ -63,6 +65,11 @@ export function createMetrics(term: () => TermState | undefined): Metrics {
     'blocks_of_gone_nodes',
     'Blocks of nodes that the API server does not have',
     () => term()?.blocksOfGoneNodes ?? 0,
+  );
+  gauge(
+    'services_unserved',
+    'Services of type LoadBalancer that have not all the addresses that they want',
+    () => term()?.servicesUnserved ?? 0,
   );
   byKind('objects', 'Objects that the API server has', (state) => state.objects);
   byKind('held_objects', 'Objects that vanished in suspicious numbers and are kept', (state) => state.held);

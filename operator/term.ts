@@ -9,6 +9,7 @@ import { setFinalizer } from './finalizers.ts';
 import { mirroredKinds } from './kinds.ts';
 import type { Lead } from './leader.ts';
 import { leadingApi } from './leading-api.ts';
+import { LoadBalancer } from './load-balancer/balancer.ts';
 import { Fenced } from './mirror/fenced.ts';
 import { Mirror, type Outcome } from './mirror/mirror.ts';
 import { kindFacts, objectPath } from './mirror/world.ts';
@@ -75,6 +76,13 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     },
     stored,
   );
+  const balancer = new LoadBalancer({
+    ...{ datastore, epoch, api, logger },
+    services: mirror.world.objects('Service'),
+    isReady: () => mirror.synced,
+    withoutClass: config.loadBalancer.servicesWithoutClass,
+    mayVanish: () => allowed().includes('Service'),
+  });
   parts.onState({
     get synced() {
       return mirror.synced;
@@ -94,6 +102,9 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     get held() {
       return new Map([...mirror.world.held].map(([kind, keys]) => [kind, keys.size]));
     },
+    get servicesUnserved() {
+      return balancer.unserved;
+    },
     get blocksOfGoneNodes() {
       return goneNodes.reduce((sum, { blocks }) => sum + blocks, 0);
     },
@@ -103,26 +114,27 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
     await Promise.all([
       writing,
       survey(),
-      mirror.run(end).catch((error: unknown) => {
-        if (!(error instanceof Fenced)) throw error;
-        logger.warn('fenced: another operator leads');
-        over.abort();
-      }),
+      mirror.run(end).catch(whenFenced),
+      balancer.run(end).catch(whenFenced),
       ...mirroredKinds.map((facts) => {
         const { kind, path } = facts;
         const observer = {
-          listed: (objects: readonly KubeObject[]) => {
+          listed: async (objects: readonly KubeObject[]) => {
             if (kind === 'Node') for (const node of objects) outOfService.seen(node);
-            return mirror.listed(kind, objects, allowed().includes(kind));
+            await mirror.listed(kind, objects, allowed().includes(kind));
+            if (kind === 'Service') balancer.listed();
           },
           changed: (object: KubeObject) => {
             if (kind === 'Node') outOfService.seen(object);
             mirror.changed(kind, object);
+            if (kind === 'Service') balancer.changed(keyOf(object));
             if (facts.own) status.look(objectPath(facts, keyOf(object)));
           },
           deleted: (object: KubeObject) => {
             if (kind === 'Node') outOfService.seen(object);
             mirror.deleted(kind, object);
+            if (kind === 'Service') balancer.deleted(keyOf(object), object.metadata.uid);
+            if (kind === 'IPPool') balancer.refresh();
           },
           lost: (error: Error) => {
             metrics.watchLost(kind);
@@ -133,6 +145,12 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
       }),
     ]);
   } finally {
+    over.abort();
+  }
+
+  function whenFenced(error: unknown): void {
+    if (!(error instanceof Fenced)) throw error;
+    logger.warn('fenced: another operator leads');
     over.abort();
   }
 
@@ -173,6 +191,7 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
   function settled(kind: Kind, object: KubeObject, outcome: Outcome): void {
     const facts = kindFacts.get(kind)!;
     const item = `${kind}/${keyOf(object)}`;
+    if (kind === 'IPPool' || kind === 'IPReservation') balancer.refresh();
     if (outcome.ok) invalid.delete(item);
     else invalid.set(item, outcome.message);
     if (!outcome.ok) logger.warn({ object: item, reason: outcome.reason }, outcome.message);
@@ -203,6 +222,8 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
         return undefined;
       });
       if (seen) mirror.databaseAway = undefined;
+      // What a failover lost is given again.
+      balancer.refresh();
       if (seen) report(seen);
       if (seen && mirror.synced && !mirror.world.held.has('Node'))
         goneNodes = seen.owners.filter(({ node }) => !mirror.world.object('Node', node));
@@ -214,7 +235,7 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
         waiting: mirror.queue.size,
         databaseAway: mirror.databaseAway,
         invalid: [...invalid.keys()],
-        massDeleteHeld: [...mirror.world.held].map(([kind, keys]) => ({ kind, count: keys.size })),
+        massDeleteHeld: heldObjects(),
         nodes,
         reportingNodes: seen?.statuses.filter(({ node }) => mirror.world.object('Node', node)).length ?? 0,
         goneNodes,
@@ -230,6 +251,11 @@ export async function runTerm(parts: TermParts, lead: Lead): Promise<void> {
   function exists(item: string): boolean {
     const slash = item.indexOf('/');
     return mirror.world.object(item.slice(0, slash) as Kind, item.slice(slash + 1)) !== undefined; // made in settled
+  }
+
+  function heldObjects(): { kind: string; count: number }[] {
+    const held = [...mirror.world.held].map(([kind, keys]) => ({ kind: String(kind), count: keys.size }));
+    return balancer.held > 0 ? [...held, { kind: 'Service', count: balancer.held }] : held;
   }
 
   /** What a survey found, into the status of pools and peers. */

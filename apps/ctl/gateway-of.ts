@@ -5,3 +5,8 @@
 export function gatewayOf(containerId: string): string | undefined {
   return /^gateway\/([^/]+)\//.exec(containerId)?.[1];
 }
+
+/** `NAMESPACE/NAME` of the Service that had an address, which stands in its history as `service/NAMESPACE/NAME`; undefined for a container's. */
+export function serviceOf(containerId: string): string | undefined {
+  return /^service\/(.+)$/.exec(containerId)?.[1];
+}

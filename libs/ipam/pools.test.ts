@@ -89,6 +89,12 @@ describe('what cannot be had is refused by its name, and nothing is given of the
       { families: [4, 6], pools: ['b'] },
       'none of the requested pools (b) is an enabled IPv6 pool that selects this node',
     ],
+    [
+      'a pool for services',
+      [v4],
+      { families: [4], use: 'LoadBalancer' },
+      'there is no enabled IPv4 IPPool whose allowedUses is [LoadBalancer] and whose assignmentMode is Automatic: apply one',
+    ],
   ])('%s', (_, pools, request, message) => {
     expect(wished(pools, request)).toBe(message);
   });

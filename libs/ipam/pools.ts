@@ -68,13 +68,18 @@ export function wishesFor(pools: readonly PoolCandidate[], request: AddressReque
   for (const family of request.families ?? usual) {
     if (given.has(family)) continue;
     const candidates = candidatesOf(family);
-    if (candidates.length === 0) return { ok: false, message: noneMessage(family, named) };
+    if (candidates.length === 0) return { ok: false, message: noneMessage(family, named, use) };
     wishes.push({ pools: candidates.map(({ name }) => name) });
   }
   return { ok: true, wishes };
 }
 
-function noneMessage(family: Family, named: readonly string[] | undefined): string {
+function noneMessage(family: Family, named: readonly string[] | undefined, use: string): string {
+  // A service is on no node.
+  if (use === 'LoadBalancer')
+    return named
+      ? `none of the requested pools (${named.join(', ')}) is an enabled IPv${family} pool whose allowedUses is [LoadBalancer]`
+      : `there is no enabled IPv${family} IPPool whose allowedUses is [LoadBalancer] and whose assignmentMode is Automatic: apply one`;
   return named
     ? `none of the requested pools (${named.join(', ')}) is an enabled IPv${family} pool that selects this node`
     : `no enabled IPv${family} IPPool selects this node and the pod's namespace; apply one, or its selectors`;

@@ -28,7 +28,7 @@ export function judge(kind: Kind, object: KubeObject): Judgement {
 
 /** Kinds that others refer to or must not contradict, and which these are: they are judged again when one of the former changes. */
 export const dependents: Partial<Record<Kind, readonly Kind[]>> = {
-  IPPool: ['IPPool'],
+  IPPool: ['IPPool', 'Service'],
   Tier: ['NetworkPolicy', 'GlobalNetworkPolicy'],
   BGPFilter: ['BGPPeer'],
   BGPConfiguration: ['Service', 'EndpointSlice'],

@@ -49,6 +49,12 @@ test.each([
   ['Local, nothing announced', service(local), {}, false],
   ['Local, another range announced', service(local), { serviceClusterIPs: [{ cidr: '10.97.0.0/16' }] }, false],
   ['Cluster', service({ externalIPs: ['192.0.2.7'] }), { serviceExternalIPs: [{ cidr: '192.0.2.0/24' }] }, false],
+  [
+    'Cluster, an address of its balancer announced',
+    service({}, balanced),
+    { serviceLoadBalancerIPs: [{ cidr: '198.51.100.0/24' }] },
+    false,
+  ],
   ['ranges that are none', service(local), { serviceClusterIPs: [{}, { cidr: 'x' }] }, false],
 ])('a service and its slices, %s', (_, web, spec, needed) => {
   const slices = [slice('web-1', 'web', []), slice('other-1', 'other', [])];
@@ -96,4 +102,19 @@ test('of a service its addresses and its policy are stored', () => {
       },
     },
   });
+});
+
+test('a service with an address of a pool for load balancers is stored, without its slices', () => {
+  const pool = (allowedUses: string[], cidr = '198.51.100.0/24') => {
+    const { metadata, ...rest } = object('IPPool', 'public', { spec: { cidr, allowedUses } });
+    return { ...rest, metadata: { ...metadata, namespace: undefined } };
+  };
+  const [web, slices] = [service({}, balanced), slice('web-1', 'web', [])];
+  const needed = (of: KubeObject) => {
+    const all = world(configuration({}), of, web, slices);
+    return [isNeeded(all, 'Service', web), isNeeded(all, 'EndpointSlice', slices)];
+  };
+  expect(needed(pool(['LoadBalancer']))).toEqual([true, false]);
+  expect(needed(pool(['LoadBalancer'], '203.0.113.0/24'))).toEqual([false, false]);
+  expect(needed(pool(['Workload']))).toEqual([false, false]);
 });

@@ -1,7 +1,8 @@
 /**
  * Services and EndpointSlices are many and change often, and only the announcing of addresses reads them. So of all of them nodes are given those that
  * decide where a route is announced: services with `externalTrafficPolicy: Local` and an address that the BGPConfiguration announces, and their
- * slices. What has `Cluster` is announced by its range, of which every node knows.
+ * slices. What has `Cluster` is announced by its range, of which every node knows. Services with an address of a pool are stored too, without slices: so
+ * that what they have can be compared with what they were given.
  */
 import type { Kind } from '@caracal/api';
 import type { KubeObject } from '@caracal/kube';
@@ -11,7 +12,7 @@ import type { World } from './world.ts';
 
 /** Whether nodes need the object, as the world is. */
 export function isNeeded(world: World, kind: Kind, object: KubeObject): boolean {
-  if (kind === 'Service') return isAnnounced(world, object);
+  if (kind === 'Service') return isAnnounced(world, object) || hasPoolAddress(world, object);
   if (kind !== 'EndpointSlice') return true;
   const service = world.object('Service', `${object.metadata.namespace}/${serviceNameOf(object)}`);
   return service !== undefined && isAnnounced(world, service);
@@ -38,6 +39,21 @@ function isAnnounced(world: World, service: KubeObject): boolean {
     covers(configuration.serviceExternalIPs, spec.externalIPs) ||
     covers(configuration.serviceLoadBalancerIPs, loadBalancerIPs(service))
   );
+}
+
+function hasPoolAddress(world: World, service: KubeObject): boolean {
+  const addresses = loadBalancerIPs(service);
+  if (addresses.length === 0) return false;
+  const specs = [...world.objects('IPPool').values()].map(({ spec }) => (spec ?? {}) as PoolSpec); // of the CRD
+  return covers(
+    specs.filter(({ allowedUses }) => allowedUses?.includes('LoadBalancer')),
+    addresses,
+  );
+}
+
+interface PoolSpec {
+  readonly cidr?: string;
+  readonly allowedUses?: readonly string[];
 }
 
 function covers(ranges: Ranges, addresses: readonly string[] = []): boolean {

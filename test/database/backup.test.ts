@@ -38,7 +38,12 @@ const schemas = () =>
 test('a restored backup grants no block until every node has said what it owns; conflicts are told before it counts', async () => {
   const open = () => openDatastore(postgres.urlFor('caracal_hub'));
   let datastore = open();
-  await datastore.write({ op: 'resources', put: [pool('p', '10.71.0.0/26', 30)] });
+  const balanced = pool('public', '203.0.113.0/28', 28, { allowedUses: ['LoadBalancer'] });
+  await datastore.write({ op: 'resources', put: [pool('p', '10.71.0.0/26', 30), balanced] });
+  await datastore.takeEpoch('cluster', 'test');
+  const addresses = [{ address: '203.0.113.7', pool: 'public' }];
+  const service = { op: 'service', epoch: 1n, namespace: 'shop', name: 'web', uid: 'u' } as const;
+  await datastore.write({ ...service, addresses });
   const cluster = await Cluster.make({ datastore: () => datastore, query, pools: ['p'], machines: ['a', 'b'] });
   try {
     const [a, b] = cluster.machines;
@@ -48,6 +53,7 @@ test('a restored backup grants no block until every node has said what it owns; 
     expect(made).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/: revision \d+, 2 blocks$/) });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
 
+    await datastore.write({ ...service, addresses: [] });
     // Life goes on: b gives its block back, a gets it; and both get more.
     for (const container of b.containers()) await b.remove(container);
     await b.report();
@@ -89,6 +95,8 @@ test('a restored backup grants no block until every node has said what it owns; 
     expect(await schemas()).toEqual([{ name: 'caracal' }, { name: 'caracal_former' }]);
     datastore = open();
     expect(await owned()).toHaveLength(2);
+    expect(await datastore.listServiceAddresses()).toMatchObject([{ address: '203.0.113.7', name: 'web' }]);
+    await datastore.write({ ...service, addresses: [] });
     await query(`UPDATE caracal.history SET hold = '0 seconds'`);
 
     // What a node has it goes on using; a block it gets when both have been heard.

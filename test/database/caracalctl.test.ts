@@ -296,6 +296,37 @@ describe('caracalctl', () => {
     expect(known.blocks).toMatchObject([{ cidr: '10.244.0.0/26', pool: 'default-0' }]);
   }, 120_000);
 
+  test('an address of a Service is shown, counted and remembered, and holds its pool', async () => {
+    const balanced = '  allowedUses: [LoadBalancer]\n';
+    await ctl(['apply', '-f', '-'], pool('public', '203.0.113.0/24', balanced));
+    await runQuery(postgres.url, `SELECT caracal.take_epoch('cluster', 'test')`);
+    const addresses = [{ address: '203.0.113.7', pool: 'public' }];
+    const give = { op: 'service', namespace: 'shop', name: 'web', uid: 'u', addresses };
+    const serve = (request: object) =>
+      runQuery(
+        postgres.url,
+        `SELECT caracal.write(jsonb_build_array($1::jsonb || jsonb_build_object('epoch', (SELECT epoch FROM caracal.operator))))`,
+        [JSON.stringify(request)],
+      );
+    await serve(give);
+    expect((await ctl(['ipam', 'show'])).out).toMatch(/^public +203\.0\.113\.0\/24 +none +1 +256 +99\.6%$/m);
+    expect((await ctl(['ipam', 'show', '--ip', '203.0.113.7'])).out).toBe(
+      '203.0.113.7\n  pool public (203.0.113.0/24)\n  held by Service shop/web',
+    );
+    expect((await ctl(['ipam', 'history', '203.0.113.7'])).out).toMatch(/assigned +- +Service shop\/web +\d+$/m);
+    expect((await ctl(['delete', 'ippool', 'public'])).err).toContain(
+      'IPPool/public: Services have addresses of it: 203.0.113.7 (Service shop/web)',
+    );
+    expect((await ctl(['apply', '-f', '-'], pool('public', '203.0.113.0/24'))).err).toContain(
+      'IPPool/public: spec.allowedUses: cannot change to or from LoadBalancer while the pool is in use: 203.0.113.7 (Service shop/web)',
+    );
+    expect((await ctl(['pool', 'drain', 'public'])).out).toBe(
+      'IPPool/public is disabled; Services have 1 addresses of it:\n  203.0.113.7 of Service shop/web',
+    );
+    await serve({ ...give, addresses: [] });
+    expect((await ctl(['delete', 'ippool', 'public'])).code).toBe(0);
+  }, 60_000);
+
   test('a node certificate and a wrong authority are told apart', async () => {
     const node = await issueCertificate(hub.authority, { organization: 'caracal:nodes', commonName: 'n1' });
     const asNode = { CARACAL_CERT: await file('n1.pem', node.cert), CARACAL_KEY: await file('n1.key', node.key) };

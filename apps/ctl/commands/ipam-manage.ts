@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress, parsePrefix } from '@caracal/net';
 import { type ConnectionOptions, withHub } from '../connection.ts';
-import { gatewayOf } from '../gateway-of.ts';
+import { gatewayOf, serviceOf } from '../gateway-of.ts';
 import { CommandError, type Io, usageError } from '../io.ts';
 import { type OutputFormat, writeStructured } from '../output/structured.ts';
 import { formatTable } from '../output/table.ts';
@@ -119,6 +119,8 @@ function whoOf(row: { cidr: string; podName: string; podNamespace: string; conta
   if (isBlock(row.cidr)) return `${row.cidr}, incarnation ${row.incarnation.slice(0, 8)}`;
   const gateway = gatewayOf(row.containerId);
   if (gateway) return `gateway of network ${gateway}`;
+  const service = serviceOf(row.containerId);
+  if (service) return `Service ${service}`;
   const container = `container ${row.containerId.slice(0, 12)}`;
   return row.podName ? `${row.podNamespace}/${row.podName}, ${container}` : container;
 }

@@ -1,5 +1,5 @@
 import { formatAddress, type Prefix, parseAddress, parsePrefix, prefixContains, prefixSize } from '@caracal/net';
-import type { Block, Endpoint } from '@caracal/protocol';
+import type { Block, Endpoint, ServiceAddress } from '@caracal/protocol';
 import { type ConnectionOptions, type Hub, withHub } from '../connection.ts';
 import { gatewayOf } from '../gateway-of.ts';
 import { type Io, usageError } from '../io.ts';
@@ -16,12 +16,14 @@ interface Pool {
   readonly name: string;
   readonly cidr: string;
   readonly blockSize: number;
+  /** Its addresses are given to Services one by one. */
+  readonly isForServices: boolean;
 }
 
-/** Pools and how much of them is in use; with `blocks` the blocks; with `ip` who holds one address. */
+/** Pools and how much of them pods and Services use; with `blocks` the blocks; with `ip` who holds one address. */
 export async function ipamShow(options: ShowOptions, io: Io): Promise<void> {
   if (options.ip !== undefined) return showAddress(options.ip, options, io);
-  const { pools, blocks, used } = await withHub(options, io, readUsage);
+  const { pools, blocks, used, services } = await withHub(options, io, readUsage);
   const structured = options.output === 'json' || options.output === 'yaml' ? options.output : undefined;
   if (options.blocks) {
     const rows = blocks.map((block) => ({
@@ -48,8 +50,10 @@ export async function ipamShow(options: ShowOptions, io: Io): Promise<void> {
       pool: pool.name,
       cidr: pool.cidr,
       blocks: own.length,
-      ofBlocks: 2 ** (pool.blockSize - (parsePrefix(pool.cidr)?.length ?? 0)),
-      used: own.reduce((sum, block) => sum + (used.get(block.cidr) ?? 0), 0),
+      ofBlocks: pool.isForServices ? 0 : 2 ** (pool.blockSize - (parsePrefix(pool.cidr)?.length ?? 0)),
+      used:
+        own.reduce((sum, block) => sum + (used.get(block.cidr) ?? 0), 0) +
+        services.filter(({ pool: of }) => of === pool.name).length,
       capacity,
     };
   });
@@ -59,7 +63,7 @@ export async function ipamShow(options: ShowOptions, io: Io): Promise<void> {
     formatTable(rows, [
       { title: 'POOL', cell: (row) => row.pool },
       { title: 'CIDR', cell: (row) => row.cidr },
-      { title: 'BLOCKS', cell: (row) => `${row.blocks} of ${shortNumber(row.ofBlocks)}` },
+      { title: 'BLOCKS', cell: (row) => (row.ofBlocks > 0 ? `${row.blocks} of ${shortNumber(row.ofBlocks)}` : 'none') },
       { title: 'USED', cell: (row) => row.used },
       { title: 'CAPACITY', cell: (row) => shortNumber(row.capacity) },
       { title: 'FREE', cell: (row) => percent((row.capacity - row.used) / row.capacity) },
@@ -70,7 +74,7 @@ export async function ipamShow(options: ShowOptions, io: Io): Promise<void> {
 async function showAddress(text: string, options: ShowOptions, io: Io): Promise<void> {
   const address = parseAddress(text);
   if (!address) throw usageError(`--ip ${text}: that is no IP address`);
-  const { pools, blocks, endpoints } = await withHub(options, io, async (hub) => ({
+  const { pools, blocks, services, endpoints } = await withHub(options, io, async (hub) => ({
     ...(await readUsage(hub)),
     endpoints: (await hub.listEndpoints({ address: formatAddress(address) })).endpoints,
   }));
@@ -84,12 +88,17 @@ async function showAddress(text: string, options: ShowOptions, io: Io): Promise<
     interface: endpoint.interface,
     containerId: endpoint.containerId,
   }));
-  const found = { address: formatAddress(address), pool, block: block && blockRow(block), holders };
+  const held = services.find((each) => each.address === formatAddress(address));
+  const service = held && { namespace: held.namespace, name: held.name, uid: held.uid };
+  const found = { address: formatAddress(address), pool, block: block && blockRow(block), holders, service };
   if (options.output === 'json' || options.output === 'yaml') return writeStructured(io, options.output, found);
   const lines = [
     pool ? `pool ${pool.name} (${pool.cidr})` : 'in no pool',
-    block ? `block ${block.cidr}, which node ${block.node} owns` : 'in no block that a node has claimed',
-    ...(holders.length === 0 ? ['held by no pod'] : []),
+    ...(service && !block
+      ? []
+      : [block ? `block ${block.cidr}, which node ${block.node} owns` : 'in no block that a node has claimed']),
+    ...(service ? [`held by Service ${service.namespace}/${service.name}`] : []),
+    ...(holders.length === 0 && !service ? ['held by no pod'] : []),
     ...holders.map((holder) => {
       if (gatewayOf(holder.containerId)) return `held by ${holder.pod} on ${holder.node}`;
       const container = holder.containerId.slice(0, 12);
@@ -99,14 +108,28 @@ async function showAddress(text: string, options: ShowOptions, io: Io): Promise<
   io.out(`${found.address}\n${lines.map((line) => `  ${line}\n`).join('')}`);
 }
 
-async function readUsage(hub: Hub): Promise<{ pools: Pool[]; blocks: Block[]; used: Map<string, number> }> {
+interface PoolSpec {
+  readonly cidr: string;
+  readonly blockSize: number;
+  readonly allowedUses: readonly string[];
+}
+
+interface Usage {
+  readonly pools: readonly Pool[];
+  readonly blocks: readonly Block[];
+  readonly used: ReadonlyMap<string, number>;
+  readonly services: readonly ServiceAddress[];
+}
+
+async function readUsage(hub: Hub): Promise<Usage> {
   const [got, listed] = await Promise.all([hub.get({ kind: 'IPPool' }), hub.listBlocks({})]);
   const pools = got.resources.map(({ name, specJson }): Pool => {
     // As the schema of IPPool has it.
-    const { cidr, blockSize } = JSON.parse(specJson) as { cidr: string; blockSize: number };
-    return { name, cidr, blockSize };
+    const { cidr, blockSize, allowedUses } = JSON.parse(specJson) as PoolSpec;
+    return { name, cidr, blockSize, isForServices: allowedUses.includes('LoadBalancer') };
   });
-  return { pools, blocks: listed.blocks, used: new Map(listed.usage.map((usage) => [usage.cidr, usage.used])) };
+  const used = new Map(listed.usage.map((usage) => [usage.cidr, usage.used]));
+  return { pools, blocks: listed.blocks, used, services: listed.serviceAddresses };
 }
 
 function blockRow({ cidr, pool, node }: Block) {

@@ -13,9 +13,14 @@ export async function poolDrain(name: string, options: ConnectionOptions, io: Io
     const document = { apiVersion, kind: 'IPPool', metadata: { name, labels, annotations }, spec };
     const { problems } = await hub.apply({ documents: [JSON.stringify(document)] });
     if (problems.length > 0) throw new CommandError(problemLines(problems, []).join('\n'));
-    const { blocks, usage } = await hub.listBlocks({});
+    const { blocks, usage, serviceAddresses } = await hub.listBlocks({});
     const used = new Map(usage.map((each) => [each.cidr, each.used]));
     const left = blocks.filter((block) => block.pool === name);
+    const services = serviceAddresses.filter(({ pool: of }) => of === name);
+    if (services.length > 0) {
+      const held = services.map((each) => `  ${each.address} of Service ${each.namespace}/${each.name}\n`).join('');
+      return void io.out(`IPPool/${name} is disabled; Services have ${services.length} addresses of it:\n${held}`);
+    }
     if (left.length === 0)
       return void io.out(`IPPool/${name} is disabled, and no node has a block of it: it can be deleted\n`);
     const lines = left.map(({ cidr, node }) => `  ${cidr} on ${node}: ${used.get(cidr) ?? 0} addresses in use\n`);

@@ -12,15 +12,19 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { endpointMessage } from '../feed/encode.ts';
 import type { ConnectedNodes } from '../node-service/connected-nodes.ts';
 
-/** Every block with its owner, and how many of its addresses are used, as the owners last reported. */
+/** Every block with its owner, and how many of its addresses are used, as the owners last reported; and what Services have. */
 export async function listBlocks(datastore: Datastore): Promise<MessageInitShape<typeof ListBlocksResponseSchema>> {
-  const [blocks, reports] = await Promise.all([datastore.listBlocks(), datastore.listNodeStatus()]);
+  const [blocks, reports, serviceAddresses] = await Promise.all([
+    datastore.listBlocks(),
+    datastore.listNodeStatus(),
+    datastore.listServiceAddresses(),
+  ]);
   const owners = new Map(blocks.map(({ cidr, node }) => [cidr, node]));
   // A node that has released a block may have reported its use before: only the owner's word counts.
   const usage = reports.flatMap(({ node, status }) =>
     readStatus(status).blocks.filter(({ cidr }) => owners.get(cidr) === node),
   );
-  return { blocks: blocks.map(({ cidr, pool, node }) => ({ cidr, pool, node })), usage };
+  return { blocks: blocks.map(({ cidr, pool, node }) => ({ cidr, pool, node })), usage, serviceAddresses };
 }
 
 /** The endpoints that have an address, or all. */

@@ -30,7 +30,7 @@ const extraStatus: Partial<Record<Kind | 'CaracalStatus', Record<string, Structu
     blockSize: integer('The prefix length of a block, also when the spec leaves it to the default.'),
     encapsulation: text('How packets between nodes are wrapped; None: they are routed as they are.'),
     blocks: integer('Blocks that nodes hold.'),
-    used: integer('Addresses that pods hold.'),
+    used: integer('Addresses that pods or Services hold.'),
     capacity: integer('Addresses of the pool (at most 9007199254740991 is said).'),
   },
   BGPPeer: {
