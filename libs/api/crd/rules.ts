@@ -33,6 +33,7 @@ export const objectRules: Partial<Record<Kind, readonly Rule[]>> = {
 
 const lengthOf = "int(self.cidr.split('/')[1])";
 const isV6 = "self.cidr.contains(':')";
+const isForServices = "'LoadBalancer' in self.allowedUses";
 const notSupported = (field: string, why: string): Rule => ({
   rule: `!self.${field}`,
   message: `true is not supported yet: ${why}`,
@@ -61,6 +62,16 @@ const specRules: Partial<Record<Kind, readonly Rule[]>> = {
       rule: "!has(self.namespaceSelector) || self.namespaceSelector.trim() in ['', 'all()'] || self.namespaceSelector.startsWith('all()')",
       message: 'is not supported yet: pods of all namespaces would get addresses of the pool',
       fieldPath: '.namespaceSelector',
+    },
+    {
+      rule: `!(${isForServices}) || self.allowedUses.all(use, use == 'LoadBalancer')`,
+      message: 'LoadBalancer excludes other uses in one pool: write [LoadBalancer], and make another pool for the rest',
+      fieldPath: '.allowedUses',
+    },
+    {
+      rule: `!(${isForServices}) || self.nodeSelector.trim() == '' || self.nodeSelector.trim().startsWith('all()')`,
+      message: 'no node claims a block of a pool for LoadBalancer: leave it out, or write all()',
+      fieldPath: '.nodeSelector',
     },
   ],
   BGPPeer: [
