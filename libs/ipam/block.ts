@@ -25,6 +25,8 @@ export interface Block {
   /** A bit an address: taken by a handle, or resting. */
   readonly taken: Uint8Array;
   used: number;
+  /** How many of those that are used rest. */
+  resting: number;
   next: number;
 }
 
@@ -32,7 +34,8 @@ export interface Block {
 export function createBlock(cidr: Prefix, pool: string): Block {
   const size = prefixSize(cidr);
   if (size > largestBlock) throw new RangeError(`a block holds at most ${largestBlock} addresses, not ${size}`);
-  return { cidr, name: formatPrefix(cidr), pool, taken: new Uint8Array(Math.ceil(size / 8)), used: 0, next: 0 };
+  const taken = new Uint8Array(Math.ceil(size / 8));
+  return { cidr, name: formatPrefix(cidr), pool, taken, used: 0, resting: 0, next: 0 };
 }
 
 /** Takes the next free address that is not reserved, or returns undefined when there is none. */

@@ -135,8 +135,11 @@ describe('a node assigns from its own blocks', () => {
 
     const second = await node({ grants: [] });
     expect(await assign(second.ipam, 'c')).toBe('full');
+    expect(second.ipam.blocks()[0].used).toBe(1);
     for (const wake of second.timers) wake();
+    expect(second.ipam.blocks()[0].used).toBe(1);
     expect(await assign(second.ipam, 'c')).toBe('10.0.0.0');
+    expect(second.ipam.blocks()[0].used).toBe(2);
   });
 
   it('frees no address that was given out again after its rest, though by the clock of a restart it rests still', async () => {

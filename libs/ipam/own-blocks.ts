@@ -12,6 +12,11 @@ export interface BlockUse {
   readonly unsure: boolean;
 }
 
+/** The time between an address' release and its next use; in no block when that has been given up. */
+interface Rest {
+  readonly block: Block | undefined;
+}
+
 /**
  * The blocks that this node owns, and which of their addresses are taken or rest. A withheld block is still ours to route and to take
  * back from, but nothing new is given out of it.
@@ -20,7 +25,7 @@ export class OwnBlocks {
   readonly #schedule: (callback: () => void, delayMs: number) => void;
   readonly #blocks: Block[] = [];
   /** The rest that an address has; a timer that belongs to another one is too late. */
-  readonly #resting = new Map<string, object>();
+  readonly #resting = new Map<string, Rest>();
   readonly #withheld = new Set<string>();
   readonly #leaving = new Set<string>();
   readonly #unsure = new Set<string>();
@@ -84,7 +89,7 @@ export class OwnBlocks {
     return this.#blocks.map((block) => ({
       cidr: block.name,
       pool: block.pool,
-      used: block.used - this.#restingIn(block),
+      used: block.used - block.resting,
       free: freeCount(block),
       unsure: this.#unsure.has(block.name),
     }));
@@ -136,7 +141,7 @@ export class OwnBlocks {
    * timer of a former run had ended its rest, and the clock was set back since.
    */
   hold(address: Address): void {
-    if (!this.#resting.delete(formatAddress(address))) this.take(address);
+    if (!this.#endRest(formatAddress(address))) this.take(address);
   }
 
   free(text: string): void {
@@ -150,11 +155,15 @@ export class OwnBlocks {
       this.free(text);
       return;
     }
-    const rest = {};
+    this.#endRest(text);
+    const address = parseAddress(text);
+    const block = address && this.#blocks.find(({ cidr }) => prefixContains(cidr, address));
+    const rest: Rest = { block };
     this.#resting.set(text, rest);
+    if (block) block.resting++;
     this.#schedule(() => {
       if (this.#resting.get(text) !== rest) return;
-      this.#resting.delete(text);
+      this.#endRest(text);
       this.free(text);
     }, delayMs);
   }
@@ -179,12 +188,10 @@ export class OwnBlocks {
     return this.#blocks.find(({ name }) => name === cidr);
   }
 
-  #restingIn(block: Block): number {
-    let count = 0;
-    for (const text of this.#resting.keys()) {
-      const address = parseAddress(text);
-      if (address && prefixContains(block.cidr, address)) count++;
-    }
-    return count;
+  /** Whether it was resting. */
+  #endRest(text: string): boolean {
+    const rest = this.#resting.get(text);
+    if (rest?.block) rest.block.resting--;
+    return this.#resting.delete(text);
   }
 }
