@@ -1,3 +1,4 @@
+import type { CompiledPolicy, PolicyDelta } from '@caracal/policy';
 import type { Processes } from 'iptables-wrapper';
 import { expect, test } from 'vitest';
 import { createDataplane } from '../dataplane.ts';
@@ -52,6 +53,29 @@ function silent(onKill: () => void): Processes {
   return { start: (...command) => mute(start(...command)), read };
 }
 
+/** Writers that note what they are told; ipset answers so late that iptables is asked before if it may be. */
+function noting(note: (what: string) => void): Processes {
+  const { start, read } = agreeable();
+  return {
+    start(command, args) {
+      const started = start(command, args);
+      const isIpset = args.includes('ipset');
+      return {
+        ...started,
+        write(text) {
+          note(isIpset ? 'sets' : 'rules');
+          if (!isIpset) return started.write(text);
+          setTimeout(() => {
+            note('sets answered');
+            started.write(text);
+          }, 20);
+        },
+      };
+    },
+    read,
+  };
+}
+
 const pools = [{ cidr: '10.0.0.0/16', natOutgoing: true }];
 
 test('what is asked for while an attempt ends is done, in whichever step of it', async () => {
@@ -86,4 +110,51 @@ test('who waits is told of a stop at once, while an attempt is under way', async
   await Promise.all([settled, later, stopped]);
   expect(told.slice(0, 3)).toEqual(['the dataplane is stopped', 'the dataplane is stopped', 'a writer is given up']);
   await expect(dataplane.setPools(pools)).rejects.toThrow('the dataplane is stopped');
+});
+
+const policy = (...sets: string[]): CompiledPolicy => ({
+  id: 'np/a/x',
+  ingress: [{ action: 'Allow', source: { sets }, destination: {}, index: 0 }],
+  egress: [],
+});
+const pod = (n: number): PolicyDelta['endpoints'][number] => ({
+  id: `c${n}/eth0`,
+  interfaceName: `cara${n}`,
+  addresses: [`10.0.0.${n}`],
+  ingress: [{ name: 'default', policies: ['np/a/x'], defaultAction: 'Deny' }],
+  egress: [],
+});
+const set = (id: string, added: string[]): PolicyDelta['sets'][number] => ({
+  definition: { id, type: 'net', family: 4 },
+  added,
+  removed: [],
+});
+const delta = (part: Partial<PolicyDelta>): PolicyDelta => ({
+  sets: [],
+  removedSets: [],
+  policies: [],
+  removedPolicies: [],
+  endpoints: [],
+  removedEndpoints: [],
+  ...part,
+});
+
+test.each([
+  ['a pod comes', { sets: [set('s1', ['10.0.0.2'])], endpoints: [pod(2)] }, ['sets', 'rules', 'sets answered']],
+  ['a pod goes', { sets: [set('s1', [])], removedEndpoints: ['c1/eth0'] }, ['rules']],
+  ['a pod comes with a set', { sets: [set('s3', ['10.0.0.2'])], endpoints: [pod(2)] }, ['sets', 'sets answered', 'rules']],
+  [
+    'the policy of a pod that stays is another',
+    { sets: [set('s2', ['10.0.0.2'])], policies: [policy('s2')] },
+    ['sets', 'sets answered', 'rules'],
+  ],
+] as const)('sets stand before rules that a pod relies on already: %s', async (_what, change, order) => {
+  const told: string[] = [];
+  const dataplane = createDataplane({ logger, processes: noting((what) => told.push(what)) });
+  const sets = [set('s1', ['10.0.0.1']), set('s2', ['10.0.0.9'])];
+  await dataplane.update(delta({ sets, policies: [policy('s1')], endpoints: [pod(1)] }));
+  told.length = 0;
+  await dataplane.update(delta({ ...change, sets: [...change.sets] }));
+  expect(told.filter((what, i) => told.indexOf(what) === i)).toEqual(order);
+  await dataplane.stop();
 });

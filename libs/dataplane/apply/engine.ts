@@ -190,12 +190,24 @@ export class Engine {
     const edits = translation ? [filter, translation] : [filter];
     const names = edits.flatMap((edit) => namesIn(edit));
     repaired.push(...names.filter((name) => !changed.has(name) && !changedNat.has(name)));
-    const written = await sets.apply(this.#careful);
+    const plan = sets.plan();
+    const transaction = buildTransaction(edits);
+    const writeSets = async () => {
+      const written = await sets.apply(plan, this.#careful);
+      if (written.ok && steps.hasSubscribers) steps.publish('rules: sets written');
+      return written;
+    };
+    // Nobody uses an endpoint that comes before both are known to be in the kernel.
+    const inOrder =
+      kernel || plan.creates || (translation && !isEmptyEdit(translation)) || !this.#filter.concernsNobodyElse(filter);
+    const setsWritten = writeSets();
+    if (inOrder) {
+      const written = await setsWritten;
+      if (!written.ok) return this.#setsRefused(written);
+    }
+    const [written, result] = await bothOf(setsWritten, rules.apply(transaction));
     if (!written.ok) return this.#setsRefused(written);
     this.#careful = false;
-    if (steps.hasSubscribers) steps.publish('rules: sets written');
-    const transaction = buildTransaction(edits);
-    const result = await rules.apply(transaction);
     if (!result.ok) return this.#rulesRefused(filter, result, transaction.lines);
     this.#filter.wrote(filter);
     if (translation) this.#nat.wrote(translation);
@@ -294,6 +306,12 @@ export class Engine {
     const left = await this.#parts.sets.destroyUndesired(keep);
     if (left) this.#sweepLater();
   }
+}
+
+/** The results of both when both have ended, though one of them failed. */
+async function bothOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
 }
 
 const stopped = () => new Error('the dataplane is stopped');

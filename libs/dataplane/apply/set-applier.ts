@@ -17,6 +17,15 @@ export type SetsResult =
   /** ipset refused some lines. Sets are named when each line was asked for (`careful`). */
   | { readonly ok: false; readonly refused: readonly RefusedSet[]; readonly message: string };
 
+/** What is to be told to ipset. */
+export interface SetPlan {
+  readonly lines: readonly SetLine[];
+  /** The sets that are changed, and how many members they will have room for. */
+  readonly maxElements: ReadonlyMap<string, number>;
+  /** Some of them are not in the kernel yet, so no rule can name them before. */
+  readonly creates: boolean;
+}
+
 /** Brings the sets of the kernel to the desired ones: changes and new sets first, destroying on request afterwards. */
 export class SetApplier {
   readonly #writer: IpsetWriter;
@@ -58,10 +67,11 @@ export class SetApplier {
     return differing;
   }
 
-  /** Writes all changes of desired sets. `careful` costs twice, and tells which set a refusal is about. */
-  async apply(careful: boolean): Promise<SetsResult> {
+  /** All changes of desired sets, which count as taken. */
+  plan(): SetPlan {
     const lines: SetLine[] = [];
     const maxElements = new Map<string, number>();
+    let creates = false;
     for (const [name, changes] of this.#desired.take()) {
       const set = this.#desired.get(name);
       if (!set) {
@@ -69,10 +79,16 @@ export class SetApplier {
         continue;
       }
       this.#undesired.delete(name);
+      creates ||= !this.#kernel.has(name);
       const plan = setLines(set, changes, this.#kernel.get(name), this.#family);
       lines.push(...plan.lines);
       maxElements.set(name, plan.maxElements);
     }
+    return { lines, maxElements, creates };
+  }
+
+  /** `careful` costs twice, and tells which set a refusal is about. */
+  async apply({ lines, maxElements }: SetPlan, careful: boolean): Promise<SetsResult> {
     const result = await this.#write(lines, careful);
     // Also after a refusal: then the caller reads the kernel anew.
     for (const [name, count] of maxElements) this.#kernel.set(name, count);

@@ -7,7 +7,7 @@ import {
   type SavedTable,
   type TableEdit,
 } from 'iptables-wrapper';
-import { chainPrefix } from '../render/names.ts';
+import { chainPrefix, isDispatchChain } from '../render/names.ts';
 
 /** Whether a chain is ours. */
 export const ownsChain = (chain: string) => chain.startsWith(chainPrefix);
@@ -50,6 +50,12 @@ export class TableBelief {
       }
     }
     return { table: this.#table, chains, increments, removedChains, deletedRules: [], insertedRules: [] };
+  }
+
+  /** Whether the edit changes what happens to packets of no endpoint but those that come or go with it. */
+  concernsNobodyElse({ chains, insertedRules, deletedRules }: TableEdit): boolean {
+    const jumps = insertedRules.length + deletedRules.length;
+    return jumps === 0 && [...chains.keys()].every((chain) => !this.#chains.has(chain) || isDispatchChain(chain));
   }
 
   /** The edit is in the kernel. */

@@ -37,6 +37,12 @@ export function dispatchChain(direction: Direction, interfacePrefix: string): st
   return `${chainPrefix}${directionLetters[direction]}d-${interfacePrefix.slice(podInterfacePrefix.length)}`;
 }
 
+const dispatchChains = new RegExp(`^${chainPrefix}[${Object.values(directionLetters).join('')}]d-`);
+
+export function isDispatchChain(chain: string): boolean {
+  return dispatchChains.test(chain);
+}
+
 /** The chain of one endpoint: `cara-fw-` or `cara-tw-` and what follows `cara` in its interface's name (at most 11). */
 export function endpointChain(direction: Direction, interfaceName: string): string {
   return `${chainPrefix}${directionLetters[direction]}w-${interfaceName.slice(podInterfacePrefix.length)}`;
