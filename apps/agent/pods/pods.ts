@@ -82,6 +82,7 @@ export function createPods(options: PodsOptions): PodNetwork {
     const former = ipam.assignment(handle);
     const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
+    wiring.approach(request.netns);
     const found = await options.directory.find(request, signal);
     if (!found.ok) {
       log.warn({ reason: found.message }, 'the pod is not known');

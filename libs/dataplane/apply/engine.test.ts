@@ -142,7 +142,11 @@ const delta = (part: Partial<PolicyDelta>): PolicyDelta => ({
 test.each([
   ['a pod comes', { sets: [set('s1', ['10.0.0.2'])], endpoints: [pod(2)] }, ['sets', 'rules', 'sets answered']],
   ['a pod goes', { sets: [set('s1', [])], removedEndpoints: ['c1/eth0'] }, ['rules']],
-  ['a pod comes with a set', { sets: [set('s3', ['10.0.0.2'])], endpoints: [pod(2)] }, ['sets', 'sets answered', 'rules']],
+  [
+    'a pod comes with a set',
+    { sets: [set('s3', ['10.0.0.2'])], endpoints: [pod(2)] },
+    ['sets', 'sets answered', 'rules'],
+  ],
   [
     'the policy of a pod that stays is another',
     { sets: [set('s2', ['10.0.0.2'])], policies: [policy('s2')] },
