@@ -8,6 +8,7 @@ import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
 import { benchFeed, formatFeedBench } from './feed.ts';
 import { benchIpam, formatIpamBench } from './ipam.ts';
 import { run as benchPolicy, formatPolicyBench } from './policy.ts';
+import { standAside } from './stand-aside.ts';
 
 /**
  * `npm run bench -- NAME [--json]`: the table on standard output (`--json`: the figures as one object), progress on
@@ -36,6 +37,7 @@ async function cni(flags: { lab?: string; pods: string; json: boolean; trace: bo
     : await upLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
   try {
     if (!flags.lab) await lab.apply([policy]);
+    standAside(await lab.serverPids());
     const [node] = (await lab.status()).nodes;
     const result = await benchCni(node, {
       pods: Number(flags.pods),

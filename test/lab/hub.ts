@@ -3,7 +3,7 @@ import { app, run } from './commands.ts';
 import { inNetns } from './namespaces.ts';
 import { credentials } from './pki.ts';
 import { accepts, endProcess, startProcess, waitUntilReady } from './processes.ts';
-import { writeJson } from './state.ts';
+import { readProcess, writeJson } from './state.ts';
 import type { Topology } from './topology.ts';
 
 const name = 'hub';
@@ -31,6 +31,9 @@ export async function startHub(topology: Topology, databaseUrl: string, signal?:
 
 export const stopHub = (topology: Topology): Promise<boolean> => endProcess(topology.name, name, 'SIGTERM');
 export const killHub = (topology: Topology): Promise<boolean> => endProcess(topology.name, name, 'SIGKILL');
+
+export const hubPid = async (topology: Topology): Promise<number | undefined> =>
+  (await readProcess(topology.name, name))?.pid;
 
 const writeHubConfig = (topology: Topology): Promise<void> =>
   writeJson(topology.hub.config, {

@@ -3,7 +3,7 @@ import { applyResources, labelPod } from './admin.ts';
 import { birdc, startBird, stopBird } from './bird.ts';
 import { app, baseEnv, run } from './commands.ts';
 import { openDatabase } from './database.ts';
-import { killHub, startHub, stopHub } from './hub.ts';
+import { hubPid, killHub, startHub, stopHub } from './hub.ts';
 import { inNetns } from './namespaces.ts';
 import { endNodeProcess, type NodeProcess, startNodeProcess } from './nodes.ts';
 import { credentials } from './pki.ts';
@@ -53,6 +53,8 @@ export interface Lab {
   readonly hub: Part;
   readonly database: Part;
   readonly router: Omit<Part, 'kill'>;
+  /** Processes that no node has: the hub's and the database's first, as far as they run. */
+  serverPids(): Promise<number[]>;
   /** Runs a command in a namespace; rejects only when it cannot be started. */
   exec(place: Place, command: string, args: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** Starts a command in a namespace, for the caller to end; `down` ends it at the latest. */
@@ -112,6 +114,10 @@ export function createLab(topology: Topology): Lab {
     },
     database: databasePart(topology),
     router: { start: () => startBird(topology), stop: () => stopBird(topology) },
+    serverPids: async () => {
+      const pids = [await hubPid(topology), (await openDatabase(topology)).pid()];
+      return pids.filter((pid) => pid !== undefined);
+    },
     exec: async (place, command, args, options) =>
       finish(...inNetns(await placeNetns(topology, place), command, args), options),
     spawn: async (place, command, args, options = {}) => {
