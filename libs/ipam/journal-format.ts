@@ -23,11 +23,27 @@ const record = z.discriminatedUnion('type', [
 
 export type JournalRecord = z.infer<typeof record>;
 
+/**
+ * A file that was written anew begins so, and is by that no beginning of another one: what it holds may be what an older file began with, and
+ * then that would look as if it had grown since.
+ */
+const edition = z.strictObject({ type: z.literal('edition'), id: z.uuid() });
+
+const line = z.discriminatedUnion('type', [record, edition]);
+
 export type ParsedJournal =
   | { readonly ok: true; readonly records: JournalRecord[]; readonly wholeBytes: number; readonly torn: boolean }
   | { readonly ok: false; readonly line: number; readonly message: string };
 
 export function encodeRecord(value: JournalRecord): string {
+  return encodeLine(value);
+}
+
+export function encodeEdition(id: string): string {
+  return encodeLine({ type: 'edition', id });
+}
+
+function encodeLine(value: z.infer<typeof line>): string {
   const json = JSON.stringify(value);
   return `${checksum(json)} ${json}\n`;
 }
@@ -39,26 +55,30 @@ export function encodeRecord(value: JournalRecord): string {
 export function parseJournal(text: string): ParsedJournal {
   const records: JournalRecord[] = [];
   let position = 0;
-  for (let line = 1; position < text.length; line++) {
+  for (let number = 1; position < text.length; number++) {
     const end = text.indexOf('\n', position);
     const parsed = end < 0 ? undefined : parseLine(text.slice(position, end));
     if (!parsed) {
       const last = end < 0 || end === text.length - 1;
       const wholeBytes = Buffer.byteLength(text.slice(0, position));
       if (last) return { ok: true, records, wholeBytes, torn: true };
-      return { ok: false, line, message: `line ${line} does not agree with its checksum, and whole lines follow it` };
+      return {
+        ok: false,
+        line: number,
+        message: `line ${number} does not agree with its checksum, and whole lines follow it`,
+      };
     }
-    records.push(parsed);
+    if (parsed.type !== 'edition') records.push(parsed);
     position = end + 1;
   }
   return { ok: true, records, wholeBytes: Buffer.byteLength(text), torn: false };
 }
 
-function parseLine(line: string): JournalRecord | undefined {
-  const json = line.slice(9);
-  if (line[8] !== ' ' || line.slice(0, 8) !== checksum(json)) return undefined;
+function parseLine(text: string): z.infer<typeof line> | undefined {
+  const json = text.slice(9);
+  if (text[8] !== ' ' || text.slice(0, 8) !== checksum(json)) return undefined;
   try {
-    return record.parse(JSON.parse(json));
+    return line.parse(JSON.parse(json));
   } catch {
     return undefined;
   }

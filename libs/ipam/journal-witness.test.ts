@@ -85,6 +85,18 @@ it('is taken when it goes beyond its witness: who wrote it died before that coul
   expect(await open().then((torn) => torn.close().then(() => torn.torn))).toBe(true);
 });
 
+it('is refused when it is older, though it begins with all that the one written last holds', async () => {
+  const journal = await open();
+  await journal.append([assigned('a')]);
+  await journal.append([assigned('b')]);
+  const old = await readFile(path());
+  await journal.append([{ type: 'release', handle: 'b', atMs: 0 }]);
+  await journal.compact(() => [assigned('a')]);
+  await journal.close();
+  await writeFile(path(), old);
+  await expect(open()).rejects.toThrow(JournalError);
+});
+
 it.each(['before the rename', 'after it'])(
   'of a compaction that a crash ended %s the one or the other is taken',
   async (when) => {

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
+import { encodeEdition, encodeRecord, type JournalRecord, parseJournal } from './journal-format.ts';
 
 /** Who measures or breaks off an ADD hears of its steps here; see the agent's. */
 const steps = channel('caracal:step');
@@ -176,7 +177,7 @@ export async function openJournal(path: string, witness?: JournalWitness): Promi
   }
 
   async function replaceBy(records: readonly JournalRecord[]): Promise<void> {
-    const text = records.map(encodeRecord).join('');
+    const text = encodeEdition(randomUUID()) + records.map(encodeRecord).join('');
     const next = { bytes: Buffer.byteLength(text), checksum: crc32(text) };
     const replacement = await open(`${path}.new`, 'w', 0o600);
     try {

@@ -10,6 +10,8 @@ const database = useDatabase();
 const found = [
   // A machine that was installed anew since the backup took what the former one owned then for its own, and another node had it.
   'addDual(1),save(0),reimage(1),add(1),addDual(0),restore(0),loseJournal(1),loseJournal(0)',
+  // A copy of the journal was put back, was refused, and was put back once more: it began with all that the one made anew held.
+  'add(0),saveJournal(0),remove(0),restoreJournal(0),start(0),restoreJournal(0)',
 ];
 
 test('a cluster under random events keeps every address with one owner, and loses none', async () => {
