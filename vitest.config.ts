@@ -5,20 +5,20 @@ import { defineConfig } from 'vitest/config';
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)) };
 
 /**
- * Suites that need root share the machine (processors, memory, kernel tables), so they run one after another, and so do
- * their files.
+ * Suites that need root, two files at once: they wait more than they compute, and each has network namespaces, folders and
+ * servers of its own. Not more, or what runs beside takes the processors for longer than a session or a probe waits.
  */
-function serial(name: string, groupOrder: number) {
+function system(name: string) {
   return {
     test: {
       name,
       env,
       include: [`test/${name}/**/*.test.ts`],
-      fileParallelism: false,
+      maxWorkers: 2,
       pool: 'forks' as const,
       testTimeout: 60_000,
       hookTimeout: 120_000,
-      sequence: { groupOrder },
+      sequence: { groupOrder: 1 },
     },
   };
 }
@@ -35,10 +35,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      serial('kernel', 1),
-      serial('database', 2),
-      serial('peers', 3),
-      serial('lab', 4),
+      ...['kernel', 'database', 'peers', 'lab'].map(system),
     ],
   },
 });

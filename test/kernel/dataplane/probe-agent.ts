@@ -6,6 +6,8 @@ import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
+const stepMs = 20;
+
 interface Command {
   readonly id: number;
   readonly op: 'listen' | 'probe';
@@ -38,28 +40,40 @@ function listen({ protocol, port }: Command): Promise<boolean> {
   });
 }
 
+/**
+ * Calls back when so much time is over, in steps that each take longer where processes wait for a processor: the answer of one that
+ * waits comes later too.
+ */
+function after(timeoutMs: number, over: () => void): NodeJS.Timeout {
+  let waitedMs = 0;
+  return setInterval(() => {
+    waitedMs += stepMs;
+    if (waitedMs >= timeoutMs) over();
+  }, stepMs);
+}
+
 /** Whether an echo came back in time. */
 function probe({ protocol, port, address, source, sourcePort, timeoutMs = 400 }: Command): Promise<boolean> {
   return new Promise((resolve) => {
     if (protocol === 'tcp') {
       const socket = connect({ host: address, port, localAddress: source, localPort: sourcePort });
       const end = (passed: boolean) => {
-        clearTimeout(timer);
+        clearInterval(timer);
         socket.destroy();
         resolve(passed);
       };
-      const timer = setTimeout(() => end(false), timeoutMs);
+      const timer = after(timeoutMs, () => end(false));
       socket.on('error', () => end(false));
       socket.on('connect', () => socket.write('?'));
       socket.on('data', () => end(true));
     } else {
       const socket = createSocket(address?.includes(':') ? 'udp6' : 'udp4');
       const end = (passed: boolean) => {
-        clearTimeout(timer);
+        clearInterval(timer);
         socket.close();
         resolve(passed);
       };
-      const timer = setTimeout(() => end(false), timeoutMs);
+      const timer = after(timeoutMs, () => end(false));
       socket.on('error', () => {});
       socket.on('message', () => end(true));
       socket.bind(sourcePort ?? 0, source, () => socket.send('?', port, address));
