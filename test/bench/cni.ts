@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type AtOnce, runAtOnce } from './cni-at-once.ts';
 import { caracal, ptp } from './cni-plugins.ts';
 import { benchPolicies, type PoliciesBench } from './cni-policies.ts';
@@ -50,7 +48,7 @@ const roundsAtOnce = 5;
 
 export async function benchCni(node: BenchNode, options: CniBenchOptions): Promise<CniBenchResult> {
   const { pods, onProgress } = options;
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'caracal-ptp-'));
+  const dataDirectory = makeTemporaryFolder('ptp');
   try {
     const plugins = [caracal(node.cniBin, node.cniConf), ptp(dataDirectory)];
     const contenders = plugins.map((plugin) => ({ plugin, netns: node.netns }));
@@ -78,7 +76,7 @@ export async function benchCni(node: BenchNode, options: CniBenchOptions): Promi
       policies: await benchPolicies(options.policies, pods, onProgress),
     };
   } finally {
-    rmSync(dataDirectory, { recursive: true });
+    removeTemporaryFolder(dataDirectory);
   }
 }
 

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { parseProcessStat } from '../support/process-stat.ts';
 
-/** CPU milliseconds that a process has used, to 10 ms (proc(5): utime and stime are the 14th and 15th field, in ticks of 1/100 s). */
+/** CPU milliseconds that a process has used, to 10 ms; throws when there is none. */
 export function cpuMs(pid: number): number {
-  // The second field is the name in brackets, which may hold blanks.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return 10 * (Number(fields[11]) + Number(fields[12]));
+  return 10 * (parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.cpuTicks ?? Number.NaN);
 }
 
 /** The processes that a process has started and that still run (proc(5), /proc/PID/task/TID/children). */

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@caracal/datastore';
@@ -11,6 +10,7 @@ import { prepareHub } from '../support/hub.ts';
 import { prepareLoneAgent } from '../support/lone-agent.ts';
 import { issueCertificate } from '../support/pki.ts';
 import { startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { fillDatabase } from './feed-world.ts';
 import type { LongestPause } from './pause-probe.ts';
 import { residentMib } from './process-memory.ts';
@@ -40,7 +40,7 @@ export async function benchSnapshot({
   readonly onProgress: (line: string) => void;
 }): Promise<Snapshot> {
   const postgres = await startPostgres();
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-feed-'));
+  const folder = makeTemporaryFolder('bench-feed');
   const path = (name: string) => join(folder, name);
   const closing: (() => unknown)[] = [];
   try {
@@ -94,7 +94,7 @@ export async function benchSnapshot({
   } finally {
     for (const close of closing.reverse()) await close();
     await postgres.destroy();
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 }
 

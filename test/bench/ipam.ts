@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type NodeIpam, openJournal, openNodeIpam } from '@caracal/ipam';
 import { formatAddress, ipv4FromNumber } from '@caracal/net';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type Percentiles, percentiles } from './figures.ts';
 import { benchClaims, type ClaimsBench } from './ipam-claims.ts';
 
@@ -80,7 +79,7 @@ export function formatIpamBench({ assignments, assign: one, release, claims }: I
 
 /** A node with its journal on the disk, and a hub that grants at once. */
 async function onOneNode<T>(work: (ipam: NodeIpam) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-ipam-'));
+  const folder = makeTemporaryFolder('bench-ipam');
   const journal = await openJournal(join(folder, 'ipam.journal'));
   let granted = 0;
   try {
@@ -103,7 +102,7 @@ async function onOneNode<T>(work: (ipam: NodeIpam) => Promise<T>): Promise<T> {
     return await work(ipam);
   } finally {
     await journal.close();
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 }
 

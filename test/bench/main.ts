@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { benchBgp, formatBgpBench } from './bgp/bench.ts';
 import { benchCni, formatCniBench } from './cni.ts';
 import { benchDataplane, formatDataplaneBench } from './dataplane.ts';
@@ -27,14 +26,14 @@ const policy = {
 const progress = (line: string) => console.error(line);
 
 async function cni(flags: { lab?: string; pods: string; json: boolean; trace: boolean }): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-trace-'));
+  const folder = makeTemporaryFolder('trace');
   const trace = flags.trace ? join(folder, 'steps') : undefined;
   // The lab hands it to its agents when they start.
   if (trace) process.env.CARACAL_TRACE = trace;
-  const { openLab, upLab } = await import('@caracal/lab');
+  const { openLab, upTemporaryLab } = await import('@caracal/lab');
   const lab = flags.lab
     ? await openLab(flags.lab)
-    : await upLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
+    : await upTemporaryLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
   try {
     if (!flags.lab) await lab.apply([policy]);
     standAside(await lab.serverPids());
@@ -49,7 +48,7 @@ async function cni(flags: { lab?: string; pods: string; json: boolean; trace: bo
     console.log(flags.json ? JSON.stringify(result) : formatCniBench(result));
   } finally {
     if (!flags.lab) await lab.down();
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 }
 

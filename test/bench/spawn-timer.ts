@@ -1,8 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** How a timed program ended. */
 export interface TimedRun {
@@ -24,7 +23,7 @@ const answerHeaderBytes = 24;
 
 /** Compiles the timer and starts it in the namespace of the path. */
 export function startSpawnTimer(netnsPath: string): SpawnTimer {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-'));
+  const folder = makeTemporaryFolder('bench');
   const program = join(folder, 'spawn-timer');
   const source = fileURLToPath(new URL('./spawn-timer.c', import.meta.url));
   execFileSync('gcc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -65,7 +64,7 @@ export function startSpawnTimer(netnsPath: string): SpawnTimer {
     close: async () => {
       child.stdin.end();
       await ended;
-      rmSync(folder, { recursive: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

@@ -1,13 +1,13 @@
 // A backup is put in the place of a database that went on after it, on the oldest Postgres that is supported (Debian's 15), by caracalctl as a
 // person calls it: what nodes were granted since stays theirs.
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrate, openDatastore } from '@caracal/datastore';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Cluster } from '../support/ipam/cluster.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { pool, runQuery } from './support.ts';
 
 const launcher = join(import.meta.dirname, '../../apps/ctl/caracalctl');
@@ -15,14 +15,14 @@ let folder: string;
 let postgres: Postgres;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracal-backup-'));
+  folder = makeTemporaryFolder('backup');
   postgres = await startPostgres({ installation: '/usr/lib/postgresql/15' });
   await migrate(postgres.url);
 }, 60_000);
 
 afterAll(async () => {
   await postgres?.destroy();
-  await rm(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 async function ctl(...args: string[]) {

@@ -1,6 +1,5 @@
 /** caracalctl as a person calls it, against a real hub on a real Postgres. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from '@caracal/datastore';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { runQuery } from './support.ts';
 
 const launcher = join(import.meta.dirname, '../../apps/ctl/caracalctl');
@@ -19,7 +19,7 @@ let hub: TestHub;
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracalctl-'));
+  folder = makeTemporaryFolder('ctl');
   postgres = await startPostgres();
   await migrate(postgres.url);
   hub = await prepareHub(postgres.url);
@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await hub?.destroy();
   await postgres?.destroy();
-  if (folder) await rm(folder, { recursive: true });
+  if (folder) removeTemporaryFolder(folder);
 });
 
 async function file(name: string, text: string): Promise<string> {

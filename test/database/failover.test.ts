@@ -1,17 +1,17 @@
 // An asynchronous standby is promoted without the last commits, on the oldest Postgres that is supported (Debian's 15): what nodes were
 // granted in them stays theirs.
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
 import { afterAll, expect, test } from 'vitest';
 import { Cluster } from '../support/ipam/cluster.ts';
 import { copyForStandby, type Postgres, startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { pool, runQuery } from './support.ts';
 
 const installation = '/usr/lib/postgresql/15';
-const cleanups: Array<() => Promise<unknown>> = [];
+const cleanups: Array<() => unknown> = [];
 afterAll(async () => {
   for (const clean of cleanups.reverse()) await clean();
 });
@@ -23,8 +23,8 @@ async function eventually(what: string, check: () => Promise<boolean>): Promise<
 }
 
 test('a standby without the last commits: nothing is granted until every node has said what it owns, and nothing is lost', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'caracal-failover-'));
-  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  const folder = makeTemporaryFolder('failover');
+  cleanups.push(() => removeTemporaryFolder(folder));
   await chmod(folder, 0o711);
   const server = (name: string) =>
     startPostgres({

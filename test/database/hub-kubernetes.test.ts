@@ -1,9 +1,8 @@
 // A hub in the mode kubernetes: real TLS, a real database, and an HTTPS server that answers TokenReviews as an API server does.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { migrate } from '@caracal/datastore';
@@ -13,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const audience = 'caracal-hub';
 const agent = 'system:serviceaccount:caracal-system:caracal-agent';
@@ -65,7 +65,7 @@ async function startApiServer(): Promise<string[]> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracal-token-review-'));
+  folder = makeTemporaryFolder('token-review');
   const [apiServers, database] = await Promise.all([startApiServer(), startPostgres()]);
   postgres = database;
   await migrate(postgres.url);
@@ -80,7 +80,7 @@ afterAll(async () => {
   await hub?.destroy();
   await postgres?.destroy();
   apiServer?.close();
-  await rm(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 }, 60_000);
 beforeEach(() => {
   reviews = [];

@@ -1,6 +1,5 @@
 // Two replicas of the hub, and the agents' own side of the feed: what ends at one goes on at the other.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { protocolVersion } from '@caracal/protocol';
@@ -11,6 +10,7 @@ import { followFeed } from '../../apps/agent/feed/follow.ts';
 import { connectHub } from '../../apps/agent/feed/hub.ts';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { useDatabase } from './support.ts';
 
 const database = useDatabase();
@@ -65,7 +65,7 @@ async function startAgent(i: number): Promise<Agent> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracal-replicas-'));
+  folder = makeTemporaryFolder('replicas');
   const authority = await createAuthority();
   const node = await issueCertificate(authority, { organization: 'caracal:nodes', commonName: 'n' });
   await writeFile(path('ca.pem'), authority.ca);
@@ -100,7 +100,7 @@ afterAll(async () => {
   for (const agent of agents) await agent.stop();
   for (const hub of hubs) await hub.destroy();
   hubs = [];
-  if (folder) await rm(folder, { recursive: true, force: true });
+  if (folder) removeTemporaryFolder(folder);
 }, 60_000);
 
 async function until(what: string, held: () => boolean): Promise<void> {

@@ -1,6 +1,5 @@
 // The database over TLS, as the chart has hub and operator ask for it: PGSSLMODE=verify-full and an authority of the database's own.
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const hub = fileURLToPath(new URL('../../apps/hub/main.ts', import.meta.url));
 let folder: string;
@@ -15,7 +15,7 @@ let encrypted: Postgres;
 let plain: Postgres;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracal-tls-'));
+  folder = makeTemporaryFolder('tls');
   const [own, other] = await Promise.all([createAuthority(), createAuthority('Somebody else')]);
   const certificate = await issueCertificate(own, {
     organization: 'test',
@@ -25,20 +25,20 @@ beforeAll(async () => {
   await writeFile(join(folder, 'ca.crt'), own.ca);
   await writeFile(join(folder, 'other.crt'), other.ca);
   // The server's own files: nobody's, as the server runs as nobody.
-  const server = await mkdtemp(join(tmpdir(), 'caracal-tls-server-'));
+  const server = makeTemporaryFolder('tls-server');
   const files = { ssl_cert_file: join(server, 'tls.crt'), ssl_key_file: join(server, 'tls.key') };
   await writeFile(files.ssl_cert_file, certificate.cert);
   await writeFile(files.ssl_key_file, certificate.key, { mode: 0o600 });
   if (process.getuid?.() === 0) for (const path of [server, ...Object.values(files)]) await chown(path, 65534, 65534);
   encrypted = await startPostgres({ port: await freePort(), settings: { ssl: 'on', ...files } });
   plain = await startPostgres({ port: await freePort() });
-  return () => rm(server, { recursive: true, force: true });
+  return () => removeTemporaryFolder(server);
 }, 60_000);
 
 afterAll(async () => {
   await encrypted?.destroy();
   await plain?.destroy();
-  await rm(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 }, 60_000);
 
 /** What `hub migrate` says of a database, with an authority for its certificate. */

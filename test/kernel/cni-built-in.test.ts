@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** What others need a plugin more for: bandwidth and sysctls, in a chain of ours alone. */
 
@@ -16,7 +16,7 @@ let folder: string;
 const added: { list: NetworkList; container: Container }[] = [];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-built-in-'));
+  folder = makeTemporaryFolder('built-in');
   agent = await prepareLoneAgent({ config: { sysctlAllowList: join(folder, 'allowlist.conf') } });
   await agent.start();
   runtime = createCniRuntime(agent.netns, [agent.cniBin]);
@@ -31,7 +31,7 @@ afterEach(async () => {
 afterAll(async () => {
   for (const pod of pods ?? []) await pod.remove();
   await agent?.remove();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 let count = 0;

@@ -1,5 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /**
  * Chains of plugins, executed as libcni does: ours before others, ours with the IPAM of others, and our IPAM under others. The others are
@@ -27,7 +27,7 @@ let added: { list: NetworkList; container: Container; result?: ChainResult }[] =
 let count = 0;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-chains-'));
+  folder = makeTemporaryFolder('chains');
   agent = await prepareLoneAgent({ config: { ipam: { restSeconds: 0 } } });
   await agent.start();
   runtime = createCniRuntime(agent.netns, [agent.cniBin, folder, debian]);
@@ -41,7 +41,7 @@ afterEach(async () => {
 afterAll(async () => {
   for (const pod of pods ?? []) await pod.remove();
   await agent?.remove();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 const network = (...plugins: PluginConfiguration[]): NetworkList => ({ cniVersion: '1.0.0', name: 'chained', plugins });

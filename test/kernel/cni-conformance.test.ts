@@ -1,11 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { warmThreadPool } from '@caracal/netlink';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { delegation } from './cni-conformance/delegation.ts';
 import { delegationFaults } from './cni-conformance/faults-of-delegation.ts';
 import { operationFaults } from './cni-conformance/faults-of-operations.ts';
@@ -67,7 +67,7 @@ const ours = (): Subject => ({
 
 beforeAll(async () => {
   await warmThreadPool();
-  folder = mkdtempSync(join(tmpdir(), 'caracal-conformance-'));
+  folder = makeTemporaryFolder('conformance');
   agent = await prepareLoneAgent();
   await agent.start();
   ptpNode = await createNetns('ptp');
@@ -77,7 +77,7 @@ afterAll(async () => {
   await removeSpare();
   await agent?.remove();
   await ptpNode?.remove();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 /** What is wrong; undefined when the row holds. */

@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { connect, createNetns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type Place, type Prober, startProber } from './dataplane/prober.ts';
 
 /** Pods of both families, and of IPv6 alone: addresses, routes, policy, ports of the node. */
@@ -213,7 +212,7 @@ test('a port of the node leads to the pod by both families', async () => {
 });
 
 test('SCTP as well by IPv6', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-sctp6-'));
+  const folder = makeTemporaryFolder('sctp6');
   try {
     const program = join(folder, 'sctp');
     const source = fileURLToPath(new URL('./dataplane/sctp.c', import.meta.url));
@@ -227,7 +226,7 @@ test('SCTP as well by IPv6', async () => {
     expect(await arrived).toEqual(['9080']);
     listener.kill('SIGKILL');
   } finally {
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 });
 

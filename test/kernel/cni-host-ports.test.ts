@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CniRuntime, type Container, createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { connect, createNetns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type Place, type Prober, startProber } from './dataplane/prober.ts';
 
 /** Ports of the node that lead to pods, by our plugin alone: traffic from outside, from the node, from pods, to oneself. */
@@ -39,7 +38,7 @@ const policy = {
 };
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-host-ports-'));
+  folder = makeTemporaryFolder('host-ports');
   agent = await prepareLoneAgent({ resources: [policy] });
   const outside = async (last: number): Promise<Place> => {
     const netns = await createNetns('out');
@@ -76,7 +75,7 @@ afterEach(async () => {
 afterAll(async () => {
   for (const { netns } of [...(pods ?? []), friend, stranger]) await netns?.remove();
   await agent?.remove();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 let count = 0;

@@ -1,16 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** `caracal-cni`, as an administrator uses it. */
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-install-'));
+  folder = makeTemporaryFolder('install');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => removeTemporaryFolder(folder));
 
 const main = join(import.meta.dirname, '../../apps/cni/main.ts');
 const caracalCni = async (...args: string[]) =>

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -9,6 +8,7 @@ import { differences, footprint } from '../support/cni-chaos/footprint.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
 import { type PluginRun, runPlugin } from '../support/run-plugin.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** What goes wrong around an ADD or DEL, by way of the executable and the agent: each refusal says what it is, and leaves nothing behind. */
 
@@ -39,12 +39,12 @@ afterAll(async () => {
 
 /** Puts what the folder has on a file system of its own, of 256 KiB. */
 async function makeSmallDisk(folder: string): Promise<void> {
-  const copy = await mkdtemp(join(tmpdir(), 'caracal-trouble-'));
+  const copy = makeTemporaryFolder('trouble');
   await cp(folder, copy, { recursive: true });
   await execa('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'caracal-trouble', folder]);
   disks = [...disks, folder];
   await cp(copy, folder, { recursive: true });
-  await rm(copy, { recursive: true });
+  removeTemporaryFolder(copy);
 }
 
 /** Until it is removed again, nothing fits any more. */

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installCni } from '@caracal/cni';
@@ -16,6 +15,7 @@ import type {
   PodNetwork,
 } from '../../apps/agent/cni/pod-network.ts';
 import { type CniServer, startCniServer } from '../../apps/agent/cni/server.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** The executable and the agent's CNI server, with the pods of the node as the boundary. */
 
@@ -52,7 +52,7 @@ let pods: { -readonly [name in keyof PodNetwork]: PodNetwork[name] };
 
 beforeEach(() => {
   if (process.getuid?.() !== 0) throw new Error('this test needs root: the CNI server answers root only');
-  folder = mkdtempSync(join(tmpdir(), 'caracal-cni-'));
+  folder = makeTemporaryFolder('cni');
   socketPath = join(folder, 'run', 'cni.sock');
   spoolDirectory = join(folder, 'run', 'spool');
   installCni({ folder: join(folder, 'bin'), socketPath, spoolDirectory });
@@ -82,7 +82,7 @@ beforeEach(() => {
 afterEach(async () => {
   await server?.close();
   server = undefined;
-  rmSync(folder, { recursive: true });
+  removeTemporaryFolder(folder);
 });
 
 async function start(closeWithinMs?: number): Promise<void> {

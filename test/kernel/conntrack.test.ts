@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Address, parseAddress } from '../../libs/net/index.ts';
 import { type Conntrack, enterNetns, type FlowFilter, openConntrack, openNetns } from '../../libs/netlink/index.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 let netns: Netns;
 let conntrack: Conntrack;
-const folder = mkdtempSync(join(tmpdir(), 'caracal-flows-'));
+const folder = makeTemporaryFolder('flows');
 beforeAll(async () => {
   netns = await createNetns('flows');
   const opened = openNetns(netns.path);
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   conntrack?.close();
   await netns?.remove();
-  rmSync(folder, { recursive: true });
+  removeTemporaryFolder(folder);
 });
 
 const address = (text: string): Address => parseAddress(text)!;

@@ -1,12 +1,11 @@
 // Policy on SCTP, with raw packets: kernels are often built without SCTP sockets, and judge SCTP all the same.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
 import { dataplaneIn, endpointOf, nothing, port, rule, tier } from './dataplane/scene.ts';
 
@@ -20,7 +19,7 @@ let program: string;
 const arrived: number[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caracal-sctp-'));
+  folder = makeTemporaryFolder('sctp');
   program = join(folder, 'sctp');
   const source = fileURLToPath(new URL('./dataplane/sctp.c', import.meta.url));
   await execa('musl-gcc', ['-static', '-O1', '-o', program, source]);
@@ -38,7 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await dataplane?.stop();
   await node?.remove();
-  await rm(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 }, 30_000);
 
 const send = (to: number) => a.netns.run(program, ['send', b.address, String(to)]);

@@ -1,24 +1,24 @@
 // The journal on a disk that is full: a real file system of 32 KiB. What was answered stays, what was refused is free, and the message says
 // what to do.
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Journal, JournalWriteError, type NodeIpam, openJournal, openNodeIpam } from '@caracal/ipam';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SmallDisk } from '../support/ipam/small-disk.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 let folder: string;
 let disk: SmallDisk;
 let journal: Journal;
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-disk-'));
+  folder = makeTemporaryFolder('disk');
   disk = await SmallDisk.mount(folder, 32);
 });
 afterEach(async () => {
   await journal.close();
   await disk.unmount();
-  rmSync(folder, { recursive: true });
+  removeTemporaryFolder(folder);
 });
 
 const path = () => join(folder, 'ipam.journal');

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as constants from '../../libs/netlink/constants.ts';
 import { layout } from '../../libs/netlink/layout.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const headers = [
   'stdio.h',
@@ -39,7 +39,7 @@ const headers = [
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */
 function askCompiler(statements: readonly string[]): string[] {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-layout-'));
+  const folder = makeTemporaryFolder('layout');
   try {
     const includes = headers.map((header) => `#include <${header}>`).join('\n');
     // net/if.h and linux/if.h exclude each other; the one flag needed comes from the kernel's own.
@@ -48,7 +48,7 @@ function askCompiler(statements: readonly string[]): string[] {
     execFileSync('gcc', ['-o', join(folder, 'layout'), join(folder, 'layout.c')], { stdio: 'pipe' });
     return execFileSync(join(folder, 'layout'), { encoding: 'utf8' }).trim().split('\n');
   } finally {
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 }
 

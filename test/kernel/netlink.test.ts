@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@caracal/net';
 import {
@@ -25,6 +24,7 @@ import {
 } from '@caracal/netlink';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createNetns, type Netns as TestNetns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const address = (text: string) => parseAddress(text)!;
 const prefix = (text: string) => parsePrefix(text)!;
@@ -256,7 +256,7 @@ test('entering a namespace: sysctls inside, back outside, also after an exceptio
 });
 
 test('refuses what is no network namespace, or the own one', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-netns-'));
+  const folder = makeTemporaryFolder('netns');
   try {
     writeFileSync(join(folder, 'file'), '');
     expect(openNetns(join(folder, 'file'))).toMatchObject({
@@ -276,7 +276,7 @@ test('refuses what is no network namespace, or the own one', () => {
     });
     expect(openNetns('/proc/self/ns/net')).toMatchObject({ ok: false, reason: 'hostNetns' });
   } finally {
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 });
 

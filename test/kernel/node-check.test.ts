@@ -1,8 +1,8 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** `caracalctl node check` on a node that is well, and on one that is not, by one thing after the other. */
 
@@ -13,14 +13,14 @@ let folder: string;
 beforeAll(async () => {
   agent = await prepareLoneAgent();
   await agent.start();
-  folder = mkdtempSync(join(tmpdir(), 'caracal-check-'));
+  folder = makeTemporaryFolder('check');
   write('agent.yaml', 'nodeAddress: 192.0.2.1\n');
   write('10-caracal.conflist', '{"plugins":[{"type":"caracal"}]}');
 });
 
 afterAll(async () => {
   await agent?.remove();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);

@@ -1,11 +1,11 @@
 // What configuration says of addresses and announcements is what pods get and routers see.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, upLab } from './index.ts';
+import { type Lab, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('says'), nodes: 1 });
+  lab = await upTemporaryLab({ name: uniqueName('says'), nodes: 1 });
 });
 afterAll(() => lab?.down());
 

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { AdminService, createHubTransport, NodeService } from '@caracal/protocol';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, upLab } from './index.ts';
+import { type Lab, upTemporaryLab } from './index.ts';
 import { credentials } from './pki.ts';
 import { eventually, footprint, uniqueName } from './testing.ts';
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('bad'), nodes: 2 });
+  lab = await upTemporaryLab({ name: uniqueName('bad'), nodes: 2 });
 });
 afterAll(() => lab?.down());
 

@@ -1,12 +1,12 @@
 // On the wire of the router, BGP comes from caracal-bgp and BIRD, and from nothing else.
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, upLab } from './index.ts';
+import { type Lab, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('wire'), nodes: 2 });
+  lab = await upTemporaryLab({ name: uniqueName('wire'), nodes: 2 });
 });
 afterAll(() => lab?.down());
 

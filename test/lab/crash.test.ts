@@ -1,14 +1,14 @@
 // An agent that is killed in the middle of ADDs leaves nothing half-done: no address twice, no interface without a pod.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type PodRecord, upLab } from './index.ts';
+import { type Lab, type PodRecord, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 const podsAtOnce = 8;
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('crash'), nodes: 2 });
+  lab = await upTemporaryLab({ name: uniqueName('crash'), nodes: 2 });
   await lab.pod.add({ node: 'n2', name: 'far' });
 });
 afterAll(() => lab?.down());

@@ -6,9 +6,10 @@ export type { LabStatus } from './status.ts';
 export type { TorKind } from './topology.ts';
 export type { UpOptions } from './up.ts';
 
+import { undoAtExit } from '../support/undo.ts';
 import { createLab, type Lab } from './lab.ts';
 import { readLab } from './state.ts';
-import { buildLab, dismantleLab, type UpOptions } from './up.ts';
+import { buildLab, dismantleLab, dismantleLabAtExit, type UpOptions } from './up.ts';
 
 /**
  * Builds a lab and answers when its parts accept connections (and, unless it is bare or without BIRD, every node has its BGP
@@ -16,6 +17,18 @@ import { buildLab, dismantleLab, type UpOptions } from './up.ts';
  * the log of the part that failed.
  */
 export const upLab = async (options: UpOptions = {}): Promise<Lab> => createLab(await buildLab(options));
+
+/** The same, for as long as this process runs: a lab that is up when the process ends, however it does, is taken down. */
+export async function upTemporaryLab(options: UpOptions & { readonly name: string }): Promise<Lab> {
+  const undone = undoAtExit(() => dismantleLabAtExit(options.name));
+  try {
+    const lab = await upLab(options);
+    return { ...lab, down: () => lab.down().then(undone) };
+  } catch (error) {
+    undone();
+    throw error;
+  }
+}
 
 /** A lab that an earlier process has built. */
 export async function openLab(name = 'lab'): Promise<Lab> {

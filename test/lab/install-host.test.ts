@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -10,6 +9,7 @@ import { createNetns, type Netns } from '../support/netns.ts';
 import { issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { runPlugin } from '../support/run-plugin.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { caracal, unitCommands } from '../support/units.ts';
 import { eventually } from './testing.ts';
 
@@ -63,7 +63,7 @@ const run = ([command, ...args]: readonly string[], env: Record<string, string> 
   execa(command, args, { reject: false, env: { NODE_COMPILE_CACHE: '/var/cache/caracal/node', ...env } });
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'caracal-host-'));
+  folder = makeTemporaryFolder('host');
   for (const name of ['etc', 'run', 'bin']) mkdirSync(path(name), { mode: 0o700 });
   postgres = await startPostgres({ port: await freePort() });
   node = await createNetns('host');
@@ -79,7 +79,7 @@ afterAll(async () => {
   await node?.remove();
   await pod?.remove();
   await postgres?.destroy();
-  rmSync(folder, { recursive: true, force: true });
+  removeTemporaryFolder(folder);
 });
 
 /** As systemd would start the node's unit, in the node's namespace. */

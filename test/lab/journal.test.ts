@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCniRuntime, type NetworkList } from '../support/cni-runtime.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
-import { type Lab, type PodRecord, upLab } from './index.ts';
+import { type Lab, type PodRecord, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 let lab: Lab;
 let far: PodRecord;
 const namespaces = new Map<string, Netns>();
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('journal'), nodes: 2, tor: 'none' });
+  lab = await upTemporaryLab({ name: uniqueName('journal'), nodes: 2, tor: 'none' });
   far = await lab.pod.add({ node: 'n2', name: 'far' });
 });
 afterAll(async () => {

@@ -110,22 +110,40 @@ describe('down after a SIGKILL of up', () => {
   });
 });
 
-/** Starts `lab up` and kills it as soon as it prints a line that starts so; at once after its first sign of life when that is ''. */
-async function upUntil(name: string, start: string): Promise<void> {
-  const child = spawn(process.execPath, [cli, 'up', '--name', name, '--nodes', '1'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+describe('a lab of a program', () => {
+  // By what has been printed when the program is told to end.
+  it.each(['network', 'hub', 'it is up'])('goes with it at "%s"', async (at) => {
+    const name = newName('temp');
+    const options = JSON.stringify({ name, nodes: 1 });
+    const program = `
+      import { upTemporaryLab } from ${JSON.stringify(import.meta.resolve('./index.ts'))};
+      await upTemporaryLab({ ...${options}, onProgress: console.error });
+      console.error('it is up');
+      setInterval(() => {}, 1000);`;
+    await runUntil(['--input-type=module', '--eval', program], name, at, 'SIGTERM');
+    expect(await footprint(name)).toEqual([]);
   });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+});
+
+const upUntil = (name: string, start: string) =>
+  runUntil([cli, 'up', '--name', name, '--nodes', '1'], name, start, 'SIGKILL');
+
+/** Runs what makes a lab until it prints a line that starts so, and then ends it; at its first sign of life when that is ''. */
+async function runUntil(args: string[], name: string, start: string, signal: NodeJS.Signals): Promise<void> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, by) => resolve(by)));
   let output = '';
   child.stderr.on('data', (chunk: Buffer) => {
+    const printed = () => `\n${output}`.includes(`\n${start}`);
+    const before = printed();
     output += chunk;
-    if (start !== '' && `\n${output}`.includes(`\n${start}`)) child.kill('SIGKILL');
+    if (start !== '' && printed() && !before) child.kill(signal);
   });
   if (start === '') {
     while ((await footprint(name)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    child.kill('SIGKILL');
+    child.kill(signal);
   }
-  expect(await ended, output).toBe('SIGKILL');
+  expect(await ended, output).toBe(signal);
 }
 
 describe('labs side by side', () => {

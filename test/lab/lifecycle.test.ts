@@ -1,12 +1,12 @@
 // Pods come and go, and parts fail: addresses come back, and what ran goes on.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, upLab } from './index.ts';
+import { type Lab, upTemporaryLab } from './index.ts';
 import { eventually, footprint, uniqueName } from './testing.ts';
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('cycle'), nodes: 2 });
+  lab = await upTemporaryLab({ name: uniqueName('cycle'), nodes: 2 });
 });
 afterAll(() => lab?.down());
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -21,6 +21,14 @@ export async function withLabLock<T>(lab: string, work: () => Promise<T>, timeou
   }
 }
 
+/** Of this process. */
+const held = new Map<string, Server>();
+
+/** Lets another process have the lock that `work` has: it will do nothing more, as this process ends. */
+export function giveUpLabLock(lab: string): void {
+  held.get(lab)?.close();
+}
+
 function tryLock(lab: string): Promise<(() => Promise<void>) | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
@@ -28,7 +36,11 @@ function tryLock(lab: string): Promise<(() => Promise<void>) | undefined> {
       error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     );
     server.listen(`\0caracal-lab/${lab}`, () => {
-      resolve(() => new Promise((closed) => server.close(() => closed())));
+      held.set(lab, server);
+      resolve(() => {
+        held.delete(lab);
+        return new Promise((closed) => server.close(() => closed()));
+      });
     });
   });
 }

@@ -2,14 +2,14 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type PodRecord, upLab } from './index.ts';
+import { type Lab, type PodRecord, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 let lab: Lab;
 let pod: PodRecord;
 let other: PodRecord;
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('nat'), nodes: 2 });
+  lab = await upTemporaryLab({ name: uniqueName('nat'), nodes: 2 });
   [pod, other] = await Promise.all([
     lab.pod.add({ node: 'n1', name: 'inside' }),
     lab.pod.add({ node: 'n2', name: 'other' }),

@@ -4,6 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseProcessStat } from '../support/process-stat.ts';
 import { baseEnv } from './commands.ts';
 import { inNetns } from './namespaces.ts';
 import { listProcesses, type ProcessRecord, readProcess, removeProcess, writeProcess } from './state.ts';
@@ -129,16 +130,10 @@ async function isAlive(record: ProcessRecord): Promise<boolean> {
   return record.bootId === (await currentBoot()) && record.startTime === (await startTimeOf(record.pid));
 }
 
-/**
- * Field 22 of /proc/PID/stat (proc(5)), in clock ticks after boot; undefined when there is none or it is a zombie. A main
- * thread can be a zombie while others (field 20) still end: until they have, the process' sockets are open.
- */
+/** Undefined when it does not run. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The second field is the command's name in parentheses and may hold anything, parentheses too.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const gone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
-  return fields.length < 20 || gone ? undefined : fields[19];
+  const stat = parseProcessStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  return stat?.gone ? undefined : stat?.startTime;
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { routeProtocols } from '@caracal/netlink';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type PodRecord, upLab } from './index.ts';
+import { type Lab, type PodRecord, upTemporaryLab } from './index.ts';
 import { eventually, uniqueName } from './testing.ts';
 
 const caracalBgp = fileURLToPath(new URL('../../apps/bgp/main.ts', import.meta.url));
@@ -19,7 +19,7 @@ let lab: Lab;
 let pods: PodRecord[];
 
 beforeAll(async () => {
-  lab = await upLab({ name: uniqueName('route'), nodes: 3 });
+  lab = await upTemporaryLab({ name: uniqueName('route'), nodes: 3 });
   pods = await Promise.all(['n1', 'n2', 'n3'].map((node) => lab.pod.add({ node, name: `on-${node}` })));
 });
 afterAll(() => lab?.down());
@@ -147,7 +147,7 @@ async function expectNodesTellNothingOfServices(mesh: Lab): Promise<void> {
 
 describe('without a router', () => {
   it('nodes speak BGP among each other, in one AS', async () => {
-    const mesh = await upLab({ name: uniqueName('mesh'), nodes: 3, tor: 'none' });
+    const mesh = await upTemporaryLab({ name: uniqueName('mesh'), nodes: 3, tor: 'none' });
     try {
       const [first, second, third] = await Promise.all(
         ['n1', 'n2', 'n3'].map((node) => mesh.pod.add({ node, name: `on-${node}` })),

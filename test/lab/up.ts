@@ -3,11 +3,13 @@
 // Building starts whatever does not depend on each other at the same time: the database is the long pole (initdb), and behind
 // it come migrations and hub; meanwhile the nodes' processes start, and wait for the hub by themselves.
 
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { applyResources, waitForRevision } from './admin.ts';
 import { birdc, establishedNodes, startBird } from './bird.ts';
 import { killDatabase, openDatabase } from './database.ts';
 import { migrateDatabase, startHub } from './hub.ts';
-import { withLabLock } from './lock.ts';
+import { giveUpLabLock, withLabLock } from './lock.ts';
 import { createNetwork, killInside, refuseForeign, removeNetns } from './namespaces.ts';
 import { prepareNode, startNodeProcess } from './nodes.ts';
 import { createPki } from './pki.ts';
@@ -75,6 +77,16 @@ export async function dismantleLab(name: string): Promise<boolean> {
     if (topology) await removeLab(topology);
     await removeState(name);
     return topology !== undefined;
+  });
+}
+
+/** The same, by another process, for one that ends and can wait for nothing itself. */
+export function dismantleLabAtExit(name: string): void {
+  giveUpLabLock(name);
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+  spawnSync(process.execPath, [main, 'down', '--name', name], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: 30_000,
   });
 }
 

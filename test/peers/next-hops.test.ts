@@ -1,9 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { connect, createNetns, type Netns } from '../support/netns.ts';
 import { startDaemon } from '../support/routers/daemon.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { birdConfig, createFixture, speakerConfig } from './fixture.ts';
 import { createSpeaker, eventually } from './speaker.ts';
 
@@ -94,7 +94,7 @@ it('peers with FRR by interface, whatever its AS, and routes IPv4 over the link-
 
 /** FRR's zebra and bgpd with a configuration. */
 async function startFrr(netns: Netns, config: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-frr-'));
+  const folder = makeTemporaryFolder('frr');
   // The daemons run as a user of their own.
   chmodSync(folder, 0o777);
   const file = join(folder, 'frr.conf');
@@ -109,7 +109,7 @@ async function startFrr(netns: Netns, config: string) {
     show,
     stop: async () => {
       await Promise.all(daemons.map((daemon) => daemon.end('SIGTERM')));
-      rmSync(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

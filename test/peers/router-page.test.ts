@@ -1,15 +1,15 @@
 // What the page about routers shows is what our schemas and a real BIRD take.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAll } from '@caracal/api';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
 import { examplesIn } from '../../scripts/kind-examples.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const page = readFileSync('docs/install-router.md', 'utf8');
-const folder = mkdtempSync(join(tmpdir(), 'caracal-page-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = makeTemporaryFolder('page');
+afterAll(() => removeTemporaryFolder(folder));
 
 test('our resources are right', () => {
   // The page shows one object several times, as it grows.

@@ -1,10 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerStatus, RouteView } from '../../libs/bgp-speaker/index.ts';
 import type { Netns } from '../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 /** A caracal-bgp process in a network namespace, fed as the agent feeds it. */
 export interface TestSpeaker {
@@ -34,7 +33,7 @@ export interface TestSpeaker {
 const main = new URL('../../apps/bgp/main.ts', import.meta.url).pathname;
 
 export function createSpeaker(netns: Netns): TestSpeaker {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bgp-'));
+  const folder = makeTemporaryFolder('bgp');
   const socketPath = join(folder, 'run', 'bgp.sock');
   let child: ChildProcess | undefined;
   let output = '';
@@ -112,7 +111,7 @@ export function createSpeaker(netns: Netns): TestSpeaker {
     tryCli: (...args) => netns.try(process.execPath, [main, ...args, '--socket', socketPath]),
     remove: async () => {
       await end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 /** A real BIRD 2 in a network namespace. */
 export interface Bird {
@@ -28,7 +28,7 @@ const birdcPath = '/usr/sbin/birdc';
 
 /** Starts BIRD with a configuration and waits until it answers. */
 export async function startBird({ netns, config }: { netns: Netns; config: string }): Promise<Bird> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bird-'));
+  const folder = makeTemporaryFolder('bird');
   const file = join(folder, 'bird.conf');
   const socket = join(folder, 'bird.ctl');
   let child: ChildProcess;
@@ -77,7 +77,7 @@ export async function startBird({ netns, config }: { netns: Netns; config: strin
     restart: start,
     stop: async () => {
       await end('SIGTERM');
-      rmSync(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

@@ -1,8 +1,7 @@
 // Writers with slow overlapping transactions, watchers of the feed through two hubs, and a failover in their midst. Each writer counts in
 // one resource of its own: so a watcher sees what it missed, and what came out of order.
-import { chmod, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, rename, symlink } from 'node:fs/promises';
 import { createServer, connect as openSocket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -13,6 +12,7 @@ import pg from 'pg';
 import { prepareHub } from './hub.ts';
 import { createAuthority, type IssuedCertificate, issueCertificate } from './pki.ts';
 import { copyForStandby, type Postgres, startPostgres } from './postgres.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 export interface FeedSoakOptions {
   readonly writers: number;
@@ -41,9 +41,9 @@ interface Count {
 
 /** Throws when a watcher missed something or saw it out of order, or ends with another state than the database. */
 export async function runFeedSoak({ writers, watchers, seconds }: FeedSoakOptions): Promise<FeedSoakCounts> {
-  const folder = await mkdtemp(join(tmpdir(), 'caracal-feed-'));
+  const folder = makeTemporaryFolder('feed');
   await chmod(folder, 0o711);
-  const closing: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
+  const closing: (() => unknown)[] = [() => removeTemporaryFolder(folder)];
   const server = (name: string) =>
     startPostgres({
       installation,

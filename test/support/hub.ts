@@ -1,14 +1,14 @@
 // A hub for tests: the real process, with a database and certificates made on the spot.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminService, createHubTransport, type HubTransport, NodeService } from '@caracal/protocol';
 import { type Client, createClient } from '@connectrpc/connect';
 import { type Authority, createAuthority, issueCertificate } from './pki.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 const main = join(import.meta.dirname, '../../apps/hub/main.ts');
 const startTimeoutMs = 120_000;
@@ -40,7 +40,7 @@ export interface TestHub {
 
 /** Prepares a hub on a unix socket (and more, by `config`) for a database; starts nothing yet. Replicas share an authority. */
 export async function prepareHub(databaseUrl: string, config: object = {}, shared?: Authority): Promise<TestHub> {
-  const folder = await mkdtemp(join(tmpdir(), 'caracal-hub-'));
+  const folder = makeTemporaryFolder('hub');
   const path = (name: string) => join(folder, name);
   const authority = shared ?? (await createAuthority());
   const own = await issueCertificate(authority, {
@@ -124,7 +124,7 @@ export async function prepareHub(databaseUrl: string, config: object = {}, share
     destroy: async () => {
       for (const opened of transports) opened.close();
       await end('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

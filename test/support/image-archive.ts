@@ -1,10 +1,10 @@
 // Images made without a registry: each of one program, together in one archive as `docker save` writes it.
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 export interface ProgramImage {
   readonly tag: string;
@@ -26,7 +26,7 @@ export function pauseImage(tag: string): ProgramImage {
 /** Writes the archive (a manifest, a configuration for each image, one layer), whole or not at all. */
 export async function writeImageArchive(archive: string, images: readonly ProgramImage[]): Promise<void> {
   await mkdir(dirname(archive), { recursive: true, mode: 0o755 });
-  const folder = await mkdtemp(join(tmpdir(), 'caracal-images-'));
+  const folder = makeTemporaryFolder('images');
   try {
     const files = ['manifest.json'];
     const manifest = [];
@@ -48,7 +48,7 @@ export async function writeImageArchive(archive: string, images: readonly Progra
     await execa('tar', ['-cf', partial, '-C', folder, ...files]);
     await rename(partial, archive);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

@@ -2,10 +2,9 @@
 // have left on its disk, and no hub within reach. Starts in a second, because it needs neither hub nor database.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
@@ -16,6 +15,7 @@ import { type FeedItemSchema, FeedMessageSchema } from '@caracal/protocol';
 import { openLastGood } from '../../apps/agent/feed/last-good.ts';
 import { createNetns, type Netns } from './netns.ts';
 import { createAuthority, issueCertificate } from './pki.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 const main = join(import.meta.dirname, '../../apps/agent/main.ts');
 const startTimeoutMs = 120_000;
@@ -64,7 +64,7 @@ export async function prepareLoneAgent(options: LoneAgentOptions = {}): Promise<
   await netns.run('ip', ['address', 'add', '192.0.2.1/24', 'dev', 'up0']);
   await netns.run('ip', ['link', 'set', 'up0', 'up']);
   await netns.run('ip', ['route', 'add', 'default', 'via', '192.0.2.254']);
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-lone-'));
+  const folder = makeTemporaryFolder('lone');
   const path = (name: string) => join(folder, name);
   const stateDirectory = path('state');
   for (const each of [stateDirectory, path('run')]) await mkdir(each, { mode: 0o700 });
@@ -130,7 +130,7 @@ export async function prepareLoneAgent(options: LoneAgentOptions = {}): Promise<
     remove: async () => {
       await stop('SIGKILL');
       await netns.remove();
-      rmSync(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

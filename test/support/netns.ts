@@ -1,5 +1,6 @@
-import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { undoAtExit } from './undo.ts';
 
 /**
  * Network namespaces for tests: uniquely named, connected by veth pairs, removed with everything that was started in
@@ -37,11 +38,6 @@ export interface VethEnd {
   readonly mac?: string;
 }
 
-const alive = new Set<string>();
-process.once('exit', () => {
-  for (const name of alive) spawnSync('ip', ['netns', 'del', name]);
-});
-
 /** Runs a command in this process' own namespace; never rejects on a non-zero exit code. */
 function execute(command: string, args: readonly string[], input?: string): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
@@ -67,8 +63,10 @@ async function executeOk(command: string, args: readonly string[], input?: strin
 export async function createNetns(role: string): Promise<Netns> {
   if (process.getuid?.() !== 0) throw new Error('this test needs root: it creates network namespaces');
   const name = `ct-${role.slice(0, 5)}-${randomBytes(3).toString('hex')}`;
-  await executeOk('ip', ['netns', 'add', name]);
-  alive.add(name);
+  // Made in the same breath: no signal comes between.
+  execFileSync('ip', ['netns', 'add', name]);
+  const undone = undoAtExit(() => spawnSync('ip', ['netns', 'del', name]));
+  let alive = true;
   const path = `/var/run/netns/${name}`;
   const children = new Set<ChildProcess>();
   const inside = (command: string, args: readonly string[]) => [`--net=${path}`, '--', command, ...args];
@@ -85,7 +83,7 @@ export async function createNetns(role: string): Promise<Netns> {
       return child;
     },
     remove: async () => {
-      if (!alive.has(name)) return;
+      if (!alive) return;
       await Promise.all(
         [...children].map(
           (child) =>
@@ -97,7 +95,8 @@ export async function createNetns(role: string): Promise<Netns> {
         ),
       );
       await executeOk('ip', ['netns', 'del', name]);
-      alive.delete(name);
+      alive = false;
+      undone();
     },
   };
   await netns.run('ip', ['link', 'set', 'lo', 'up']);

@@ -12,7 +12,6 @@ import {
   chmod,
   chown,
   mkdir,
-  mkdtemp,
   open,
   readFile,
   readlink,
@@ -21,11 +20,12 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { postgresBinaries } from './postgres-binaries.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 const asRoot = process.getuid?.() === 0;
 const serverUser = { uid: asRoot ? 65534 : process.getuid!(), gid: asRoot ? 65534 : process.getgid!() };
@@ -90,7 +90,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 export async function preparePostgres(options: PostgresOptions = {}): Promise<Postgres> {
   let temporary: string | undefined;
   if (!options.dataDirectory) {
-    temporary = await mkdtemp(join(tmpdir(), 'caracal-pg-'));
+    temporary = makeTemporaryFolder('pg');
     await chmod(temporary, 0o711);
   }
   const dataDirectory = resolve(options.dataDirectory ?? join(temporary!, 'data'));

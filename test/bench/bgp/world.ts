@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 import { cpuMs } from '../cpu-time.ts';
 import { residentMib } from '../process-memory.ts';
 import type { PeerOfSpeaker, SpeakerUnderTest } from './speakers.ts';
@@ -32,7 +32,7 @@ export interface Usage {
 
 /** Calls with a world for a speaker, and removes it after that, whatever happens. */
 export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: BgpWorld) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-bench-bgp-'));
+  const folder = makeTemporaryFolder('bench-bgp');
   // FRR's daemon writes there under a user of its own.
   chmodSync(folder, 0o777);
   const spaces: Netns[] = [];
@@ -63,7 +63,7 @@ export async function inWorld<T>(speaker: SpeakerUnderTest, measure: (world: Bgp
     // A profile is written at an orderly end.
     if (running && process.env.CARACAL_BENCH_NODE_OPTIONS) await ended(running);
     for (const space of spaces) await space.remove();
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

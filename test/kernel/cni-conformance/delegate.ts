@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 import type { Call, Trial } from './subject.ts';
 
 /** One execution of a delegated plugin. */
@@ -29,7 +29,7 @@ const type = 'recorder';
 
 /** Gives it to the work, in a folder that is gone afterwards. */
 export async function withDelegate(trial: Trial, work: (delegate: Delegate) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-delegate-'));
+  const folder = makeTemporaryFolder('delegate');
   const [bin, log, failures] = ['bin', 'log', 'failures'].map((name) => join(folder, name));
   for (const each of [bin, log, failures]) mkdirSync(each);
   const said = 'the recorder speaks';
@@ -73,7 +73,7 @@ if [ -e ${failures}/$CNI_COMMAND ]; then cat ${failures}/$CNI_COMMAND; exit 1; f
     // What was made is taken back while it can be executed.
     succeed();
     await trial.end();
-    rmSync(folder, { recursive: true });
+    removeTemporaryFolder(folder);
   }
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask } from '../../../apps/bgp/show.ts';
 import type { PeerStatus, RouteView } from '../../../libs/bgp-speaker/index.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 
 /** A real caracal-bgp on the loopback addresses of this machine: it needs no namespace, and changes nothing. */
 export interface Process {
@@ -19,7 +19,7 @@ const main = new URL('../../../apps/bgp/main.ts', import.meta.url).pathname;
 
 /** Starts it with a file of resources, as someone who runs it alone does, and waits until it is ready. */
 export async function startProcess(port: number, resources: string): Promise<Process> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-reactions-'));
+  const folder = makeTemporaryFolder('reactions');
   const config = join(folder, 'bgp.yaml');
   const socket = join(folder, 'run', 'bgp.sock');
   writeFileSync(config, resources);
@@ -36,7 +36,7 @@ export async function startProcess(port: number, resources: string): Promise<Pro
       child.kill('SIGKILL');
       await exited;
     }
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   };
   try {
     await new Promise<void>((resolve, reject) => {

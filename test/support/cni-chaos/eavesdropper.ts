@@ -1,12 +1,11 @@
 // Whether anything passes that policy forbids while pods come and go: tried without end, in both directions.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { LoneAgent } from '../lone-agent.ts';
 import { connect, createNetns, type Netns } from '../netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 
 const forbiddenPort = 7000;
 const permittedPort = 7001;
@@ -36,7 +35,7 @@ export async function startEavesdropper(
   pods: string,
   namespaces: readonly Netns[],
 ): Promise<Eavesdropper> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-eaves-'));
+  const folder = makeTemporaryFolder('eaves');
   const program = join(folder, 'eavesdropper');
   const source = fileURLToPath(new URL('./eavesdropper.c', import.meta.url));
   execFileSync('gcc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -60,7 +59,7 @@ export async function startEavesdropper(
       child.stdin?.end();
       const lines = (await output).trimEnd().split('\n');
       await outside.remove();
-      rmSync(folder, { recursive: true });
+      removeTemporaryFolder(folder);
       const counted = /^permitted: the outside (\d+), pods (\d+)$/.exec(lines.at(-1) ?? '');
       const wrong = lines.filter((line) => line.includes('heard'));
       if (!counted) return [...wrong, `the eavesdropper ended early: ${lines.at(-1)}`];

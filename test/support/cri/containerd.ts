@@ -2,23 +2,14 @@
 // shims that outlive it.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { pauseImage, writeImageArchive } from '../image-archive.ts';
 import type { LoneAgent } from '../lone-agent.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
+import { undoAtExit } from '../undo.ts';
 import { type CriClient, createCriClient } from './client.ts';
 
 export interface Containerd {
@@ -37,7 +28,7 @@ const cgroups = '/sys/fs/cgroup';
 
 /** `network`: the list of plugins, as it lies in a CNI configuration folder. */
 export async function prepareContainerd(agent: LoneAgent, network: object): Promise<Containerd> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-containerd-'));
+  const folder = makeTemporaryFolder('containerd');
   const path = (name: string) => join(folder, name);
   const socket = path('containerd.sock');
   const cgroupParent = `/${basename(folder)}`;
@@ -112,21 +103,26 @@ conf_dir = "${path('conf')}"
     await exited;
   }
 
+  const clear = () => {
+    // A shim's arguments name the socket of its containerd; its sandbox's process is its child.
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      if (!commandLine(pid).includes(socket)) continue;
+      for (const child of childrenOf(pid)) end(child);
+      end(pid);
+    }
+    for (const hierarchy of readdirSync(cgroups)) removeCgroup(join(cgroups, hierarchy, cgroupParent));
+    removeTemporaryFolder(folder);
+  };
+  const undone = undoAtExit(clear);
+
   return {
     cri,
     start,
     kill,
     destroy: async () => {
       await kill();
-      // A shim's arguments name the socket of its containerd; its sandbox's process is its child.
-      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-        if (!commandLine(pid).includes(socket)) continue;
-        for (const child of childrenOf(pid)) end(child);
-        end(pid);
-      }
-      await unmountBelow(folder);
-      for (const hierarchy of readdirSync(cgroups)) removeCgroup(join(cgroups, hierarchy, cgroupParent));
-      rmSync(folder, { recursive: true, force: true });
+      clear();
+      undone();
     },
   };
 }
@@ -149,14 +145,6 @@ function end(pid: string): void {
   } catch {
     // It ended in between.
   }
-}
-
-async function unmountBelow(folder: string): Promise<void> {
-  const mounts = read('/proc/self/mounts')
-    .split('\n')
-    .map((line) => line.split(' ')[1] ?? '');
-  for (const mount of mounts.filter((each) => each.startsWith(`${folder}/`)).reverse())
-    await execa('umount', ['-l', mount], { reject: false });
 }
 
 function removeCgroup(path: string): void {

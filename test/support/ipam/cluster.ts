@@ -1,6 +1,4 @@
 // Machines around one real Postgres, through the hub's own node service without its sockets; and what must always hold of them.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Datastore, unavailableReason } from '@caracal/datastore';
 import { NodeService } from '@caracal/protocol';
@@ -12,6 +10,7 @@ import { ConnectedNodes } from '../../../apps/hub/node-service/connected-nodes.t
 import { nodeService } from '../../../apps/hub/node-service/index.ts';
 import { callerKey } from '../../../apps/hub/server/caller.ts';
 import { explainErrors } from '../../../apps/hub/server/interceptors.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { Machine } from './machine.ts';
 
 type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;
@@ -58,12 +57,12 @@ export class Cluster {
   }
 
   static async make(options: ClusterOptions): Promise<Cluster> {
-    return new Cluster(options, options.folder ?? (await mkdtemp(join(tmpdir(), 'caracal-cluster-'))));
+    return new Cluster(options, options.folder ?? makeTemporaryFolder('cluster'));
   }
 
   async destroy(): Promise<void> {
     for (const machine of this.machines) await machine.kill();
-    if (!this.#options.folder) await rm(this.#folder, { recursive: true, force: true });
+    if (!this.#options.folder) removeTemporaryFolder(this.#folder);
   }
 
   /** Every machine runs, has met the hub, and has said what it owns: so many pods. */

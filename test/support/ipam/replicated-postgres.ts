@@ -1,12 +1,12 @@
 // A Postgres with an asynchronous standby, reached at one address wherever it runs, as behind Patroni or CloudNativePG. Of Debian's packages,
 // which have pg_basebackup; version 15 is the oldest that is supported.
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyForStandby, type Postgres, startPostgres } from '../postgres.ts';
 import { runQuery } from '../run-query.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 
 const installation = '/usr/lib/postgresql/15';
 /** Processes are killed and no machine: what the kernel was given it keeps. The test's own queries are not worth compiling. */
@@ -24,7 +24,7 @@ export class ReplicatedPostgres {
   }
 
   static async start(): Promise<ReplicatedPostgres> {
-    const folder = await mkdtemp(join(tmpdir(), 'caracal-replicated-'));
+    const folder = makeTemporaryFolder('replicated');
     await chmod(folder, 0o711);
     const replicated = new ReplicatedPostgres(folder);
     await mkdir(replicated.#endpoint);
@@ -85,7 +85,7 @@ export class ReplicatedPostgres {
   async destroy(): Promise<void> {
     await this.#standby?.destroy();
     await this.#primary?.destroy();
-    await rm(this.#folder, { recursive: true, force: true });
+    removeTemporaryFolder(this.#folder);
   }
 
   get #endpoint(): string {

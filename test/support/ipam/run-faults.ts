@@ -1,11 +1,9 @@
 // Fault points, enumerated: one history with a claim, assignments, reports, releases, a drain and a reassertion is run again and again, and
 // at each of its steps, before and after it, each kind of fault strikes. Whatever it is, nothing is lost and nothing owned twice.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Datastore, migrate, openDatastore } from '@caracal/datastore';
 import pg from 'pg';
 import { type Logger, pino } from 'pino';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { Cluster } from './cluster.ts';
 import { history, type Operation, operationOf, operations, type Step } from './fault-history.ts';
 import { type FaultKind, type FaultWorld, faults } from './faults.ts';
@@ -157,13 +155,13 @@ class Runner {
   async run(fault: Fault | undefined): Promise<Run> {
     await bringBackDatabase(this.#query, 'faultless', false);
     await this.#query(`UPDATE caracal.history SET hold = '0', identity = caracal.database_identity()`);
-    const folder = await mkdtemp(join(tmpdir(), 'caracal-faults-'));
+    const folder = makeTemporaryFolder('faults');
     const atEnd: FaultWorld['atEnd'] = [];
     try {
       return await this.#struck(fault, folder, atEnd);
     } finally {
       for (const undo of atEnd) await undo();
-      await rm(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     }
   }
 

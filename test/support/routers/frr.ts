@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from '../netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { answers, type Daemon, startDaemon } from './daemon.ts';
 import {
   familiesOf,
@@ -15,7 +15,7 @@ import {
 
 /** FRR's daemons without its service: bgpd, zebra where the kernel or BFD is asked for, bfdd where BFD is. */
 export async function startFrr(netns: Netns, description: RouterDescription): Promise<Router> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-frr-'));
+  const folder = makeTemporaryFolder('frr');
   chmodSync(folder, 0o777);
   const file = join(folder, 'frr.conf');
   writeFileSync(file, frrConfiguration(description));
@@ -52,7 +52,7 @@ export async function startFrr(netns: Netns, description: RouterDescription): Pr
   };
   const stop = async () => {
     await end('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   };
   try {
     await start();

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from '../netns.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { answers, type Daemon, startDaemon } from './daemon.ts';
 import {
   familiesOf,
@@ -15,7 +15,7 @@ import {
 
 /** GoBGP keeps no kernel routes of its own, and its sessions always have 4-octet AS numbers. */
 export async function startGobgp(netns: Netns, description: RouterDescription): Promise<Router> {
-  const folder = mkdtempSync(join(tmpdir(), 'caracal-gobgp-'));
+  const folder = makeTemporaryFolder('gobgp');
   const file = join(folder, 'gobgp.toml');
   writeFileSync(file, configuration(description));
   let daemon: Daemon;
@@ -28,7 +28,7 @@ export async function startGobgp(netns: Netns, description: RouterDescription): 
   try {
     await start();
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
     throw error;
   }
   return {
@@ -49,7 +49,7 @@ export async function startGobgp(netns: Netns, description: RouterDescription): 
     client,
     stop: async () => {
       await daemon.end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+      removeTemporaryFolder(folder);
     },
   };
 }

@@ -1,0 +1,74 @@
+// Benchmarks and soaks that are interrupted leave nothing behind: no namespace, no process, no folder.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { afterEach, expect, test } from 'vitest';
+import { parseProcessStat } from '../support/process-stat.ts';
+
+const snapshot = ['bench/main.ts', 'feed', '--only', 'snapshot'];
+const histories = ['soak/main.ts', 'ipam', '1000', '1', 'histories'];
+const containers = ['soak/main.ts', 'cni', '--containers', '3'];
+const agent = /process .*agent\/main\.ts run/;
+
+let child: ChildProcess;
+/** Keeps the mount namespace of the child when that has ended. */
+let mounts: number;
+
+afterEach(() => {
+  for (const [pid] of processes()) process.kill(pid, 'SIGKILL');
+  closeSync(mounts);
+});
+
+const benchmark = [/caracal-hub-/, /ct-lone-/, /process .*postgres/, agent];
+
+test.each<[string, string[], RegExp[], NodeJS.Signals, 'all' | 'one']>([
+  ['a benchmark, by Ctrl-C', snapshot, benchmark, 'SIGINT', 'all'],
+  ['a benchmark, by a signal to itself', snapshot, benchmark, 'SIGTERM', 'one'],
+  ['a soak that makes its database', histories, [/caracal-pg-/, /process .*initdb/], 'SIGTERM', 'one'],
+  ['a soak of machines', histories, [/caracal-cluster-/, /process .*postgres/], 'SIGHUP', 'one'],
+  ['a soak of containers', containers, [/ct-chaos-/, /process .*eavesdropper/, agent], 'SIGTERM', 'one'],
+])('%s', { timeout: 120_000 }, async (_, [program, ...args], made, signal, whom) => {
+  // Folders and namespaces are where nobody else has any.
+  const alone = 'mount -t tmpfs none /tmp && mount -t tmpfs none /run/netns && exec "$@"';
+  const command = [process.execPath, join(import.meta.dirname, '..', program), ...args];
+  child = spawn('unshare', ['--mount', 'sh', '-c', alone, 'sh', ...command], { detached: true, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  for (let found = ''; !made.every((each) => each.test(found)); found = (await footprint()).join('\n')) {
+    expect(child.exitCode).toBeNull();
+    await sleep(5);
+  }
+
+  const pid = child.pid ?? 0;
+  mounts = openSync(`/proc/${pid}/ns/mnt`, 'r');
+  process.kill(whom === 'all' ? -pid : pid, signal);
+  expect(await ended).toEqual([null, signal]);
+  expect(await footprint()).toEqual([]);
+});
+
+/** What there is of it. */
+async function footprint(): Promise<string[]> {
+  const namespace =
+    child.exitCode === null && child.signalCode === null ? `${child.pid}/ns/mnt` : `${process.pid}/fd/${mounts}`;
+  const search = ['find', '/tmp', '/run/netns', '-maxdepth', '1', '-name', 'c*-*'];
+  const { stdout } = await execa('nsenter', [`--mount=/proc/${namespace}`, '--', ...search]);
+  return [...stdout.split('\n').filter(Boolean), ...processes().map(([pid, line]) => `process ${pid} ${line}`)];
+}
+
+/** Those of its session, which its descendants are in wherever they went. */
+function processes(): [pid: number, commandLine: string][] {
+  const read = (file: string) => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch {
+      return ''; // it has ended
+    }
+  };
+  return readdirSync('/proc').flatMap((entry) => {
+    const stat = /^\d+$/.test(entry) ? parseProcessStat(read(`/proc/${entry}/stat`)) : undefined;
+    if (!stat || stat.gone || stat.session !== child.pid) return [];
+    return [[Number(entry), read(`/proc/${entry}/cmdline`).replaceAll('\0', ' ')]];
+  });
+}

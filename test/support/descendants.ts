@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { type ProcessStat, parseProcessStat } from './process-stat.ts';
+import { sleepSync } from './sleep-sync.ts';
+
+/** Hubs and agents end in order, Postgres gives its shared memory back. */
+const graceMs = 10_000;
+const deathMs = 5_000;
+
+/**
+ * Ends every process that this one has started, and those that they have started, and waits until they are gone: by SIGINT, as
+ * Ctrl-C does it, and by SIGKILL when they are still there after a while. Throws when even then some are.
+ */
+export function endDescendants(): void {
+  /** Whose parent may have ended meanwhile; start times by pid. */
+  const known = new Map<number, string>();
+  const begun = Date.now();
+  for (;;) {
+    const alive = descendants(known);
+    if (alive.size === 0) return;
+    const waited = Date.now() - begun;
+    if (waited > graceMs + deathMs) throw new Error(`processes ${[...alive.keys()].join(', ')} do not end`);
+    for (const [pid, { startTime }] of alive) {
+      if (waited > graceMs) send(pid, 'SIGKILL');
+      else if (!known.has(pid)) send(pid, 'SIGINT');
+      known.set(pid, startTime);
+    }
+    sleepSync(10);
+  }
+}
+
+/** Those that run. */
+function descendants(known: ReadonlyMap<number, string>): Map<number, ProcessStat> {
+  const running = new Map<number, ProcessStat>();
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const stat = parseProcessStat(read(`/proc/${entry}/stat`));
+    if (stat && !stat.gone) running.set(Number(entry), stat);
+  }
+  const isOurs = (pid: number): boolean => {
+    const stat = running.get(pid);
+    if (!stat || pid === process.pid) return false;
+    return stat.parent === process.pid || known.get(pid) === stat.startTime || isOurs(stat.parent);
+  };
+  return new Map([...running].filter(([pid]) => isOurs(pid)));
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended in between.
+  }
+}
