@@ -44,11 +44,14 @@ export async function startBrokenApi(plane: ControlPlane): Promise<BrokenApi> {
     );
     const cut = (response: IncomingMessage, after: number) => {
       let left = after;
-      response.on('data', (chunk: Buffer) => {
-        outgoing.write(chunk.subarray(0, left));
+      const pass = (chunk: Buffer) => {
+        const last = chunk.length >= left;
+        // Nothing comes after it, not even the end, which would destroy what is still to be sent.
+        if (last) response.off('data', pass).pause();
+        outgoing.write(chunk.subarray(0, left), () => last && outgoing.socket?.destroySoon());
         left -= chunk.length;
-        if (left <= 0) outgoing.socket?.destroySoon();
-      });
+      };
+      response.on('data', pass);
       response.on('end', () => outgoing.destroy());
     };
     upstream.on('error', () => outgoing.destroy());
