@@ -124,6 +124,17 @@ it.each(['before the rename', 'after it'])(
   },
 );
 
+it('is whole after several compactions that were asked for at once, each by a release that found it long', async () => {
+  const journal = await open();
+  await journal.append([assigned('a'), assigned('b')]);
+  const compactions = Array.from({ length: 5 }, () => journal.compact(() => [assigned('b')]));
+  await Promise.all([...compactions, journal.append([assigned('c')])]);
+  await journal.close();
+  const again = await open();
+  expect(again.records).toEqual([assigned('b'), assigned('c')]);
+  await again.close();
+});
+
 it('that cannot note a compaction keeps the file that it has', async () => {
   let full = false;
   const journal = await openJournal(path(), {

@@ -38,7 +38,10 @@ export interface Journal {
    * a compaction sees. Rejects with JournalWriteError when the disk refuses (it is full): then none of them is valid.
    */
   append(records: readonly JournalRecord[], whenDurable?: () => void): Promise<void>;
-  /** Replaces the whole content by what `snapshot` says when no append is under way: all that is durable, and nothing else. */
+  /**
+   * Replaces the whole content by what `snapshot` says when no append is under way: all that is durable, and nothing else. Who asks for it
+   * while it goes on gets that one.
+   */
   compact(snapshot: () => readonly JournalRecord[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,19 +102,20 @@ export async function openJournal(path: string, witness?: JournalWitness): Promi
   noteState();
   let queue: Waiting[] = [];
   let running: Promise<void> | undefined;
-  let compacting = false;
+  /** The compaction under way: two at once would write into one file. */
+  let compaction: Promise<void> | undefined;
   /** Something that was not acknowledged may lie behind `size`. */
   let uncut = false;
   let folderUnsynced = false;
 
   function kick(): void {
-    if (compacting || running || queue.length === 0) return;
+    if (compaction || running || queue.length === 0) return;
     running = flush();
   }
 
   /** To be started with something in the queue. Who is acknowledged may append in the same turn: when that happens it has ended. */
   async function flush(): Promise<void> {
-    while (queue.length > 0 && !compacting) {
+    while (queue.length > 0 && !compaction) {
       const batch = queue;
       queue = [];
       const text = batch.map((waiting) => waiting.text).join('');
@@ -165,15 +169,17 @@ export async function openJournal(path: string, witness?: JournalWitness): Promi
   }
 
   // Appends that arrive meanwhile wait, and go to the new file.
-  async function compact(snapshot: () => readonly JournalRecord[]): Promise<void> {
-    compacting = true;
-    try {
-      await running;
-      await replaceBy(snapshot());
-    } finally {
-      compacting = false;
+  function compact(snapshot: () => readonly JournalRecord[]): Promise<void> {
+    compaction ??= replaceWhenIdle(snapshot).finally(() => {
+      compaction = undefined;
       kick();
-    }
+    });
+    return compaction;
+  }
+
+  async function replaceWhenIdle(snapshot: () => readonly JournalRecord[]): Promise<void> {
+    await running;
+    await replaceBy(snapshot());
   }
 
   async function replaceBy(records: readonly JournalRecord[]): Promise<void> {
