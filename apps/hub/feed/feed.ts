@@ -171,13 +171,13 @@ export class Feed implements FeedObserver {
     const image = this.#image;
     const position = positionOf(this.#log.at(-1)!);
     const frames: FeedFrame[] = [];
-    let began = performance.now();
+    let began = this.#clock.elapsed();
     for (const frame of image.frames(form)) {
       if (frame) frames.push(frame);
-      if (performance.now() - began < sliceMs) continue;
+      if (this.#clock.elapsed() - began < sliceMs) continue;
       await nextTurn();
       if (this.#image !== image) return this.#pack(form);
-      began = performance.now();
+      began = this.#clock.elapsed();
     }
     this.#packed.set(form, packedImage(frames, position));
   }
