@@ -1,5 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { endDescendants } from './test/support/descendants.ts';
+
+// At a signal vitest's process ends at once, and then its watchdog kills the workers: it is to wait until they have undone what they made.
+process.once('exit', () => endDescendants('vitest-watchdog'));
 
 /** Our own programs are started hundreds of times: Node.js keeps what it compiled of them, which halves each start. */
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)) };

@@ -8,20 +8,21 @@ const deathMs = 5_000;
 
 /**
  * Ends every process that this one has started, and those that they have started, and waits until they are gone: by SIGINT, as
- * Ctrl-C does it, and by SIGKILL when they are still there after a while. Throws when even then some are.
+ * Ctrl-C does it, and by SIGKILL when they are still there after a while. Throws when even then some are. Those of the name `except` are left.
  */
-export function endDescendants(): void {
+export function endDescendants(except?: string): void {
   /** Whose parent may have ended meanwhile; start times by pid. */
   const known = new Map<number, string>();
   const begun = Date.now();
-  for (;;) {
-    const alive = descendants(known);
+  for (let first = true; ; first = false) {
+    const alive = descendants(known, except);
     if (alive.size === 0) return;
     const waited = Date.now() - begun;
     if (waited > graceMs + deathMs) throw new Error(`processes ${[...alive.keys()].join(', ')} do not end`);
     for (const [pid, { startTime }] of alive) {
-      if (waited > graceMs) send(pid, 'SIGKILL');
-      else if (!known.has(pid)) send(pid, 'SIGINT');
+      // Who comes later is of one that ends in order, and may be what it needs for that.
+      if (first) send(pid, 'SIGINT');
+      else if (waited > graceMs) send(pid, 'SIGKILL');
       known.set(pid, startTime);
     }
     sleepSync(10);
@@ -29,11 +30,11 @@ export function endDescendants(): void {
 }
 
 /** Those that run. */
-function descendants(known: ReadonlyMap<number, string>): Map<number, ProcessStat> {
+function descendants(known: ReadonlyMap<number, string>, except?: string): Map<number, ProcessStat> {
   const running = new Map<number, ProcessStat>();
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const stat = parseProcessStat(read(`/proc/${entry}/stat`));
-    if (stat && !stat.gone) running.set(Number(entry), stat);
+    if (stat && !stat.gone && stat.name !== except) running.set(Number(entry), stat);
   }
   const isOurs = (pid: number): boolean => {
     const stat = running.get(pid);

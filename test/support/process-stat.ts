@@ -1,5 +1,7 @@
 /** What is read of /proc/PID/stat (proc(5)). */
 export interface ProcessStat {
+  /** At most 15 bytes. */
+  readonly name: string;
   readonly parent: number;
   readonly session: number;
   /** Clock ticks of user and system: 1/100 s each. */
@@ -13,11 +15,13 @@ export interface ProcessStat {
 /** Of the text of the file; undefined for that of a process that is not there, which is empty. */
 export function parseProcessStat(text: string): ProcessStat | undefined {
   // The second field is the command's name in parentheses and may hold anything, parentheses too.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const nameEnd = text.lastIndexOf(')');
+  const fields = text.slice(nameEnd + 2).split(' ');
   /** As proc(5) counts them. */
   const field = (number: number) => fields[number - 3];
   if (fields.length < 20) return undefined;
   return {
+    name: text.slice(text.indexOf('(') + 1, nameEnd),
     parent: Number(field(4)),
     session: Number(field(6)),
     cpuTicks: Number(field(14)) + Number(field(15)),

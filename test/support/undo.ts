@@ -48,7 +48,7 @@ function end(signal: (typeof signals)[number]): void {
 function undoAll(): void {
   stopListening();
   const deadline = Date.now() + patienceMs;
-  for (const step of [endDescendants, ...[...undoings].reverse()]) {
+  for (const step of [() => endDescendants(), ...[...undoings].reverse()]) {
     if (Date.now() > deadline) {
       console.error(`not everything could be undone within ${patienceMs / 1000} s`);
       break;
