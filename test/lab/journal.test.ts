@@ -93,14 +93,15 @@ it('an old one: what it does not know keeps its address, and is known again when
 it('an address that leaked is found and taken back; one that is used is not', async () => {
   const [leaked, used] = [await lab.pod.add({ node: 'n1', name: 'i' }), await lab.pod.add({ node: 'n1', name: 'j' })];
   await checked();
-  const kept = await lab.ctl(['ipam', 'release', '--ip', used.ips[0]]);
+  // Its network namespace goes without a DEL, as when a runtime loses its state.
+  await lab.exec('n1', 'ip', ['link', 'del', await interfaceOf(leaked)]);
+  const [kept, released] = await Promise.all(
+    [used, leaked].map(({ ips }) => lab.ctl(['ipam', 'release', '--ip', ips[0]])),
+  );
   expect(kept).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`interface ${await interfaceOf(used)} uses it`),
   });
-  // Its network namespace goes without a DEL, as when a runtime loses its state.
-  await lab.exec('n1', 'ip', ['link', 'del', await interfaceOf(leaked)]);
-  const released = await lab.ctl(['ipam', 'release', '--ip', leaked.ips[0]]);
   expect(released).toMatchObject({ code: 0, stdout: expect.stringContaining('released by node n1') });
   expect(await holderOf(leaked.ips[0])).toContain('held by no pod');
   const { stdout } = await lab.ctl(['ipam', 'history', leaked.ips[0]]);

@@ -1,15 +1,9 @@
 // Graceful restart (RFC 4724) with BIRD, in both roles: what forwards before forwards all the while.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { birdConfig, createFixture, type Fixture, speakerConfig } from './fixture.ts';
 import { eventually } from './speaker.ts';
 import { withoutLoss } from './without-loss.ts';
-
-let fixture: Fixture | undefined;
-afterEach(async () => {
-  await fixture?.remove();
-  fixture = undefined;
-});
 
 /** BIRD puts what it learns into its namespace's kernel, and asks for a graceful restart of its own. */
 const bird = (link: number, routes: readonly string[], extra = '') => `
@@ -22,9 +16,13 @@ const ours = '10.244.1.1';
 const theirs = ['192.0.2.1', '198.51.100.1'];
 
 /** Two BIRDs that announce a prefix each; the speaker announces one; each end has an address within its own. */
-async function start(options: Record<string, unknown> = {}, sources: readonly string[] = []): Promise<Fixture> {
+async function start(
+  { onTestFinished }: TestContext,
+  options: Record<string, unknown> = {},
+  sources: readonly string[] = [],
+): Promise<Fixture> {
   const f = await createFixture([bird(1, ['192.0.2.0/24', '2001:db8:100::/48']), bird(2, ['198.51.100.0/24'])]);
-  fixture = f;
+  onTestFinished(() => f.remove());
   if (sources.length > 0) {
     await f.speaker.terminate();
     await f.speaker.start(...sources);
@@ -68,8 +66,9 @@ function watchRoutes(f: Fixture): () => string[] {
   return () => events.split('\n').filter((line) => line.startsWith('Deleted') && !line.includes('local'));
 }
 
-describe('the speaker restarts', () => {
-  it.each([
+// They wait for each other's timers most of the time.
+describe.concurrent('the speaker restarts', () => {
+  it.for([
     { how: 'killed', end: (f: Fixture) => f.speaker.kill(), sources: [] },
     { how: 'ended by SIGUSR2', end: (f: Fixture) => f.speaker.end('SIGUSR2'), sources: [] },
     {
@@ -77,8 +76,8 @@ describe('the speaker restarts', () => {
       end: (f: Fixture) => f.speaker.end('SIGTERM'),
       sources: ['--on-sigterm', 'restart'],
     },
-  ])('$how and started: no packet is lost and no route moves', async ({ end, sources }) => {
-    const f = await start({}, sources);
+  ])('$how and started: no packet is lost and no route moves', async ({ end, sources }, context) => {
+    const f = await start(context, {}, sources);
     const deleted = watchRoutes(f);
     await withoutLoss(bothWays(f), async () => {
       await end(f);
@@ -101,7 +100,7 @@ describe('the speaker restarts', () => {
   });
 });
 
-describe('a peer restarts', () => {
+describe.concurrent('a peer restarts', () => {
   /** A BIRD that starts with `-R` says that it has restarted. */
   const comeBack = async (f: Fixture) => {
     await f.birds[0].restart('-R');
@@ -113,8 +112,8 @@ describe('a peer restarts', () => {
   const restarting = (f: Fixture) =>
     eventually(async () => (await f.speaker.peers())[0].restarting, 'the restart noticed');
 
-  it('that keeps forwarding: its routes stay, and what it does not announce again goes with its End-of-RIB', async () => {
-    const f = await start();
+  it('that keeps forwarding: its routes stay, and what it does not announce again goes with its End-of-RIB', async (context) => {
+    const f = await start(context);
     await f.birds[0].reconfigure(bird(1, ['192.0.2.0/24', '203.0.113.0/24', '2001:db8:100::/48']));
     await eventually(async () => (await f.kernelRoutes()).length === 4, 'one route more');
     const deleted = watchRoutes(f);
@@ -132,8 +131,8 @@ describe('a peer restarts', () => {
     for (const line of gone) expect(line).toContain('203.0.113.0/24');
   });
 
-  it('and does not come back: its routes go when its restart time is over', async () => {
-    const f = await start();
+  it('and does not come back: its routes go when its restart time is over', async (context) => {
+    const f = await start(context);
     await f.birds[0].reconfigure(bird(1, ['192.0.2.0/24'], 'graceful restart time 2;'));
     await eventually(async () => (await f.speaker.peers())[0].state === 'Established', 'the session');
     await settledWith(f, 2);
@@ -143,8 +142,8 @@ describe('a peer restarts', () => {
     expect((await f.speaker.peers())[0]).toMatchObject({ restarting: false, received: 0 });
   });
 
-  it('and helping is off: its routes go at once', async () => {
-    const f = await start({ gracefulRestart: { mode: 'Off' } });
+  it('and helping is off: its routes go at once', async (context) => {
+    const f = await start(context, { gracefulRestart: { mode: 'Off' } });
     await f.birds[0].kill();
     await settledWith(f, 1);
     expect((await f.speaker.peers())[0]).toMatchObject({ restarting: false, received: 0 });

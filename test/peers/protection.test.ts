@@ -2,15 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, it } from 'vitest';
+import { expect, type TestContext, test } from 'vitest';
 import { birdConfig, createFixture, type Fixture, speakerConfig } from './fixture.ts';
 import { eventually } from './speaker.ts';
 
-let fixture: Fixture | undefined;
-afterEach(async () => {
-  await fixture?.remove();
-  fixture = undefined;
-});
+// They wait for timers most of the time, each with a BIRD of its own.
+const it = test.concurrent;
 
 const base = { link: 1, as: 64512, peerAs: 65001 };
 const routes = ['192.0.2.0/24', '2001:db8:100::/48'];
@@ -18,9 +15,13 @@ const routes = ['192.0.2.0/24', '2001:db8:100::/48'];
 const established = (f: Fixture, what: string) =>
   eventually(async () => (await f.speaker.peers()).every(({ state }) => state === 'Established'), what);
 
-async function start(extra: string, options: (f: Fixture) => Record<string, unknown>): Promise<Fixture> {
+async function start(
+  { onTestFinished }: TestContext,
+  extra: string,
+  options: (f: Fixture) => Record<string, unknown>,
+): Promise<Fixture> {
   const f = await createFixture([birdConfig({ ...base, routes, extra })]);
-  fixture = f;
+  onTestFinished(() => f.remove());
   writeFileSync(join(f.speaker.folder, 'right'), 'correct horse\n');
   writeFileSync(join(f.speaker.folder, 'wrong'), 'battery staple\n');
   await configure(f, options(f));
@@ -31,13 +32,13 @@ const configure = (f: Fixture, options: Record<string, unknown>) =>
     speakerConfig({ as: 65001, peers: [{ link: 1, as: 64512, ...options }], originate: ['10.244.1.0/26'] }),
   );
 
-it.each([
+it.for([
   { who: 'we connect', extra: 'passive; password "correct horse";', more: {} },
   { who: 'BIRD connects', extra: 'password "correct horse";', more: { passive: true } },
 ])(
   'signs what it sends (TCP-MD5) when $who, and has no session with another password or none',
-  async ({ extra, more }) => {
-    const f = await start(extra, ({ speaker }) => ({ ...more, passwordFile: join(speaker.folder, 'right') }));
+  async ({ extra, more }, context) => {
+    const f = await start(context, extra, ({ speaker }) => ({ ...more, passwordFile: join(speaker.folder, 'right') }));
     await established(f, 'the session');
     await eventually(async () => (await f.kernelRoutes()).length === 2, 'kernel routes');
     for (const wrong of [{ passwordFile: join(f.speaker.folder, 'wrong') }, {}]) {
@@ -56,8 +57,8 @@ it.each([
   },
 );
 
-it('asks for packets that come from as near as they should (TTL security)', async () => {
-  const f = await start('ttl security on;', () => ({ ttlSecurityHops: 1 }));
+it('asks for packets that come from as near as they should (TTL security)', async (context) => {
+  const f = await start(context, 'ttl security on;', () => ({ ttlSecurityHops: 1 }));
   await established(f, 'the session');
   // BIRD answers with a TTL of 1 without it.
   await f.birds[0].reconfigure(birdConfig({ ...base, routes }));
@@ -70,9 +71,9 @@ it('asks for packets that come from as near as they should (TTL security)', asyn
   await established(f, 'the session without');
 });
 
-it('exchanges long messages, and marks the refresh that BIRD asks for', async () => {
+it('exchanges long messages, and marks the refresh that BIRD asks for', async (context) => {
   const communities = Array.from({ length: 1200 }, (_, i) => `65001:${i}`);
-  const f = await start('enable extended messages on;', () => ({ extendedMessages: true }));
+  const f = await start(context, 'enable extended messages on;', () => ({ extendedMessages: true }));
   await f.speaker.configure(
     speakerConfig({
       as: 65001,
@@ -93,10 +94,10 @@ it('exchanges long messages, and marks the refresh that BIRD asks for', async ()
   expect((await f.birds[0].birdc('show protocols all caracal')).match(/Enhanced refresh/g)).toHaveLength(2);
 });
 
-it('reflects routes between BIRDs that are its clients', async () => {
+it('reflects routes between BIRDs that are its clients', async ({ onTestFinished }) => {
   const internal = (link: number, route: string) => birdConfig({ link, as: 65001, peerAs: 65001, routes: [route] });
   const f = await createFixture([internal(1, '192.0.2.0/24'), internal(2, '198.51.100.0/24')]);
-  fixture = f;
+  onTestFinished(() => f.remove());
   const peers = [1, 2].map((link) => ({ link, as: 65001, reflectorClient: true }));
   await f.speaker.configure({ ...(speakerConfig({ as: 65001, peers }) as object), clusterId: '192.0.2.77' });
   const seen = await eventually(async () => {
@@ -108,8 +109,8 @@ it('reflects routes between BIRDs that are its clients', async () => {
   expect(seen).toContain('BGP.next_hop: 10.99.1.2');
 });
 
-it('stops a peer at its prefix limit, and tells a peer why it shuts down', async () => {
-  const f = await start('', () => ({ prefixLimit: { maximum: 1, restartSeconds: 2 } }));
+it('stops a peer at its prefix limit, and tells a peer why it shuts down', async (context) => {
+  const f = await start(context, '', () => ({ prefixLimit: { maximum: 1, restartSeconds: 2 } }));
   await established(f, 'the session');
   const both = [...routes, '198.51.100.0/24'];
   await f.birds[0].reconfigure(birdConfig({ ...base, routes: both }));
