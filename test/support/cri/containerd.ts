@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { pauseImage, writeImageArchive } from '../image-archive.ts';
 import type { LoneAgent } from '../lone-agent.ts';
+import { sleepSync } from '../sleep-sync.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { undoAtExit } from '../undo.ts';
 import { type CriClient, createCriClient } from './client.ts';
@@ -23,6 +24,8 @@ export interface Containerd {
 }
 
 const startTimeoutMs = 60_000;
+/** From a SIGKILL until a process is gone. */
+const endingMs = 2_000;
 const image = 'localhost/pause:1';
 const cgroups = '/sys/fs/cgroup';
 
@@ -147,13 +150,18 @@ function end(pid: string): void {
   }
 }
 
-function removeCgroup(path: string): void {
+/** Whoever is still in it is ending. */
+function removeCgroup(path: string, deadline = Date.now() + endingMs): void {
   if (!existsSync(path)) return;
   for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeCgroup(join(path, entry.name));
-  try {
-    rmdirSync(path);
-  } catch {
-    // Whoever is still in it is ending; an empty group is left at worst.
+    if (entry.isDirectory()) removeCgroup(join(path, entry.name), deadline);
+  for (;;) {
+    try {
+      rmdirSync(path);
+      return;
+    } catch {
+      if (Date.now() > deadline) return; // an empty group is left at worst
+      sleepSync(10);
+    }
   }
 }
