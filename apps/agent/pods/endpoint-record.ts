@@ -39,10 +39,23 @@ const schema = z.object({
 
 export type EndpointRecord = z.infer<typeof schema>;
 
+/** What was parsed once, or made here, by the object that assignments keep. */
+const records = new WeakMap<Assignment['endpoint'], EndpointRecord>();
+
 /** The record in an assignment of the journal; undefined when a line holds something else. */
-export function recordOf(assignment: Assignment): EndpointRecord | undefined {
-  const parsed = schema.safeParse(assignment.endpoint);
+export function recordOf({ endpoint }: Assignment): EndpointRecord | undefined {
+  const known = records.get(endpoint);
+  if (known) return known;
+  const parsed = schema.safeParse(endpoint);
+  if (parsed.success) records.set(endpoint, parsed.data);
   return parsed.success ? parsed.data : undefined;
+}
+
+/** The record as an assignment keeps it. */
+export function asEndpoint(record: EndpointRecord): Assignment['endpoint'] {
+  const endpoint = { ...record };
+  records.set(endpoint, record);
+  return endpoint;
 }
 
 /** The handle of what runs although the journal did not know it: by its interface on the host, since its network's name is lost. */

@@ -22,6 +22,7 @@ import { joinAnnotations, unknownAnnotations } from './annotations.ts';
 import { type CheckParts, checkPod } from './check.ts';
 import type { PodDirectory } from './directory.ts';
 import {
+  asEndpoint,
   type EndpointRecord,
   endpointId,
   handleOf,
@@ -80,19 +81,19 @@ export function createPods(options: PodsOptions): PodNetwork {
     if (late) return late;
     const handle = heldHandle(request);
     const former = ipam.assignment(handle);
-    const log = logger.child({ pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId });
+    const whose = { pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId };
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
     wiring.approach(request.netns);
     const found = await options.directory.find(request, signal);
     if (!found.ok) {
-      log.warn({ reason: found.message }, 'the pod is not known');
+      logger.warn({ ...whose, reason: found.message }, 'the pod is not known');
       return brokenOff(signal) ?? failure(cniErrorCodes.tryAgainLater, 'the pod is not known yet', found.message);
     }
     reached('ADD: pod known');
     const annotations = found.annotations ?? request.pod.annotations;
     const unknown = unknownAnnotations(annotations);
     if (unknown.length > 0)
-      log.warn({ annotations: unknown }, 'annotations of the pod that mean nothing here are ignored');
+      logger.warn({ ...whose, annotations: unknown }, 'annotations of the pod that mean nothing here are ignored');
     const asked = joinAnnotations(request, annotations, options.shapes);
     if (!asked.ok) return asked;
     const forbidden = refusedSysctls(
@@ -106,14 +107,15 @@ export function createPods(options: PodsOptions): PodNetwork {
     const described = describe({ ...request, bandwidth: asked.bandwidth }, found.pod);
     const assigned = await assign(handle, request, asked.wanted ?? {}, described);
     if (!assigned.ok) {
-      log.warn({ reason: assigned.message }, 'no address for the pod');
+      logger.warn({ ...whose, reason: assigned.message }, 'no address for the pod');
       return noAddress(assigned);
     }
     reached('ADD: address taken');
     const { assignment } = assigned;
     // Of a retried ADD the journal has the record already, unless a crash cut the first one short.
-    const record = recordOf(assignment) ?? described;
-    if (!request.given && !recordOf(assignment)) await ipam.keep({ ...assignment, endpoint: { ...record } });
+    const journalledRecord = recordOf(assignment);
+    const record = journalledRecord ?? described;
+    if (!request.given && !journalledRecord) await ipam.keep({ ...assignment, endpoint: asEndpoint(record) });
     const [journalled, wired, enforced, translated] = await Promise.allSettled([
       ending('ADD: in the journal', Promise.resolve(assigned.durable)),
       ending('ADD: wired', wire({ ...request, mac: asked.mac }, record, assignment)),
@@ -130,13 +132,13 @@ export function createPods(options: PodsOptions): PodNetwork {
     const refusal = firstRefusal(journalled, wired, enforced, translated, signal);
     if (refusal || wired.status === 'rejected' || !wired.value.ok) {
       await takeBack(request, record);
-      log.warn({ reason: refusal?.message }, 'ADD failed: everything of it was taken back');
+      logger.warn({ ...whose, reason: refusal?.message }, 'ADD failed: everything of it was taken back');
       return refusal ?? failure(wiringFailed, 'the interface could not be made');
     }
     reached('ADD: complete');
     behindTheAnswer(() => {
       reporter.added(endpointId(record), reportOf(record, assignment.addresses));
-      log.info({ addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
+      logger.info({ ...whose, addresses: assignment.addresses, interface: record.hostInterface }, 'pod added');
     });
     return {
       ok: true,
@@ -152,12 +154,12 @@ export function createPods(options: PodsOptions): PodNetwork {
   /** Of our pools, or as a delegated plugin has given them: then the journal alone is written. */
   async function assign(handle: string, request: AddRequest, wanted: WantedAddresses, described: EndpointRecord) {
     if (request.given) {
-      const assignment = { handle, addresses: request.given, endpoint: { ...described } };
+      const assignment = { handle, addresses: request.given, endpoint: asEndpoint(described) };
       return { ok: true as const, assignment, durable: ipam.keep(assignment) };
     }
     const wishes = options.wishes(request.pod.namespace, wanted);
     if (!wishes.ok) return { ...wishes, reason: 'noPool' as const };
-    return ipam.assign(handle, wishes.wishes, () => ({ ...described }));
+    return ipam.assign(handle, wishes.wishes, () => asEndpoint(described));
   }
 
   async function wire(
