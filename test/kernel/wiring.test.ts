@@ -23,7 +23,6 @@ function wiringIn(netns: Netns): Wiring {
       child.stdin!.write(`${JSON.stringify({ id: lastId, method, argument })}\n`);
     });
   return {
-    approach: call('approach'),
     wire: call('wire'),
     unwire: call('unwire'),
     inspect: call('inspect'),
@@ -108,21 +107,6 @@ async function outside(): Promise<Netns> {
   pods.push(netns);
   return netns;
 }
-
-test('to approach a namespace changes nothing, and what is none is for wire to refuse', async () => {
-  const sysctls = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.disable_ipv6', 'net.ipv6.conf.default.disable_ipv6'];
-  const podState = async () =>
-    (await pods[0].run('ip', ['-d', 'link'])) + (await pods[0].run('sysctl', ['-n', ...sysctls]));
-  const before = [await hostState(), await podState()];
-  const paths = [pods[0].path, host.path, '/run/netns/of-nobody', '/etc/hostname'];
-  for (const path of paths) wiring.approach(path);
-  // The worker takes calls in the order in which they come.
-  expect(await wiring.unwire(request(1).hostInterface)).toEqual({ ok: true });
-  expect([await hostState(), await podState()]).toEqual(before);
-  const refused = await Promise.all(paths.slice(1).map((netnsPath) => wiring.wire(request(1, { netnsPath }))));
-  expect(refused).toMatchObject([{ reason: 'hostNetns' }, { reason: 'netnsMissing' }, { reason: 'notNetns' }]);
-  expect(await wiring.wire(request(0))).toMatchObject({ ok: true });
-});
 
 test('unwiring removes both ends and the route, and may be repeated', async () => {
   const before = await hostState();

@@ -83,7 +83,6 @@ export function createPods(options: PodsOptions): PodNetwork {
     const former = ipam.assignment(handle);
     const whose = { pod: `${request.pod.namespace}/${request.pod.name}`, container: request.containerId };
     if (!enforcement.ready) return failure(cniErrorCodes.tryAgainLater, noPolicyYet);
-    wiring.approach(request.netns);
     const found = await options.directory.find(request, signal);
     if (!found.ok) {
       logger.warn({ ...whose, reason: found.message }, 'the pod is not known');

@@ -7,8 +7,6 @@ type Request<O extends WiringOperation> = WiringOperations[O]['request'];
 
 /** The wiring of this node's pods. Every failure is a value; a worker that dies fails what it was asked, and is replaced. */
 export interface Wiring {
-  /** An interface will be made there: the worker has a look, while what that will be is found out. Changes nothing, and never fails. */
-  approach(netnsPath: string): void;
   /** Makes a pod's interface. A failure leaves nothing behind. */
   wire(request: Request<'wire'>): Answer<'wire'>;
   /** Removes the interface from both namespaces, with its routes; one that is not there is a success. */
@@ -98,7 +96,6 @@ export function createWiring(): Wiring {
 
   worker = start();
   return {
-    approach: (netnsPath) => void (closed || send('approach', { netnsPath })),
     wire: (request) => inOrder(request.hostInterface, () => send('wire', request, request.hostInterface)),
     unwire: (hostInterface) => inOrder(hostInterface, () => send('unwire', { hostInterface }, hostInterface)),
     inspect: (request) => inOrder(request.hostInterface, () => send('inspect', request, request.hostInterface)),

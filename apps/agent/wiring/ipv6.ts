@@ -14,12 +14,6 @@ export function closeNamespaceToIpv6(): void {
   write([...conf, 'default', 'disable_ipv6'], 1);
 }
 
-/** Reads what the others write. */
-export function lookAtIpv6(): void {
-  hasAddresses();
-  for (const scope of ['all', 'default']) readSysctl([...conf, scope, 'disable_ipv6']);
-}
-
 /** Interfaces that are made from now on have IPv6, at once: no duplicate address detection (RFC 4862), and no router but ours. */
 export function openNamespaceToIpv6(): void {
   for (const scope of ['all', 'default']) {

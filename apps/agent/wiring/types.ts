@@ -111,7 +111,6 @@ export type WiringOutcome = { readonly ok: true } | WiringFailure;
 
 /** Each operation's request and answer. */
 export interface WiringOperations {
-  readonly approach: { readonly request: { readonly netnsPath: string }; readonly answer: { readonly ok: true } };
   readonly wire: { readonly request: WireRequest; readonly answer: Wired | WiringFailure };
   readonly unwire: { readonly request: { readonly hostInterface: string }; readonly answer: WiringOutcome };
   readonly inspect: { readonly request: InspectRequest; readonly answer: Inspection | WiringFailure };

@@ -13,7 +13,6 @@ import {
   openRouteSocket,
   type Request,
   type RouteSocket,
-  readSysctl,
   replaceNeighbour,
   routeProtocols,
   setLink,
@@ -23,7 +22,6 @@ import { reached } from '../steps.ts';
 import {
   closeNamespaceToIpv6,
   forwardIpv6,
-  lookAtIpv6,
   openNamespaceToIpv6,
   prepareHostEnd,
   setIpv6Forwarding,
@@ -127,26 +125,6 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     pod?.close();
     netns.close();
   }
-}
-
-/**
- * Reads in the namespace what `wire` will write there: the kernel makes the entries of /proc for a namespace when somebody first looks them
- * up, which takes longer than to write them.
- */
-export function approach(netnsPath: string): { readonly ok: true } {
-  const opened = openNetns(netnsPath);
-  if (!opened.ok) return { ok: true };
-  try {
-    enterNetns(opened.netns, () => {
-      readSysctl(['net', 'ipv4', 'ip_forward']);
-      lookAtIpv6();
-    });
-  } catch {
-    // `wire` will say why.
-  } finally {
-    opened.netns.close();
-  }
-  return { ok: true };
 }
 
 /** Opens a pod's namespace, with the reasons of the wiring when it cannot be. */

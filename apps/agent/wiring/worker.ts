@@ -5,7 +5,7 @@ import { prepareHost, setBlocks } from './host.ts';
 import { inspect, listOwnInterfaces } from './inspect.ts';
 import type { WiringAnswer, WiringCall } from './messages.ts';
 import type { WiringOutcome } from './types.ts';
-import { approach, failure, type HostSockets, remove, wire } from './wire.ts';
+import { failure, type HostSockets, remove, wire } from './wire.ts';
 
 /**
  * The thread that enters pods' namespaces, and the only one: `setns` changes one thread. Calls are worked off in the
@@ -29,8 +29,6 @@ async function unwire(hostInterface: string): Promise<WiringOutcome> {
 
 function handle(call: WiringCall): unknown {
   switch (call.operation) {
-    case 'approach':
-      return approach(call.request.netnsPath);
     case 'wire':
       return wire(sockets, call.request);
     case 'unwire':
