@@ -10,8 +10,8 @@ const conf = ['net', 'ipv6', 'conf'];
  * itself.
  */
 export function closeNamespaceToIpv6(): void {
-  if (!hasAddresses()) write([...conf, 'all', 'disable_ipv6'], 1);
-  write([...conf, 'default', 'disable_ipv6'], 1);
+  // What is written for all is the default as well (net/ipv6/addrconf.c: addrconf_disable_ipv6).
+  write([...conf, hasAddresses() ? 'default' : 'all', 'disable_ipv6'], 1);
 }
 
 /** Interfaces that are made from now on have IPv6, at once: no duplicate address detection (RFC 4862), and no router but ours. */
