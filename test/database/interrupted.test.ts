@@ -1,12 +1,13 @@
 // Benchmarks, soaks and tests that are interrupted leave nothing behind: no namespace, no process, no folder.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterEach, expect, test } from 'vitest';
 import { parseProcessStat } from '../support/process-stat.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const snapshot = ['bench/main.ts', 'feed', '--only', 'snapshot'];
 const histories = ['soak/main.ts', 'ipam', '1000', '1', 'histories'];
@@ -15,12 +16,16 @@ const tests = ['../node_modules/vitest/vitest.mjs', 'run', '--project', 'kernel'
 const agent = /process .*agent\/main\.ts run/;
 
 let child: ChildProcess;
+/** Where the child makes its folders. */
+let folder: string;
 /** Keeps the mount namespace of the child when that has ended. */
-let mounts: number;
+let mounts: number | undefined;
 
 afterEach(() => {
   for (const [pid] of processes()) process.kill(pid, 'SIGKILL');
-  closeSync(mounts);
+  if (mounts !== undefined) closeSync(mounts);
+  mounts = undefined;
+  removeTemporaryFolder(folder);
 });
 
 const benchmark = [/caracal-hub-/, /ct-lone-/, /process .*postgres/, agent];
@@ -35,9 +40,12 @@ test.each<[string, string[], RegExp[], NodeJS.Signals, 'all' | 'one']>([
   ['tests, by a signal to the first of their processes', tests, [/ct-lone-/, agent], 'SIGTERM', 'one'],
 ])('%s', { timeout: 120_000 }, async (_, [program, ...args], made, signal, whom) => {
   // Folders and namespaces are where nobody else has any.
-  const alone = 'mount -t tmpfs none /tmp && mount -t tmpfs none /run/netns && exec "$@"';
+  folder = makeTemporaryFolder('alone');
+  chmodSync(folder, 0o711); // for the user that Postgres runs as
+  const alone = 'mkdir -p /run/netns && mount -t tmpfs none /run/netns && exec "$@"';
   const command = [process.execPath, join(import.meta.dirname, '..', program), ...args];
-  child = spawn('unshare', ['--mount', 'sh', '-c', alone, 'sh', ...command], { detached: true, stdio: 'ignore' });
+  const env = { ...process.env, TMPDIR: folder };
+  child = spawn('unshare', ['--mount', 'sh', '-c', alone, 'sh', ...command], { detached: true, stdio: 'ignore', env });
   const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
     child.once('exit', (code, by) => resolve([code, by])),
   );
@@ -60,7 +68,7 @@ test.each<[string, string[], RegExp[], NodeJS.Signals, 'all' | 'one']>([
 async function footprint(): Promise<string[]> {
   const namespace =
     child.exitCode === null && child.signalCode === null ? `${child.pid}/ns/mnt` : `${process.pid}/fd/${mounts}`;
-  const search = ['find', '/tmp', '/run/netns', '-maxdepth', '1', '-name', 'c*-*'];
+  const search = ['find', folder, '/run/netns', '-mindepth', '1', '-maxdepth', '1', '-name', 'c*-*'];
   const { stdout } = await execa('nsenter', [`--mount=/proc/${namespace}`, '--', ...search]);
   return [...stdout.split('\n').filter(Boolean), ...processes().map(([pid, line]) => `process ${pid} ${line}`)];
 }
