@@ -1,5 +1,5 @@
 import { type Family, familyOf } from '@caracal/net';
-import type { PolicyDelta } from '@caracal/policy';
+import { noChange, type PolicyDelta } from '@caracal/policy';
 import { type Processes, systemProcesses } from 'iptables-wrapper';
 import { closeUnlessKnown } from './apply/close-unless-known.ts';
 import { createFamilyDataplane, type Pool } from './family-dataplane.ts';
@@ -54,15 +54,6 @@ export interface Dataplane {
   readonly writerPids: readonly number[];
 }
 
-const nothing: PolicyDelta = {
-  sets: [],
-  removedSets: [],
-  policies: [],
-  removedPolicies: [],
-  endpoints: [],
-  removedEndpoints: [],
-};
-
 /**
  * The dataplane of the network namespace in which `processes` run: of IPv4, and of IPv6 from when something of it is known, so that a
  * node without pays nothing for it. Nothing is done before `start`.
@@ -91,7 +82,7 @@ export function createDataplane(options: DataplaneOptions): Dataplane {
     async update(delta, family = 4) {
       usesIpv6 ||= family === 6;
       // What is said of IPv6 in the same turn goes together with this.
-      const emptied = usesIpv6 && !toldOfIpv6 && family === 4 ? six.update(nothing) : undefined;
+      const emptied = usesIpv6 && !toldOfIpv6 && family === 4 ? six.update(noChange) : undefined;
       toldOfIpv6 ||= usesIpv6;
       await Promise.all([(family === 4 ? four : six).update(delta), emptied]);
     },

@@ -3,18 +3,10 @@
  * that has compat matches (sets, multiport, MARK) wait for the clearing up of the one before.
  */
 import { createDataplane } from '@caracal/dataplane';
-import type { CompiledEndpoint, CompiledPolicy, PolicyDelta, Rule } from '@caracal/policy';
+import { type CompiledEndpoint, type CompiledPolicy, noChange, type PolicyDelta, type Rule } from '@caracal/policy';
 import { systemProcesses } from 'iptables-wrapper';
 import { createNetns } from '../support/netns.ts';
 
-const nothing: PolicyDelta = {
-  sets: [],
-  removedSets: [],
-  policies: [],
-  removedPolicies: [],
-  endpoints: [],
-  removedEndpoints: [],
-};
 const rulesAPolicy = 10;
 const endpointCount = 100;
 const repeats = 100;
@@ -97,7 +89,7 @@ function completeState(ruleCount: number): PolicyDelta {
     definition: { ...firstSet.definition, id: `s${n}` },
     added: Array.from({ length: 300 }, (_, i) => `10.${n}.${i >> 8}.${i & 255}`),
   }));
-  return { ...nothing, sets, policies, endpoints };
+  return { ...noChange, sets, policies, endpoints };
 }
 
 const firstSet = { definition: { id: 's0', type: 'net' as const, family: 4 as const }, added: [], removed: [] };
@@ -115,7 +107,7 @@ async function benchSize(ruleCount: number): Promise<DataplaneBench> {
     const changes: ChangeTimes[] = [];
     for (const pauseMs of [0, 50]) {
       const update = async (change: string, delta: (i: number) => Partial<PolicyDelta>) => {
-        changes.push(await measure(change, pauseMs, (i) => dataplane.update({ ...nothing, ...delta(i) })));
+        changes.push(await measure(change, pauseMs, (i) => dataplane.update({ ...noChange, ...delta(i) })));
       };
       await update('one set member', (i) => ({ sets: [{ ...firstSet, added: [`11.0.${pauseMs}.${i}`] }] }));
       await update(`one chain of ${rulesAPolicy} rules`, (i) => ({ policies: [policy(0, 1 + (i % 2))] }));

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { removeDataplane } from '@caracal/dataplane';
+import { noChange } from '@caracal/policy';
 import { type Processes, systemProcesses } from 'iptables-wrapper';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
-import { dataplaneIn, endpointOf, nothing, port, rule, set, tier } from './dataplane/scene.ts';
+import { dataplaneIn, endpointOf, port, rule, set, tier } from './dataplane/scene.ts';
 
 let node: TestNode;
 let a: TestPod;
@@ -49,7 +50,7 @@ const policy = {
   egress: [],
 };
 const scene = () => ({
-  ...nothing,
+  ...noChange,
   sets: [set('web', ['10.65.0.2'])],
   policies: [policy],
   endpoints: [endpointOf(a), endpointOf(b, { ingress: [tier(['knp/shop/db'])] })],
@@ -66,7 +67,7 @@ function isAlive(pid: number): boolean {
 
 test('an interface that nobody told of is closed to pods, node and outside; the node still reaches known pods', async () => {
   const dataplane = await started();
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a)] });
   expect(await a.probe.reaches(tcp(node.outside.address))).toBe(true);
   expect(await a.probe.reaches(tcp(node.address))).toBe(true);
   expect(await node.probe.reaches(tcp(a.address))).toBe(true);
@@ -76,21 +77,21 @@ test('an interface that nobody told of is closed to pods, node and outside; the 
   expect(await b.probe.reaches(tcp(node.address))).toBe(false);
   expect(await b.probe.reaches(tcp(node.outside.address))).toBe(false);
   expect(await node.outside.probe.reaches(tcp(b.address))).toBe(false);
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(b)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(b)] });
   expect(await a.probe.reaches(tcp(b.address))).toBe(true);
-  await dataplane.update({ ...nothing, removedEndpoints: [endpointOf(b).id] });
+  await dataplane.update({ ...noChange, removedEndpoints: [endpointOf(b).id] });
   expect(await a.probe.reaches(tcp(b.address))).toBe(false);
 });
 
 test('a pod sends with its own addresses only', async () => {
   const dataplane = await started();
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a), endpointOf(b)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a), endpointOf(b)] });
   expect(await a.probe.reaches(tcp(b.address))).toBe(true);
   expect(await a.probe.reaches(tcp(b.address, 80, '10.65.0.99'))).toBe(false);
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a, { addresses: ['10.65.0.2', '10.65.0.99'] })] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a, { addresses: ['10.65.0.2', '10.65.0.99'] })] });
   expect(await a.probe.reaches(tcp(b.address, 80, '10.65.0.99'))).toBe(true);
   expect(await a.probe.reaches(tcp(b.address))).toBe(true);
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a, { addresses: [] })] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a, { addresses: [] })] });
   expect(await a.probe.reaches(tcp(b.address))).toBe(false);
 });
 
@@ -98,7 +99,7 @@ test('what a pod sends to its node is subject to its egress, what the node sends
   const dataplane = await started();
   const egress = { id: 'gnp/out', ingress: [], egress: [rule({ protocol: 6, destination: { ports: port(80) } })] };
   await dataplane.update({
-    ...nothing,
+    ...noChange,
     policies: [egress],
     endpoints: [endpointOf(a, { egress: [tier(['gnp/out'])], ingress: [tier(['gnp/out'])] })],
   });
@@ -112,7 +113,7 @@ test('established flows pass, and nothing is left of the accept mark for new one
   const dataplane = await started();
   await dataplane.update(scene());
   // The answer of b to a is an established flow that no rule of a's ingress would allow.
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a, { ingress: [tier(['knp/shop/db'])] })] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a, { ingress: [tier(['knp/shop/db'])] })] });
   expect(await a.probe.reaches(tcp(b.address, 80))).toBe(true);
   expect(await b.probe.reaches(tcp(a.address, 80))).toBe(false);
   // A mark that somebody else has set allows nothing.
@@ -123,7 +124,7 @@ test('established flows pass, and nothing is left of the accept mark for new one
 
 test('pods of a masquerading pool reach what is outside all pools as their node', async () => {
   const dataplane = await started();
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a), endpointOf(b)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a), endpointOf(b)] });
   // Without a way back the answer comes only if the node's address was used.
   await node.outside.netns.run('ip', ['route', 'del', '10.65.0.0/16']);
   await dataplane.setPools([{ cidr: '10.65.0.0/16', natOutgoing: false }]);
@@ -294,7 +295,7 @@ test.each([
     broken ? text.replaceAll('203.0.113.66/32', replacement) : text,
   );
   const dataplane = await started({ processes });
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a), endpointOf(b)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a), endpointOf(b)] });
   expect(await b.probe.reaches(tcp(a.address))).toBe(true);
   const delta = twoPolicies(rule({ action: 'Deny', source: { nets: ['203.0.113.66'] } }));
   await dataplane.update({
@@ -318,7 +319,7 @@ test('ports of the node that iptables refuses are tried again with the next comp
     broken ? text.replaceAll(/(-A cara-hp-tcp-8064 .*:)80$/gm, '$170000') : text,
   );
   const dataplane = await started({ processes });
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a)] });
   await dataplane.setPools([]);
   const ports = [{ protocol: 'tcp' as const, hostPort: 8080, podAddress: a.address, podPort: 80 }];
   expect(await dataplane.setHostPorts('a', ports)).toContain('70000');
@@ -331,8 +332,8 @@ test('ports of the node that iptables refuses are tried again with the next comp
 test('rules of IPv6 that a process before us made go when the first state knows nothing of IPv6', async () => {
   const first = await started();
   const address = 'fd00:65::2';
-  await first.update({ ...nothing, endpoints: [endpointOf(a)] });
-  await first.update({ ...nothing, endpoints: [endpointOf(a, { addresses: [address] })] }, 6);
+  await first.update({ ...noChange, endpoints: [endpointOf(a)] });
+  await first.update({ ...noChange, endpoints: [endpointOf(a, { addresses: [address] })] }, 6);
   await first.setPools([{ cidr: 'fd00:65::/64', natOutgoing: true }]);
   await first.stop();
   const ofPods = async () =>
@@ -342,7 +343,7 @@ test('rules of IPv6 that a process before us made go when the first state knows 
   const second = await started();
   await second.setPools([]);
   expect(await ofPods()).not.toEqual([]);
-  await second.update({ ...nothing, endpoints: [endpointOf(a)] });
+  await second.update({ ...noChange, endpoints: [endpointOf(a)] });
   expect(await ofPods()).toEqual([]);
   expect(await node.netns.run('ipset', ['save'])).not.toContain('fd00:65:');
   expect(await second.resync()).toEqual([]);
@@ -358,7 +359,7 @@ test('a set that ipset refuses closes the policies that use it, and them alone',
   ]);
   expect(await b.probe.reaches(tcp(a.address))).toBe(false);
   expect(await a.probe.reaches(tcp(b.address))).toBe(true);
-  await dataplane.update({ ...nothing, sets: [{ ...set('bad', []), removed: ['10.1.2.3/77'] }] });
+  await dataplane.update({ ...noChange, sets: [{ ...set('bad', []), removed: ['10.1.2.3/77'] }] });
   expect(dataplane.problems()).toEqual([]);
   expect(await b.probe.reaches(tcp(a.address))).toBe(true);
 });
@@ -375,9 +376,9 @@ test('writers that are killed, at rest or at work, are replaced and nothing is l
     };
     if (round % 2 === 0) kill();
     const updates = [
-      dataplane.update({ ...nothing, sets: [set('web', [...new Set(members)])] }),
+      dataplane.update({ ...noChange, sets: [set('web', [...new Set(members)])] }),
       dataplane.update({
-        ...nothing,
+        ...noChange,
         policies: [
           { ...policy, ingress: [...policy.ingress, rule({ index: round, source: { nets: [`10.8.0.${round}`] } })] },
         ],
@@ -397,7 +398,7 @@ test('a writer that hangs is killed by the watchdog and replaced', async () => {
   const hung = dataplane.writerPids;
   for (const pid of hung) process.kill(pid, 'SIGSTOP');
   await dataplane.update({
-    ...nothing,
+    ...noChange,
     sets: [set('web', ['10.65.0.3'])],
     policies: [{ ...policy, ingress: [rule()] }],
   });
@@ -411,15 +412,15 @@ test('large sets: more than the default room, more changes than are made in plac
   const dataplane = await started();
   const members = Array.from({ length: 70_000 }, (_, i) => `10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`);
   const uses = { id: 'gnp/uses', ingress: [rule({ source: { sets: ['big'] } })], egress: [] };
-  await dataplane.update({ ...nothing, sets: [set('big', members)], policies: [uses] });
+  await dataplane.update({ ...noChange, sets: [set('big', members)], policies: [uses] });
   expect(await setMembers('cara4-n-big')).toBe(70_000);
-  await dataplane.update({ ...nothing, sets: [{ ...set('big', ['10.65.0.9']), removed: members.slice(0, 5000) }] });
+  await dataplane.update({ ...noChange, sets: [{ ...set('big', ['10.65.0.9']), removed: members.slice(0, 5000) }] });
   expect(await setMembers('cara4-n-big')).toBe(65_001);
   // Nothing of the set that was built beside it is left.
   expect((await setNames()).filter((name) => name.endsWith('-big'))).toEqual(['cara4-n-big']);
   await Promise.all([
-    dataplane.update({ ...nothing, removedPolicies: ['gnp/uses'], removedSets: ['big'] }),
-    dataplane.update({ ...nothing, sets: [set('big', ['10.65.0.1'])], policies: [uses] }),
+    dataplane.update({ ...noChange, removedPolicies: ['gnp/uses'], removedSets: ['big'] }),
+    dataplane.update({ ...noChange, sets: [set('big', ['10.65.0.1'])], policies: [uses] }),
   ]);
   expect(await setMembers('cara4-n-big')).toBe(1);
   expect(await dataplane.resync()).toEqual([]);
@@ -433,13 +434,13 @@ test('updates that come while one is being written go together, each answered wh
       return text;
     }),
   });
-  await dataplane.update({ ...nothing, policies: [policy], sets: scene().sets });
+  await dataplane.update({ ...noChange, policies: [policy], sets: scene().sets });
   transactions = 0;
   const names = Array.from({ length: 50 }, (_, i) => `cara${(i * 7919).toString(16).padStart(11, '0')}`);
   await Promise.all(
     names.map(async (interfaceName, i) => {
       const endpoint = { ...endpointOf(a), id: `c${i}/eth0`, interfaceName, addresses: [`10.65.1.${i}`] };
-      await dataplane.update({ ...nothing, endpoints: [endpoint] });
+      await dataplane.update({ ...noChange, endpoints: [endpoint] });
     }),
   );
   expect(transactions).toBeLessThanOrEqual(3);
@@ -469,13 +470,13 @@ test('what comes and goes one by one leaves in the kernel exactly what it should
           podPort,
         }));
   for (const [n, pod] of pods.entries()) {
-    await dataplane.update({ ...nothing, endpoints: [pod] });
+    await dataplane.update({ ...noChange, endpoints: [pod] });
     await dataplane.setHostPorts(pod.id, portsOf(n));
   }
   expect(await dataplane.resync()).toEqual([]);
   for (const [n, { id }] of pods.entries()) {
     if (n % 3 === 0) continue;
-    await dataplane.update({ ...nothing, removedEndpoints: [id] });
+    await dataplane.update({ ...noChange, removedEndpoints: [id] });
     await dataplane.setHostPorts(id, []);
   }
   expect(await dataplane.resync()).toEqual([]);

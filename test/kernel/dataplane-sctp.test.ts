@@ -1,13 +1,15 @@
 // Policy on SCTP, with raw packets: kernels are often built without SCTP sockets, and judge SCTP all the same.
+
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { noChange } from '@caracal/policy';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
-import { dataplaneIn, endpointOf, nothing, port, rule, tier } from './dataplane/scene.ts';
+import { dataplaneIn, endpointOf, port, rule, tier } from './dataplane/scene.ts';
 
 let node: TestNode;
 let a: TestPod;
@@ -52,7 +54,7 @@ test('a rule for SCTP and a port lets that through, and neither another port nor
     egress: [],
   };
   await dataplane.update({
-    ...nothing,
+    ...noChange,
     policies: [policy],
     endpoints: [endpointOf(a), endpointOf(b, { ingress: [tier([policy.id])] })],
   });
@@ -67,7 +69,7 @@ test('a rule for SCTP and a port lets that through, and neither another port nor
 
 test('without policy every port of SCTP is open', async () => {
   arrived.length = 0;
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(a), endpointOf(b)], removedPolicies: ['np/x/sctp'] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(a), endpointOf(b)], removedPolicies: ['np/x/sctp'] });
   await send(9081);
   await expect.poll(() => arrived, { timeout: 10_000 }).toEqual([9081]);
 }, 30_000);

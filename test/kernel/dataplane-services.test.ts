@@ -1,7 +1,8 @@
 // Traffic from outside to services' addresses, which kube-proxy has translated before our chains see it.
+import { noChange } from '@caracal/policy';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
-import { dataplaneIn, endpointOf, nothing, rule, tier } from './dataplane/scene.ts';
+import { dataplaneIn, endpointOf, rule, tier } from './dataplane/scene.ts';
 
 let node: TestNode;
 let pod: TestPod;
@@ -34,7 +35,7 @@ async function serve(address: string): Promise<void> {
 }
 const service = { protocol: 'tcp', to: '10.96.0.9', port: 8080 } as const;
 const withPolicy = (source: object) => ({
-  ...nothing,
+  ...noChange,
   policies: [{ id: 'gnp/web', ingress: [rule({ source })], egress: [] }],
   endpoints: [endpointOf(pod, { ingress: [tier(['gnp/web'])] })],
 });
@@ -53,7 +54,7 @@ test('what comes for an address that no service has is refused, not sent back to
     (await node.outside.netns.try('ping', ['-c', '1', '-W', '1', '10.96.0.10'])).stdout.includes(
       'Destination Port Unreachable',
     );
-  await dataplane.update({ ...nothing, endpoints: [endpointOf(pod)] });
+  await dataplane.update({ ...noChange, endpoints: [endpointOf(pod)] });
   expect(await refused()).toBe(false);
   await dataplane.setServiceRanges(['10.96.0.0/12', 'fd00::/112']);
   expect(await refused()).toBe(true);

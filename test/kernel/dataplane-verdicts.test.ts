@@ -1,10 +1,10 @@
-import type { CompiledEndpoint, CompiledPolicy, Rule } from '@caracal/policy';
+import { type CompiledEndpoint, type CompiledPolicy, noChange, type Rule } from '@caracal/policy';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allows, type Packet, type RuleWorld } from './dataplane/oracle.ts';
 import { createTestNode, type TestNode, type TestPod } from './dataplane/pod-network.ts';
 import type { Flow, Prober } from './dataplane/prober.ts';
-import { dataplaneIn, endpointOf, nothing, port, rule, set, tier } from './dataplane/scene.ts';
+import { dataplaneIn, endpointOf, port, rule, set, tier } from './dataplane/scene.ts';
 
 let node: TestNode;
 let a: TestPod;
@@ -46,7 +46,7 @@ const sets = new Map([
 async function apply(policies: readonly CompiledPolicy[], endpoints: readonly CompiledEndpoint[]): Promise<void> {
   const kept = new Set(policies.map(({ id }) => id));
   await dataplane.update({
-    ...nothing,
+    ...noChange,
     sets:
       applied.sets.size > 0
         ? []

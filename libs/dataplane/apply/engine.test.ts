@@ -1,4 +1,4 @@
-import type { CompiledPolicy, PolicyDelta } from '@caracal/policy';
+import { type CompiledPolicy, noChange, type PolicyDelta } from '@caracal/policy';
 import type { Processes } from 'iptables-wrapper';
 import { expect, test } from 'vitest';
 import { createDataplane } from '../dataplane.ts';
@@ -129,16 +129,6 @@ const set = (id: string, added: string[]): PolicyDelta['sets'][number] => ({
   added,
   removed: [],
 });
-const delta = (part: Partial<PolicyDelta>): PolicyDelta => ({
-  sets: [],
-  removedSets: [],
-  policies: [],
-  removedPolicies: [],
-  endpoints: [],
-  removedEndpoints: [],
-  ...part,
-});
-
 test.each([
   ['a pod comes', { sets: [set('s1', ['10.0.0.2'])], endpoints: [pod(2)] }, ['sets', 'rules', 'sets answered']],
   ['a pod goes', { sets: [set('s1', [])], removedEndpoints: ['c1/eth0'] }, ['rules']],
@@ -156,9 +146,9 @@ test.each([
   const told: string[] = [];
   const dataplane = createDataplane({ logger, processes: noting((what) => told.push(what)) });
   const sets = [set('s1', ['10.0.0.1']), set('s2', ['10.0.0.9'])];
-  await dataplane.update(delta({ sets, policies: [policy('s1')], endpoints: [pod(1)] }));
+  await dataplane.update({ ...noChange, sets, policies: [policy('s1')], endpoints: [pod(1)] });
   told.length = 0;
-  await dataplane.update(delta({ ...change, sets: [...change.sets] }));
+  await dataplane.update({ ...noChange, ...change, sets: [...change.sets] });
   expect(told.filter((what, i) => told.indexOf(what) === i)).toEqual(order);
   await dataplane.stop();
 });

@@ -1,19 +1,12 @@
-import type { CompiledEndpoint, CompiledPolicy, PolicyDelta, Rule } from '@caracal/policy';
+import { type CompiledEndpoint, type CompiledPolicy, noChange, type Rule } from '@caracal/policy';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { marksOf } from '../render/marks.ts';
+import { isDispatchChain } from '../render/names.ts';
 import { DesiredState } from './desired-state.ts';
 import { formatProblem } from './problems.ts';
 
 const marks = marksOf(0xffff0000);
-const nothing: PolicyDelta = {
-  sets: [],
-  removedSets: [],
-  policies: [],
-  removedPolicies: [],
-  endpoints: [],
-  removedEndpoints: [],
-};
 const rule = (fields: Partial<Rule>): Rule => ({ action: 'Allow', source: {}, destination: {}, index: 0, ...fields });
 const tier = (...policies: string[]) => [{ name: 'default', policies, defaultAction: 'Deny' as const }];
 const endpoint = (n: number, fields: Partial<CompiledEndpoint> = {}): CompiledEndpoint => ({
@@ -31,7 +24,7 @@ const set = (id: string, added: string[] = []) => ({
 });
 /** The rules of the dispatch tree, which exclude each other, stand in the order in which interfaces came; the DROP behind them stays last. */
 const inOrder = (chain: string, rules: readonly string[] = []) =>
-  /^cara-[ft]d-/.test(chain) ? [...rules.slice(0, -1).sort(), ...rules.slice(-1)] : rules;
+  isDispatchChain(chain) ? [...rules.slice(0, -1).sort(), ...rules.slice(-1)] : rules;
 const sorted = (state: DesiredState) =>
   [...state.chains].map(([chain, rules]) => [chain, inOrder(chain, rules)]).sort(([a], [b]) => (a < b ? -1 : 1));
 
@@ -71,7 +64,7 @@ test('any sequence of deltas, also ones that refer to what is not there, ends wh
         const [setId, present] = step.set ?? [];
         const removedEndpoint = step.removedEndpoint === undefined ? [] : [`c${step.removedEndpoint}/eth0`];
         state.update({
-          ...nothing,
+          ...noChange,
           sets: setId && present ? [set(setId)] : [],
           removedSets: setId && !present ? [setId] : [],
           policies: step.policy ? [step.policy] : [],
@@ -93,7 +86,7 @@ test('any sequence of deltas, also ones that refer to what is not there, ends wh
       }
       const fresh = new DesiredState(4, marks);
       fresh.update({
-        ...nothing,
+        ...noChange,
         sets: [...world.sets].map((id) => set(id)),
         policies: [...world.policies.values()],
         endpoints: [...world.endpoints.values()],
@@ -116,10 +109,10 @@ test('a new endpoint changes its own chains and the way to them, however many th
   const many = Array.from({ length: 250 }, (_, n) =>
     endpoint(n, { interfaceName: `cara${((n * 40503) % 65536).toString(16).padStart(4, '0')}0000000` }),
   );
-  state.update({ ...nothing, policies: [{ id: 'np/a/x', ingress: [rule({})], egress: [] }], endpoints: many });
+  state.update({ ...noChange, policies: [{ id: 'np/a/x', ingress: [rule({})], egress: [] }], endpoints: many });
   state.takeChangedChains();
   state.update({
-    ...nothing,
+    ...noChange,
     endpoints: [endpoint(0, { id: 'new', interfaceName: 'cara00010000000', ingress: tier('np/a/x') })],
   });
   const changed = state.takeChangedChains();
@@ -131,7 +124,7 @@ test('a new endpoint changes its own chains and the way to them, however many th
 test('a policy whose rule makes no sense is closed, alone, and named', () => {
   const state = new DesiredState(4, marks);
   state.update({
-    ...nothing,
+    ...noChange,
     policies: [
       {
         id: 'np/a/bad',
@@ -153,7 +146,7 @@ test('a policy whose rule makes no sense is closed, alone, and named', () => {
 test('what the kernel refused stays closed until it changes or is given another chance', () => {
   const state = new DesiredState(4, marks);
   const good = { id: 'np/a/x', ingress: [rule({})], egress: [] };
-  state.update({ ...nothing, policies: [good] });
+  state.update({ ...noChange, policies: [good] });
   const chain = [...state.chains.keys()].find((name) => name.startsWith('cara-pi-')) ?? '';
   expect(state.canClose(chain)).toBe(true);
   expect(state.close(chain, 'refused')).toMatchObject({ object: { kind: 'policy', id: 'np/a/x' } });
@@ -163,14 +156,14 @@ test('what the kernel refused stays closed until it changes or is given another 
   expect(state.chains.get(chain)).toEqual(['-g cara-accept']);
   expect(state.problems()).toEqual([]);
   state.close(chain, 'refused');
-  state.update({ ...nothing, policies: [good] });
+  state.update({ ...noChange, policies: [good] });
   expect(state.chains.get(chain)).toEqual(['-g cara-accept']);
 });
 
 test('a set that the kernel refused closes the policies that use it', () => {
   const state = new DesiredState(4, marks);
   state.update({
-    ...nothing,
+    ...noChange,
     sets: [set('s1', ['10.0.0.1'])],
     policies: [{ id: 'np/a/x', ingress: [rule({ source: { sets: ['s1'] } })], egress: [] }],
   });
@@ -181,14 +174,14 @@ test('a set that the kernel refused closes the policies that use it', () => {
     'set cara4-n-s1: full',
     'policy np/a/x, ingress rule 0: set s1: full',
   ]);
-  state.update({ ...nothing, sets: [set('s1')] });
+  state.update({ ...noChange, sets: [set('s1')] });
   expect(state.chains.get(chain)).not.toEqual(['-j DROP']);
   expect(state.problems()).toEqual([]);
 });
 
 test('an interface name that iptables could misread makes a problem of its endpoint, not a rule', () => {
   const state = new DesiredState(4, marks);
-  state.update({ ...nothing, endpoints: [endpoint(1, { interfaceName: 'cara+' })] });
+  state.update({ ...noChange, endpoints: [endpoint(1, { interfaceName: 'cara+' })] });
   expect(state.problems().map(formatProblem)).toEqual([
     'endpoint c1/eth0: interface cara+ is not cara and up to 11 of A-Z a-z 0-9 _ . -',
   ]);
@@ -197,9 +190,9 @@ test('an interface name that iptables could misread makes a problem of its endpo
 
 test('an interface that moves to another endpoint stays with the last one', () => {
   const state = new DesiredState(4, marks);
-  state.update({ ...nothing, endpoints: [endpoint(1)] });
+  state.update({ ...noChange, endpoints: [endpoint(1)] });
   state.update({
-    ...nothing,
+    ...noChange,
     endpoints: [endpoint(2, { interfaceName: endpoint(1).interfaceName })],
     removedEndpoints: ['c1/eth0'],
   });

@@ -1,16 +1,7 @@
 import { createDataplane, type Dataplane, type DataplaneOptions } from '@caracal/dataplane';
-import type { CompiledEndpoint, EndpointTier, PolicyDelta, Rule, SetDefinition } from '@caracal/policy';
+import type { CompiledEndpoint, EndpointTier, Rule, SetDefinition } from '@caracal/policy';
 import { systemProcesses } from 'iptables-wrapper';
 import type { TestNode, TestPod } from './pod-network.ts';
-
-export const nothing: PolicyDelta = {
-  sets: [],
-  removedSets: [],
-  policies: [],
-  removedPolicies: [],
-  endpoints: [],
-  removedEndpoints: [],
-};
 
 export function rule(fields: Partial<Rule> = {}): Rule {
   return { action: 'Allow', source: {}, destination: {}, index: 0, ...fields };
