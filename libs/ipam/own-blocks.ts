@@ -120,7 +120,7 @@ export class OwnBlocks {
 
   /** The block that an address lies in. */
   blockOf(address: Address): string | undefined {
-    return this.#blocks.find(({ cidr }) => prefixContains(cidr, address))?.name;
+    return this.#blockWith(address)?.name;
   }
 
   takeNext(pool: string, isReserved: (address: Address) => boolean): Address | undefined {
@@ -157,7 +157,7 @@ export class OwnBlocks {
     }
     this.#endRest(text);
     const address = parseAddress(text);
-    const block = address && this.#blocks.find(({ cidr }) => prefixContains(cidr, address));
+    const block = address && this.#blockWith(address);
     const rest: Rest = { block };
     this.#resting.set(text, rest);
     if (block) block.resting++;
@@ -186,6 +186,10 @@ export class OwnBlocks {
 
   #find(cidr: string): Block | undefined {
     return this.#blocks.find(({ name }) => name === cidr);
+  }
+
+  #blockWith(address: Address): Block | undefined {
+    return this.#blocks.find(({ cidr }) => prefixContains(cidr, address));
   }
 
   /** Whether it was resting. */
