@@ -35,8 +35,10 @@ async function cni(flags: { lab?: string; pods: string; json: boolean; trace: bo
     ? await openLab(flags.lab)
     : await upTemporaryLab({ name: 'bench', nodes: 1, tor: 'none', onProgress: progress });
   try {
-    if (!flags.lab) await lab.apply([policy]);
-    standAside(await lab.serverPids());
+    if (!flags.lab) {
+      await lab.apply([policy]);
+      standAside(await lab.serverPids());
+    }
     const [node] = (await lab.status()).nodes;
     const result = await benchCni(node, {
       pods: Number(flags.pods),
