@@ -4,7 +4,8 @@ import { NodeService } from '@caracal/protocol';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { childrenOf, cpuMs } from './cpu-time.ts';
+import { childrenOf } from '../support/proc.ts';
+import { cpuMs } from './cpu-time.ts';
 import { type Percentiles, percentiles } from './figures.ts';
 import { leanNode } from './lean-node.ts';
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { childrenOf } from './cpu-time.ts';
+import { childrenOf } from '../support/proc.ts';
 
 /**
  * Processes of other machines than the one that is measured, of which there is one here: with what they start from now on they run when

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseProcessStat } from '../support/process-stat.ts';
 
 export interface ProcessSpec {
   /** The state folder; the log is `logs/NAME.log` in it. */
@@ -97,13 +98,10 @@ export async function waitUntilReady(
   }
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)); undefined when there is no such process or it is a zombie. */
+/** Undefined when it does not run. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  // A main thread can be a zombie while others (field 20) still end: until they have, the process' sockets are open.
-  const gone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
-  return fields.length < 20 || gone ? undefined : fields[19];
+  const stat = parseProcessStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  return stat?.gone ? undefined : stat?.startTime;
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +11,7 @@ import type { ReadersOrder } from '../bench/feed-readers.ts';
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { childrenOf } from '../support/proc.ts';
 
 /** A hub ends by SIGTERM, whoever does not answer then. */
 
@@ -57,18 +57,10 @@ async function readers(count: number): Promise<ChildProcess> {
 
 /** Postgres as a machine that hangs: connections stand, and nothing answers. */
 function freezePostgres(): void {
-  const parent = postgres.pid();
-  const pids = readdirSync('/proc').filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      return entry === String(parent) || Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
-    } catch {
-      return false; // it has ended
-    }
-  });
+  const postmaster = postgres.pid()!;
+  const pids = [postmaster, ...childrenOf(postmaster)];
   const tell = (signal: NodeJS.Signals) => {
-    for (const pid of pids) process.kill(Number(pid), signal);
+    for (const pid of pids) process.kill(pid, signal);
   };
   tell('SIGSTOP');
   cleanUp.push(() => tell('SIGCONT'));

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import http2 from 'node:http2';
 import tls from 'node:tls';
 import { migrate } from '@caracal/datastore';
@@ -10,6 +9,7 @@ import { type FeedEvent, type FeedReader, isCommit, readFeed } from '../support/
 import { prepareHub, type TestHub } from '../support/hub.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { childrenOf } from '../support/proc.ts';
 
 let postgres: Postgres;
 let hub: TestHub;
@@ -342,8 +342,7 @@ describe('without Postgres', () => {
     const reader = await subscribe('node-1');
     await reader.until((event) => event.case === 'heartbeat' && event.live);
     const postmaster = postgres.pid()!;
-    const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
-    const processes = [postmaster, ...children.trim().split(' ').map(Number)];
+    const processes = [postmaster, ...childrenOf(postmaster)];
     for (const pid of processes) process.kill(pid, 'SIGSTOP');
     try {
       await reader.until((event) => event.case === 'heartbeat' && !event.live);

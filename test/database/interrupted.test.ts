@@ -1,11 +1,12 @@
 // Benchmarks, soaks and tests that are interrupted leave nothing behind: no namespace, no process, no folder.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterEach, expect, test } from 'vitest';
+import { processIds, readProc } from '../support/proc.ts';
 import { parseProcessStat } from '../support/process-stat.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -75,16 +76,9 @@ async function footprint(): Promise<string[]> {
 
 /** Those of its session, which its descendants are in wherever they went. */
 function processes(): [pid: number, commandLine: string][] {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file, 'utf8');
-    } catch {
-      return ''; // it has ended
-    }
-  };
-  return readdirSync('/proc').flatMap((entry) => {
-    const stat = /^\d+$/.test(entry) ? parseProcessStat(read(`/proc/${entry}/stat`)) : undefined;
+  return processIds().flatMap((pid) => {
+    const stat = parseProcessStat(readProc(pid, 'stat'));
     if (!stat || stat.gone || stat.session !== child.pid) return [];
-    return [[Number(entry), read(`/proc/${entry}/cmdline`).replaceAll('\0', ' ')]];
+    return [[pid, readProc(pid, 'cmdline').replaceAll('\0', ' ')]];
   });
 }

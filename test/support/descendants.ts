@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { processIds, readProc } from './proc.ts';
 import { type ProcessStat, parseProcessStat } from './process-stat.ts';
 import { sleepSync } from './sleep-sync.ts';
 
@@ -32,9 +32,9 @@ export function endDescendants(except?: string): void {
 /** Those that run. */
 function descendants(known: ReadonlyMap<number, string>, except?: string): Map<number, ProcessStat> {
   const running = new Map<number, ProcessStat>();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const stat = parseProcessStat(read(`/proc/${entry}/stat`));
-    if (stat && !stat.gone && stat.name !== except) running.set(Number(entry), stat);
+  for (const pid of processIds()) {
+    const stat = parseProcessStat(readProc(pid, 'stat'));
+    if (stat && !stat.gone && stat.name !== except) running.set(pid, stat);
   }
   const isOurs = (pid: number): boolean => {
     const stat = running.get(pid);
@@ -42,14 +42,6 @@ function descendants(known: ReadonlyMap<number, string>, except?: string): Map<n
     return stat.parent === process.pid || known.get(pid) === stat.startTime || isOurs(stat.parent);
   };
   return new Map([...running].filter(([pid]) => isOurs(pid)));
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ''; // it has ended
-  }
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { childrenOf } from '../../support/proc.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 import { cpuMs } from '../cpu-time.ts';
 import { residentMib } from '../process-memory.ts';
@@ -110,8 +111,7 @@ export function line(child: ChildProcess, word: string, instead?: { word: string
 }
 
 function usageOf(pid: number): Usage {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  return children.map(Number).reduce(
+  return childrenOf(pid).reduce(
     (sum, child) => {
       const more = usageOf(child);
       return { peakMiB: sum.peakMiB + more.peakMiB, cpuMs: sum.cpuMs + more.cpuMs };

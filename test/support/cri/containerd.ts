@@ -2,12 +2,13 @@
 // shims that outlive it.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { pauseImage, writeImageArchive } from '../image-archive.ts';
 import type { LoneAgent } from '../lone-agent.ts';
+import { childrenOf, processIds, readProc } from '../proc.ts';
 import { sleepSync } from '../sleep-sync.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 import { undoAtExit } from '../undo.ts';
@@ -108,7 +109,7 @@ conf_dir = "${path('conf')}"
 
   const clear = () => {
     // A shim's arguments name the socket of its containerd; its sandbox's process is its child.
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    for (const pid of processIds()) {
       if (!commandLine(pid).includes(socket)) continue;
       for (const child of childrenOf(pid)) end(child);
       end(pid);
@@ -130,21 +131,11 @@ conf_dir = "${path('conf')}"
   };
 }
 
-const read = (file: string): string => {
+const commandLine = (pid: number) => readProc(pid, 'cmdline').replaceAll('\0', ' ');
+
+function end(pid: number): void {
   try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ''; // the process has ended
-  }
-};
-
-const commandLine = (pid: string) => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-
-const childrenOf = (pid: string) => read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean);
-
-function end(pid: string): void {
-  try {
-    process.kill(Number(pid), 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch {
     // It ended in between.
   }

@@ -1,10 +1,11 @@
 // A Postgres with an asynchronous standby, reached at one address wherever it runs, as behind Patroni or CloudNativePG. Of Debian's packages,
 // which have pg_basebackup; version 15 is the oldest that is supported.
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, symlink } from 'node:fs/promises';
+import { chmod, mkdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyForStandby, type Postgres, startPostgres } from '../postgres.ts';
+import { childrenOf } from '../proc.ts';
 import { runQuery } from '../run-query.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../temporary-folder.ts';
 
@@ -43,9 +44,8 @@ export class ReplicatedPostgres {
 
   /** SIGKILL; resolves when nobody is served any more. `start` brings the same one back. */
   async kill(): Promise<void> {
-    const pid = this.#primary?.pid();
-    const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ');
-    await this.#primary?.kill();
+    const children = childrenOf(this.#primary!.pid()!);
+    await this.#primary!.kill();
     while (children.some((child) => existsSync(`/proc/${child}`))) await sleep(5);
   }
 
