@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { FeedMessageSchema, PodPacker } from '@caracal/protocol';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { FeedEntry } from './entries.ts';
 import { type FeedTarget, followFeed } from './follow.ts';
 
@@ -65,7 +65,7 @@ function word(entry: FeedEntry): string[] {
 }
 
 /** What was told at the end of each change, and the calls so far of the one that is under way. */
-async function follow(settled: () => boolean = () => true) {
+async function follow(own: Partial<FeedTarget> = {}) {
   const changes: string[][] = [];
   const calls: string[] = [];
   let words: string[] = [];
@@ -75,12 +75,13 @@ async function follow(settled: () => boolean = () => true) {
       calls.push('take');
       words.push(...entries.flatMap(word));
     },
-    settle: settled,
+    settle: () => true,
     end: () => {
       calls.push('end');
       changes.push(words);
       words = [];
     },
+    ...own,
   };
   const feed = await followFeed({
     lastGoodPath: join(folder, 'feed'),
@@ -94,6 +95,35 @@ async function follow(settled: () => boolean = () => true) {
   return { feed, changes, calls, receive };
 }
 
+/** Follows with somebody who needs so many milliseconds; says in which turns of the event loop that was. */
+async function followSlowly(onTake: (entries: readonly FeedEntry[]) => void, takeMs: number, settleMs: number) {
+  let turn = 0;
+  const count = () => {
+    turn++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  onTestFinished(() => clearImmediate(counting));
+  const turnsOf = { take: [] as number[], settle: [] as number[] };
+  const { feed } = await follow({
+    take(entries) {
+      turnsOf.take.push(turn);
+      onTake(entries);
+      busy(takeMs);
+    },
+    settle() {
+      turnsOf.settle.push(turn);
+      busy(settleMs);
+      return true;
+    },
+  });
+  return { feed, turnsOf };
+}
+
+function busy(ms: number): void {
+  for (const start = performance.now(); performance.now() - start < ms; );
+}
+
 /** What a restart finds on the disk. */
 async function stored(): Promise<string[]> {
   const { feed, changes } = await follow();
@@ -101,6 +131,9 @@ async function stored(): Promise<string[]> {
   await feed.close();
   return changes.flat();
 }
+
+/** More than are handed on at once. */
+const many = Array.from({ length: 40 }, (_, i) => `t${i}`);
 
 describe('the feed as a node follows it', () => {
   it('shows nothing before its commit, and drops what an ended stream left unfinished', async () => {
@@ -121,32 +154,20 @@ describe('the feed as a node follows it', () => {
 
   it('lets the event loop run between the few resources that are handed on at once, however many come in one message', async () => {
     const sizes: number[] = [];
-    let turns = 0;
-    let turnsAtLast = 0;
-    const target: FeedTarget = {
-      begin: () => {},
-      take: (entries) => {
-        if (sizes.length > 0) expect(turns).toBeGreaterThan(turnsAtLast);
-        turnsAtLast = turns;
-        sizes.push(entries.length);
-        for (const start = performance.now(); performance.now() - start < 4; );
-      },
-      settle: () => true,
-      end: () => {},
-    };
-    const logger = pino({ level: 'silent' });
-    const feed = await followFeed({ lastGoodPath: join(folder, 'feed'), logger, target, onSnapshotWanted: () => {} });
-    const count = () => {
-      turns++;
-      counting = setImmediate(count);
-    };
-    let counting = setImmediate(count);
-    const many = Array.from({ length: 40 }, (_, i) => `t${i}`);
+    const { feed, turnsOf } = await followSlowly((entries) => sizes.push(entries.length), 4, 0);
     for (const each of [snapshot(), tier(...many), commit(1), tier(...many), commit(2)]) await feed.receive(each);
-    clearImmediate(counting);
+    await feed.close();
+    expect(new Set(turnsOf.take).size).toBe(turnsOf.take.length);
     expect(Math.max(...sizes)).toBeLessThan(10);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(82); // with the entries that begin and end a snapshot
+  });
+
+  it('lets the event loop run before what follows from them, also when it ran just before they were handed on', async () => {
+    const { feed, turnsOf } = await followSlowly(() => {}, 4, 4);
+    for (const each of [snapshot(), tier(...many), commit(1)]) await feed.receive(each);
     await feed.close();
+    expect(turnsOf.take.length).toBeGreaterThan(5);
+    expect(turnsOf.take.filter((turn) => turnsOf.settle.includes(turn))).toEqual([]);
   });
 
   it('makes a later snapshot the difference to what was known', async () => {
@@ -183,7 +204,7 @@ describe('the feed as a node follows it', () => {
   it('takes a large snapshot with other things in between, and what follows it in order', async () => {
     // Every second time there is something left to do.
     let asked = 0;
-    const { feed, changes, calls, receive } = await follow(() => ++asked % 2 === 0);
+    const { feed, changes, calls, receive } = await follow({ settle: () => ++asked % 2 === 0 });
     const pods = Array.from({ length: 200 }, (_, i) => `p${i}`);
     let others = 0;
     const other = () => {
@@ -211,8 +232,10 @@ describe('the feed as a node follows it', () => {
   });
 
   it('asks for a snapshot when a change could not be taken', async () => {
-    const { feed, receive } = await follow(() => {
-      throw new Error('a fault');
+    const { feed, receive } = await follow({
+      settle: () => {
+        throw new Error('a fault');
+      },
     });
     await expect(receive(snapshot(), tier('x'), commit(4))).rejects.toThrow('a fault');
     expect(feed.position().revision).toBe(0n);

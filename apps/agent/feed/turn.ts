@@ -26,8 +26,9 @@ export class Turn {
     return false;
   }
 
-  /** Resolves when the event loop has run. */
+  /** Resolves when the event loop has run; what comes next is counted from there. */
   async rest(): Promise<void> {
     await nextTurn();
+    this.overNow();
   }
 }
