@@ -9,6 +9,7 @@ export {
   type Ipv4Settings,
   type Link,
   type LinkChange,
+  loopbackIndex,
   setLink,
   type VethSpec,
 } from './links.ts';
@@ -30,6 +31,6 @@ export {
 } from './routes.ts';
 export { addSourceRule, type SourceRule } from './rules.ts';
 export type { BatchFailure, Request } from './socket.ts';
-export { listSysctls, readSysctl, writeSysctl } from './sysctl.ts';
+export { listSysctls, NamespaceSysctls, readSysctl, writeSysctl } from './sysctl.ts';
 export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';
 export { openUdpSocket } from './udp-socket.ts';

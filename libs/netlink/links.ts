@@ -7,6 +7,9 @@ import { formatMac, type MessageWriter, parseMac } from './writer.ts';
 
 const message = layout.ifinfomsg;
 
+/** The loopback interface has this index in every namespace (net/core/dev.c). */
+export const loopbackIndex = 1;
+
 /** A network interface as the kernel lists it. */
 export interface Link {
   readonly index: number;

@@ -1,10 +1,10 @@
 import {
+  type NamespaceSysctls,
   type RouteSocket,
   redirectIncoming,
   setLink,
   setTokenBucket,
   type TokenBucket,
-  writeSysctl,
 } from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
 import type { Bandwidth, RateLimit } from './types.ts';
@@ -44,7 +44,7 @@ function tokenBucket({ bitsPerSecond, burstBits }: RateLimit): TokenBucket {
  * its token bucket, with a grace period of RCU to wait for (qdisc_graft, dev_deactivate).
  */
 export function shape(
-  host: RouteSocket,
+  { host, sysctls }: { readonly host: RouteSocket; readonly sysctls: NamespaceSysctls },
   { name, index }: { readonly name: string; readonly index: number },
   { ingress, egress }: Bandwidth,
 ): string | undefined {
@@ -56,7 +56,7 @@ export function shape(
   const shaper = host.createIfb(shaperName(name));
   if (!shaper.ok) return shaper.error.message;
   // An interface for packets of others needs no address.
-  writeSysctl(['net', 'ipv6', 'conf', shaper.value.name, 'disable_ipv6'], 1);
+  sysctls.write(['net', 'ipv6', 'conf', shaper.value.name, 'disable_ipv6'], 1);
   const outcome = host.batch([
     setTokenBucket(shaper.value.index, tokenBucket(egress)),
     setLink(shaper.value.index, { up: true }),

@@ -6,6 +6,8 @@ import {
   addSourceRule,
   enterNetns,
   type LinkReaper,
+  loopbackIndex,
+  NamespaceSysctls,
   type NetlinkError,
   type Netns,
   type Outcome,
@@ -31,14 +33,12 @@ import { everything, gateways, gatewayTexts, hostLengths, hostMac } from './link
 import { shape, shaperName } from './shape.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
 
-/** The worker's means: the sockets that it keeps open in the host's namespace. */
+/** The worker's means in the host's namespace, which it keeps open. */
 export interface HostSockets {
   readonly host: RouteSocket;
   readonly reaper: LinkReaper;
+  readonly sysctls: NamespaceSysctls;
 }
-
-/** The loopback interface has this index in every namespace (net/core/dev.c). */
-const loopbackIndex = 1;
 
 /** Routing tables of second interfaces are this and the interface's index: above those that people number by hand. */
 const firstSourceTable = 1_000_000;
@@ -102,14 +102,14 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     if (wrong) return await undo(sockets, hostInterface, wrong.error.message);
     reached('wire: pod end set up');
     if (hasIpv6) {
-      forwardIpv6();
-      prepareHostEnd(hostInterface);
+      forwardIpv6(sockets.sysctls);
+      prepareHostEnd(sockets.sysctls, hostInterface);
     } else {
-      switchOffIpv6(hostInterface);
+      switchOffIpv6(sockets.sysctls, hostInterface);
     }
     // The kernel would delay answers by proxy ARP by up to 0.8 s.
-    writeSysctl(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
-    const unlimited = shape(sockets.host, link.value, request.bandwidth ?? {});
+    sockets.sysctls.write(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
+    const unlimited = shape(sockets, link.value, request.bandwidth ?? {});
     if (unlimited) return await undo(sockets, hostInterface, unlimited);
     const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
@@ -141,15 +141,24 @@ export function failure(reason: WiringFailureReason, message: string): WiringFai
 /** The only time inside: a socket that stays there, and the settings that must be there before the interface is. */
 function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSocket {
   return enterNetns(netns, () => {
-    // A new namespace has the host's setting, and the host forwards.
-    writeSysctl(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
-    if (hasIpv6) {
-      openNamespaceToIpv6();
-      setIpv6Forwarding(forwarding);
-    } else {
-      closeNamespaceToIpv6();
+    const socket = openRouteSocket();
+    const sysctls = new NamespaceSysctls();
+    try {
+      // A new namespace has the host's setting, and the host forwards.
+      sysctls.write(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
+      if (hasIpv6) {
+        openNamespaceToIpv6(sysctls);
+        setIpv6Forwarding(sysctls, forwarding);
+      } else {
+        closeNamespaceToIpv6(sysctls, socket);
+      }
+      return socket;
+    } catch (error) {
+      socket.close();
+      throw error;
+    } finally {
+      sysctls.close();
     }
-    return openRouteSocket();
   });
 }
 

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { LinkReaper, openRouteSocket, warmThreadPool } from '@caracal/netlink';
+import { LinkReaper, NamespaceSysctls, openRouteSocket, warmThreadPool } from '@caracal/netlink';
 import { listenToSteps, reached } from '../steps.ts';
 import { prepareHost, setBlocks } from './host.ts';
 import { inspect, listOwnInterfaces } from './inspect.ts';
@@ -18,7 +18,7 @@ if (!port) throw new Error('wiring/worker.ts runs as a worker thread only');
 
 listenToSteps(process.env);
 await warmThreadPool();
-const sockets: HostSockets = { host: openRouteSocket(), reaper: new LinkReaper() };
+const sockets: HostSockets = { host: openRouteSocket(), reaper: new LinkReaper(), sysctls: new NamespaceSysctls() };
 
 async function unwire(hostInterface: string): Promise<WiringOutcome> {
   reached('unwire: asked');
