@@ -53,6 +53,12 @@ export interface Ipv4Settings {
   readonly routeLocalnet?: boolean;
 }
 
+/** IPv6 settings of one interface. */
+export interface Ipv6Settings {
+  /** Who chooses its link-local address, and those that a router announces the prefixes of; nobody: it has what it is given. */
+  readonly addressGeneration?: 'none';
+}
+
 export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
@@ -60,6 +66,8 @@ export interface LinkChange {
   /** A number that marks links to be handled together (IFLA_GROUP); 0 by default. */
   readonly group?: number;
   readonly ipv4?: Ipv4Settings;
+  /** Before it comes up. EAFNOSUPPORT when the kernel has no IPv6, or not for an interface with so small an MTU. */
+  readonly ipv6?: Ipv6Settings;
 }
 
 function encodeLinkAttributes(writer: MessageWriter, link: { name: string; mac?: string; mtu?: number }): void {
@@ -131,14 +139,17 @@ export function setLink(link: number | string, change: LinkChange): Request {
       if (change.mtu) writer.attributeUint32(k.IFLA_MTU, change.mtu);
       if (change.mac) writer.attributeBytes(k.IFLA_ADDRESS, parseMac(change.mac));
       if (change.group !== undefined) writer.attributeUint32(k.IFLA_GROUP, change.group);
+      if (!change.ipv4 && !change.ipv6) return;
+      const families = writer.beginNested(k.IFLA_AF_SPEC);
       if (change.ipv4) encodeIpv4Settings(writer, change.ipv4);
+      if (change.ipv6) encodeIpv6Settings(writer, change.ipv6);
+      writer.endNested(families);
     },
   };
 }
 
 /** The same settings as the files of net.ipv4.conf, in the message that changes the link. */
 function encodeIpv4Settings(writer: MessageWriter, settings: Ipv4Settings): void {
-  const families = writer.beginNested(k.IFLA_AF_SPEC);
   const ipv4 = writer.beginNested(k.AF_INET);
   const conf = writer.beginNested(k.IFLA_INET_CONF);
   if (settings.forwarding !== undefined) {
@@ -153,7 +164,12 @@ function encodeIpv4Settings(writer: MessageWriter, settings: Ipv4Settings): void
   }
   writer.endNested(conf);
   writer.endNested(ipv4);
-  writer.endNested(families);
+}
+
+function encodeIpv6Settings(writer: MessageWriter, { addressGeneration }: Ipv6Settings): void {
+  const ipv6 = writer.beginNested(k.AF_INET6);
+  if (addressGeneration === 'none') writer.attributeUint8(k.IFLA_INET6_ADDR_GEN_MODE, k.IN6_ADDR_GEN_MODE_NONE);
+  writer.endNested(ipv6);
 }
 
 /** Deletes a link by name; ENODEV when there is none. Deleting one end of a veth pair deletes the other. */

@@ -64,6 +64,10 @@ export class MessageWriter {
     this.bytes.set(value, offset);
   }
 
+  attributeUint8(type: number, value: number): void {
+    this.bytes[this.#attribute(type, 1)] = value;
+  }
+
   attributeUint32(type: number, value: number): void {
     this.#view.setUint32(this.#attribute(type, 4), value, true);
   }

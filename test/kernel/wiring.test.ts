@@ -66,7 +66,7 @@ test('the name of the host end is fixed, valid and 15 characters long', () => {
   expect(hostInterfaceName('c1', 'eth1')).not.toBe(hostInterfaceName('c1', 'eth0'));
 });
 
-test('two wired pods reach each other, the host reaches them, and IPv6 is off', async () => {
+test('two wired pods reach each other, the host reaches them, and of IPv6 they have the loopback address alone', async () => {
   expect(await wiring.prepareHost()).toEqual({ ok: true });
   for (const pod of [0, 1]) {
     await pods[pod].run('ip', ['link', 'set', 'lo', 'down']);
@@ -94,12 +94,16 @@ test('two wired pods reach each other, the host reaches them, and IPv6 is off', 
     '169.254.1.1 dev eth0 proto 202 scope link',
   ]);
   expect(await pods[0].run('ip', ['-o', 'address', 'show', 'dev', 'eth0'])).toMatch(/inet 10\.65\.0\.1\/32 /);
-  expect(await pods[0].run('ip', ['-6', 'address'])).toBe('');
+  const inet6 = (await pods[0].run('ip', ['-6', '-br', 'address'])).trim();
+  expect(inet6).toMatch(/^lo .* ::1\/128$/);
+  expect(await pods[0].run('ip', ['-6', 'route'])).toBe('');
   const name = request(0).hostInterface;
   expect(await host.run('ip', ['-6', 'address', 'show', 'dev', name])).toBe('');
   expect(await host.run('ip', ['route', 'show', '10.65.0.1'])).toContain(`dev ${name} proto 202 scope link`);
   const conf = ['forwarding', 'proxy_arp', 'rp_filter'].map((setting) => `net.ipv4.conf.${name}.${setting}`);
-  expect(await host.run('sysctl', ['-n', ...conf])).toBe('1\n1\n1\n');
+  // A pod with the right to may give itself an address of IPv6: the host hears nothing of it.
+  conf.push(`net.ipv6.conf.${name}.disable_ipv6`);
+  expect(await host.run('sysctl', ['-n', ...conf])).toBe('1\n1\n1\n1\n');
 });
 
 async function outside(): Promise<Netns> {
@@ -107,6 +111,11 @@ async function outside(): Promise<Netns> {
   pods.push(netns);
   return netns;
 }
+
+test('an interface may have an MTU that is too small for IPv6', async () => {
+  expect(await wiring.wire(request(0, { mtu: 1279 }))).toMatchObject({ ok: true, mtu: 1279 });
+  expect(await pods[0].run('ip', ['-6', 'address', 'show', 'dev', 'eth0'])).toBe('');
+});
 
 test('unwiring removes both ends and the route, and may be repeated', async () => {
   const before = await hostState();

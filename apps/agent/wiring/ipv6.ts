@@ -1,19 +1,8 @@
-import { parsePrefix, prefixContains } from '@caracal/net';
-import { listSysctls, loopbackIndex, type NamespaceSysctls, type RouteSocket, readSysctl } from '@caracal/netlink';
+import { listSysctls, type NamespaceSysctls, readSysctl } from '@caracal/netlink';
 
 /** IPv6 of a network namespace's interfaces. A kernel without IPv6 has none of these settings. */
 
 const conf = ['net', 'ipv6', 'conf'] as const;
-const linkLocal = parsePrefix('fe80::/10')!;
-
-/**
- * For interfaces that are made from now on, and for all there are unless one has an address already: each attachment of a pod chooses for
- * itself.
- */
-export function closeNamespaceToIpv6(sysctls: NamespaceSysctls, socket: RouteSocket): void {
-  // What is written for all is the default as well (net/ipv6/addrconf.c: addrconf_disable_ipv6).
-  write(sysctls, [...conf, hasAddresses(socket) ? 'default' : 'all', 'disable_ipv6'], 1);
-}
 
 /** Interfaces that are made from now on have IPv6, at once: no duplicate address detection (RFC 4862), and no router but ours. */
 export function openNamespaceToIpv6(sysctls: NamespaceSysctls): void {
@@ -55,18 +44,6 @@ export function forwardIpv6(host: NamespaceSysctls): void {
     setIpv6Forwarding(host, true);
   }
   forwards = true;
-}
-
-/** Whether an interface other than the loopback one has an address of IPv6 that is not link-local. */
-function hasAddresses(socket: RouteSocket): boolean {
-  const listed = socket.listAddresses();
-  return (
-    listed.ok &&
-    listed.value.some(
-      ({ interfaceIndex, address }) =>
-        address.family === 6 && interfaceIndex !== loopbackIndex && !prefixContains(linkLocal, address),
-    )
-  );
 }
 
 function write(sysctls: NamespaceSysctls, name: readonly ['net', 'ipv6', ...string[]], value: number): void {

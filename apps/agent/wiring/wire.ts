@@ -21,14 +21,7 @@ import {
   writeSysctl,
 } from '@caracal/netlink';
 import { reached } from '../steps.ts';
-import {
-  closeNamespaceToIpv6,
-  forwardIpv6,
-  openNamespaceToIpv6,
-  prepareHostEnd,
-  setIpv6Forwarding,
-  switchOffIpv6,
-} from './ipv6.ts';
+import { forwardIpv6, openNamespaceToIpv6, prepareHostEnd, setIpv6Forwarding, switchOffIpv6 } from './ipv6.ts';
 import { everything, gateways, gatewayTexts, hostLengths, hostMac } from './link-local.ts';
 import { shape, shaperName } from './shape.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
@@ -45,8 +38,8 @@ const firstSourceTable = 1_000_000;
 
 /**
  * Makes the pod's interface: a veth pair with one end in the pod's namespace, each address by itself (/32, /128), a default route of each
- * family by its link-local gateway; on the host a route to each address. Without an address of IPv6 that is switched off. On failure
- * the pair is deleted again, and with it all the rest.
+ * family by its link-local gateway; on the host a route to each address. Without an address of IPv6 the interface has none of the kernel's choice
+ * either, and the host takes no IPv6 from it. On failure the pair is deleted again, and with it all the rest.
  */
 export async function wire(sockets: HostSockets, request: WireRequest): Promise<Wired | WiringFailure> {
   const addresses = request.addresses.map((text) => parseAddress(text));
@@ -86,12 +79,15 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
       });
     }
     const routes = families.map((family) => ({ family, requests: gatewayRequests(podIndex, family) }));
-    const requests = [...podRequests(podIndex, addresses), ...routes.flatMap((each) => each.requests)];
+    const withoutIpv6 = hasIpv6 ? [] : [setLink(podIndex, { ipv6: { addressGeneration: 'none' } })];
+    const requests = [...withoutIpv6, ...podRequests(podIndex, addresses), ...routes.flatMap((each) => each.requests)];
     const failures = pod.batchAll(requests);
     const failed = (wanted: Request) => failures.some(({ index }) => requests[index] === wanted);
     const shared = routes.flatMap((each) => each.requests.slice(1));
     const [inside] = failures.filter(
-      ({ index, error }) => error.code !== 'EEXIST' || !shared.includes(requests[index]),
+      ({ index, error }) =>
+        !(error.code === 'EEXIST' && shared.includes(requests[index])) &&
+        !(error.code === 'EAFNOSUPPORT' && withoutIpv6.includes(requests[index])),
     );
     const defaultRoutes = routes.filter((each) => !failed(each.requests[2])).map(({ family }) => gatewayTexts[family]);
     const second = routes.flatMap(({ family, requests: [, , byDefault] }) => (failed(byDefault) ? [family] : []));
@@ -142,15 +138,13 @@ export function failure(reason: WiringFailureReason, message: string): WiringFai
 function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSocket {
   return enterNetns(netns, () => {
     const socket = openRouteSocket();
-    const sysctls = new NamespaceSysctls();
+    const sysctls = new NamespaceSysctls(hasIpv6 ? ['ipv4', 'ipv6'] : ['ipv4']);
     try {
       // A new namespace has the host's setting, and the host forwards.
       sysctls.write(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
       if (hasIpv6) {
         openNamespaceToIpv6(sysctls);
         setIpv6Forwarding(sysctls, forwarding);
-      } else {
-        closeNamespaceToIpv6(sysctls, socket);
       }
       return socket;
     } catch (error) {

@@ -18,7 +18,11 @@ if (!port) throw new Error('wiring/worker.ts runs as a worker thread only');
 
 listenToSteps(process.env);
 await warmThreadPool();
-const sockets: HostSockets = { host: openRouteSocket(), reaper: new LinkReaper(), sysctls: new NamespaceSysctls() };
+const sockets: HostSockets = {
+  host: openRouteSocket(),
+  reaper: new LinkReaper(),
+  sysctls: new NamespaceSysctls(['ipv4', 'ipv6']),
+};
 
 async function unwire(hostInterface: string): Promise<WiringOutcome> {
   reached('unwire: asked');
