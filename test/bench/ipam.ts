@@ -7,7 +7,7 @@ import { type Percentiles, percentiles } from './figures.ts';
 import { benchClaims, type ClaimsBench } from './ipam-claims.ts';
 
 /**
- * What the node pays for an address: assigned by itself and on the disk (fdatasync) before it counts, one at a time and many at
+ * What the node pays for an address: assigned by itself and on the disk (O_DSYNC) before it counts, one at a time and many at
  * once; and what a cluster pays for its blocks: claims of many nodes at once, through hubs.
  */
 export interface IpamBench {

@@ -1,7 +1,7 @@
-// The journal on a disk that is full: a real file system of 32 KiB. What was answered stays, what was refused is free, and the message says
-// what to do.
+// The journal on a disk: its writes go through to it. On one that is full, a real file system of 32 KiB, what was answered stays, what was
+// refused is free, and the message says what to do.
 import { randomUUID } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Journal, JournalWriteError, type NodeIpam, openJournal, openNodeIpam } from '@caracal/ipam';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -132,4 +132,23 @@ test('an agent that dies on the full disk starts again from what it answered', a
   rmSync(ballast);
   answered.late = await assign(ipam, 'late');
   expect(new Set(Object.values(answered)).size).toBe(Object.keys(answered).length);
+});
+
+/** The flags of this process' descriptor for the journal, as open(2) has them. */
+function openFlags(): number {
+  const fd = readdirSync('/proc/self/fd').find((each) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${each}`) === path();
+    } catch {
+      return false; // of the listing itself
+    }
+  });
+  return Number.parseInt(/^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1], 8);
+}
+
+test('each write goes through to the disk, also after a compaction', async () => {
+  await start();
+  expect(openFlags() & constants.O_DSYNC).toBe(constants.O_DSYNC);
+  await journal.compact(() => []);
+  expect(openFlags() & constants.O_DSYNC).toBe(constants.O_DSYNC);
 });

@@ -16,7 +16,7 @@ export interface Fault {
 const commands = ['ADD', 'DEL'] as const;
 const pods = ['first', 'middle', 'last'] as const;
 /** Taken for all at once that have gathered, so the first may be the last. */
-const gathered: readonly string[] = ['journal: written, not on the disk', 'rules: sets written'];
+const gathered: readonly string[] = ['journal: being written', 'rules: sets written'];
 
 /** Those of the executable, as its source names them. */
 function stubSteps(): string[] {
