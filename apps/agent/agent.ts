@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDataplane } from '@caracal/dataplane';
 import { openNodeIpam } from '@caracal/ipam';
+import { openSetSocket } from '@caracal/netlink';
 import { createCompiler } from '@caracal/policy';
 import { protocolVersion } from '@caracal/protocol';
 import type { Logger } from 'pino';
@@ -116,7 +117,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
       logger.warn({ pool, reason: message }, 'no block could be claimed in advance'),
   });
 
-  const dataplane = createDataplane({ logger });
+  const setSocket = openSetSocket();
+  const dataplane = createDataplane({ logger, directSets: setSocket });
   await dataplane.start();
   const enforcement = createEnforcement({
     nodeName: config.nodeName,
@@ -309,6 +311,7 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<A
         speaker.stop();
         await feed.close();
         await dataplane.stop();
+        setSocket.close();
         await wiring.close();
         await journal.close();
         await operations?.close();

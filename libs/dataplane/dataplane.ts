@@ -2,6 +2,7 @@ import { type Family, familyOf } from '@caracal/net';
 import { noChange, type PolicyDelta } from '@caracal/policy';
 import { type Processes, systemProcesses } from 'iptables-wrapper';
 import { closeUnlessKnown } from './apply/close-unless-known.ts';
+import type { DirectSets } from './apply/direct-sets.ts';
 import { createFamilyDataplane, type Pool } from './family-dataplane.ts';
 import type { Logger } from './logger.ts';
 import type { HostPort } from './render/host-ports.ts';
@@ -11,6 +12,8 @@ export interface DataplaneOptions {
   readonly logger: Logger;
   /** How commands are started; in the network namespace of this process unless given. */
   readonly processes?: Processes;
+  /** Of the same namespace: small changes of sets go this way, without a process; unless given, all go by `ipset`. */
+  readonly directSets?: DirectSets;
   /** The bits of packet marks that are ours, at least four; 0xffff0000 unless given. */
   readonly markMask?: number;
   /** After how long a writer that does not answer is killed; 10 s unless given. */
@@ -59,9 +62,15 @@ export interface Dataplane {
  * node without pays nothing for it. Nothing is done before `start`.
  */
 export function createDataplane(options: DataplaneOptions): Dataplane {
-  const { logger, processes = systemProcesses(), markMask = 0xffff0000, writerTimeoutMs = 10_000 } = options;
+  const {
+    logger,
+    processes = systemProcesses(),
+    directSets,
+    markMask = 0xffff0000,
+    writerTimeoutMs = 10_000,
+  } = options;
   const [four, six] = ([4, 6] as const).map((family) =>
-    createFamilyDataplane({ family, logger, processes, markMask, writerTimeoutMs }),
+    createFamilyDataplane({ family, logger, processes, directSets, markMask, writerTimeoutMs }),
   );
   let usesIpv6 = false;
   let toldOfIpv6 = false;

@@ -1,6 +1,7 @@
 import type { Family } from '@caracal/net';
 import type { PolicyDelta } from '@caracal/policy';
 import { createIpsetWriter, createRestoreWriter, type Processes } from 'iptables-wrapper';
+import type { DirectSets } from './apply/direct-sets.ts';
 import { Engine } from './apply/engine.ts';
 import { SetApplier } from './apply/set-applier.ts';
 import type { Logger } from './logger.ts';
@@ -24,17 +25,19 @@ export interface FamilyOptions {
   readonly family: Family;
   readonly logger: Logger;
   readonly processes: Processes;
+  readonly directSets?: DirectSets;
   readonly markMask: number;
   readonly writerTimeoutMs: number;
 }
 
 /** The rules and sets of one family: desired state, the engine that brings the kernel to it, its writers. What is of the other family is left out. */
-export function createFamilyDataplane({ family, logger, processes, markMask, writerTimeoutMs }: FamilyOptions) {
+export function createFamilyDataplane(options: FamilyOptions) {
+  const { family, logger, processes, directSets, markMask, writerTimeoutMs } = options;
   const state = new DesiredState(family, marksOf(markMask));
   const nat = new DesiredNat(family, state.sets);
   const rules = createRestoreWriter({ family, processes, timeoutMs: writerTimeoutMs });
   const ipset = createIpsetWriter({ processes, timeoutMs: writerTimeoutMs });
-  const sets = new SetApplier(ipset, state.sets, family);
+  const sets = new SetApplier(ipset, state.sets, family, directSets);
   const engine = new Engine({ family, state, nat, sets, rules, ipset, processes, logger });
   const net = (cidr: string) => {
     const found = netOf(cidr, family);

@@ -1,3 +1,4 @@
+export type { DirectSets } from './apply/direct-sets.ts';
 export { createDataplane, type Dataplane, type DataplaneOptions } from './dataplane.ts';
 export type { Pool } from './family-dataplane.ts';
 export { removeDataplane } from './remove.ts';

@@ -1,6 +1,6 @@
 /**
  * Numbers of the kernel's user interface, under the names that its headers give them (linux/netlink.h, rtnetlink.h,
- * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h, filter.h; sys/file.h, errno.h). test/kernel compares every one with the C headers.
+ * if_link.h, if_addr.h, neighbour.h, veth.h, nsfs.h, magic.h, in.h, in6.h, tcp.h, if_ether.h, pkt_sched.h, pkt_cls.h, tc_act/tc_mirred.h, filter.h, netfilter/ipset/ip_set.h; sys/file.h, errno.h). test/kernel compares every one with the C headers.
  */
 
 export const AF_UNSPEC = 0;
@@ -53,6 +53,7 @@ export const NLM_F_CREATE = 0x400;
 export const NLM_F_CAPPED = 0x100;
 export const NLM_F_ACK_TLVS = 0x200;
 export const NLMSGERR_ATTR_MSG = 1;
+export const NLA_F_NET_BYTEORDER = 0x4000;
 export const NLA_F_NESTED = 0x8000;
 export const NLA_TYPE_MASK = 0x3fff;
 
@@ -154,6 +155,17 @@ export const RT_TABLE_MAIN = 254;
 
 export const NFNETLINK_V0 = 0;
 export const NFNL_SUBSYS_CTNETLINK = 1;
+export const NFNL_SUBSYS_IPSET = 6;
+export const IPSET_PROTOCOL_MIN = 6;
+export const IPSET_CMD_ADD = 9;
+export const IPSET_CMD_DEL = 10;
+export const IPSET_ATTR_PROTOCOL = 1;
+export const IPSET_ATTR_SETNAME = 2;
+export const IPSET_ATTR_DATA = 7;
+export const IPSET_ATTR_IP = 1;
+export const IPSET_ATTR_CIDR = 3;
+export const IPSET_ATTR_IPADDR_IPV4 = 1;
+export const IPSET_ATTR_IPADDR_IPV6 = 2;
 export const IPCTNL_MSG_CT_NEW = 0;
 export const IPCTNL_MSG_CT_GET = 1;
 export const IPCTNL_MSG_CT_DELETE = 2;

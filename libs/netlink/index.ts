@@ -30,6 +30,7 @@ export {
   replaceRoute,
 } from './routes.ts';
 export { addSourceRule, type SourceRule } from './rules.ts';
+export { openSetSocket, type SetChange, type SetSocket } from './sets.ts';
 export type { BatchFailure, Request } from './socket.ts';
 export { listSysctls, NamespaceSysctls, readSysctl, writeSysctl } from './sysctl.ts';
 export { openTcpSocket, setTcpPassword, setTtl } from './tcp-options.ts';

@@ -399,12 +399,41 @@ test('a writer that hangs is killed by the watchdog and replaced', async () => {
   for (const pid of hung) process.kill(pid, 'SIGSTOP');
   await dataplane.update({
     ...noChange,
-    sets: [set('web', ['10.65.0.3'])],
+    // A new one needs ipset.
+    sets: [set('web', ['10.65.0.3']), set('new', ['10.65.0.4'])],
     policies: [{ ...policy, ingress: [rule()] }],
   });
   expect(await setMembers('cara4-n-web')).toBe(2);
   expect(await a.probe.reaches(tcp(b.address, 81))).toBe(true);
   await expect.poll(() => hung.filter(isAlive), { timeout: 5000 }).toEqual([]);
+  expect(await dataplane.resync()).toEqual([]);
+});
+
+test('a member that comes or goes needs no process, and goes by ipset when that fails', async () => {
+  let refuses = false;
+  let refused = 0;
+  const { directSets } = node;
+  const dataplane = await started({
+    directSets: {
+      change: (changes) => {
+        if (!refuses) return directSets.change(changes);
+        refused++;
+        return { ok: false };
+      },
+    },
+  });
+  await dataplane.update(scene());
+  for (const pid of dataplane.writerPids) process.kill(pid, 'SIGSTOP');
+  try {
+    await dataplane.update({ ...noChange, sets: [{ ...set('web', ['10.65.0.3']), removed: ['10.65.0.2'] }] });
+    expect(await node.netns.run('ipset', ['save', 'cara4-n-web'])).toMatch(/\nadd cara4-n-web 10\.65\.0\.3\n$/);
+  } finally {
+    for (const pid of dataplane.writerPids) process.kill(pid, 'SIGCONT');
+  }
+  refuses = true;
+  await dataplane.update({ ...noChange, sets: [set('web', ['10.65.0.4', '10.66.0.0/16'])] });
+  expect(await setMembers('cara4-n-web')).toBe(3);
+  expect(refused).toBe(1);
   expect(await dataplane.resync()).toEqual([]);
 });
 

@@ -35,6 +35,7 @@ const headers = [
   'linux/filter.h',
   'linux/netfilter/nfnetlink.h',
   'linux/netfilter/nfnetlink_conntrack.h',
+  'linux/netfilter/ipset/ip_set.h',
 ];
 
 /** Compiles a C program that prints what the headers of this system say, and returns its lines. */

@@ -1,6 +1,7 @@
 import type { Family } from '@caracal/net';
 import type { IpsetResult, IpsetWriter, SavedSet } from 'iptables-wrapper';
 import type { DesiredSets, MemberChanges } from '../state/desired-sets.ts';
+import { changeDirectly, type DirectSets } from './direct-sets.ts';
 import { type SetLine, setLines } from './set-lines.ts';
 
 /** Lines written at once; more would keep a reader of the answer waiting for long. */
@@ -31,13 +32,15 @@ export class SetApplier {
   readonly #writer: IpsetWriter;
   readonly #desired: DesiredSets;
   readonly #family: Family;
+  readonly #direct: DirectSets | undefined;
   /** Our sets in the kernel and the number of members that they have room for. */
   #kernel = new Map<string, number>();
   /** Those of them that are not desired any more. */
   #undesired = new Set<string>();
 
-  constructor(writer: IpsetWriter, desired: DesiredSets, family: Family) {
+  constructor(writer: IpsetWriter, desired: DesiredSets, family: Family, direct?: DirectSets) {
     this.#family = family;
+    this.#direct = direct;
     this.#writer = writer;
     this.#desired = desired;
   }
@@ -89,7 +92,8 @@ export class SetApplier {
 
   /** `careful` costs twice, and tells which set a refusal is about. */
   async apply({ lines, maxElements }: SetPlan, careful: boolean): Promise<SetsResult> {
-    const result = await this.#write(lines, careful);
+    const done = this.#direct && changeDirectly(this.#direct, lines, this.#desired);
+    const result: SetsResult = done ? { ok: true } : await this.#write(lines, careful);
     // Also after a refusal: then the caller reads the kernel anew.
     for (const [name, count] of maxElements) this.#kernel.set(name, count);
     return result;

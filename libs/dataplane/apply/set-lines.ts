@@ -12,6 +12,8 @@ const usualMaxElements = 2 ** 20;
 export interface SetLine {
   readonly set: string;
   readonly line: string;
+  /** What it comes to, when the set is in the kernel already. */
+  readonly change?: { readonly member: string; readonly present: boolean };
 }
 
 function maxElementsFor(members: number): number {
@@ -30,11 +32,17 @@ export function setLines(
 ): { readonly lines: readonly SetLine[]; readonly maxElements: number } {
   const lines: SetLine[] = [];
   const add = (line: string) => lines.push({ set: set.name, line });
+  const change = (command: 'add' | 'del', member: string) =>
+    lines.push({
+      set: set.name,
+      line: `${command} ${set.name} ${member}`,
+      change: { member, present: command === 'add' },
+    });
   const fits = kernelMaxElements !== undefined && set.members.size <= kernelMaxElements;
   if (fits && !isNew && changes.size <= swapAbove) {
     // Deletions first, so that a full set has room.
-    for (const [member, present] of changes) if (!present) add(`del ${set.name} ${member}`);
-    for (const [member, present] of changes) if (present) add(`add ${set.name} ${member}`);
+    for (const [member, present] of changes) if (!present) change('del', member);
+    for (const [member, present] of changes) if (present) change('add', member);
     return { lines, maxElements: kernelMaxElements };
   }
   const maxElements = maxElementsFor(set.members.size);

@@ -1,3 +1,4 @@
+import { enterNetns, openNetns, openSetSocket, type SetSocket } from '@caracal/netlink';
 import { connect, createNetns, type Netns } from '../../support/netns.ts';
 import { type Prober, startProber } from './prober.ts';
 
@@ -14,10 +15,21 @@ export interface TestPod {
 export interface TestNode {
   readonly netns: Netns;
   readonly probe: Prober;
+  readonly directSets: SetSocket;
   readonly address: string;
   readonly outside: { readonly netns: Netns; readonly probe: Prober; readonly address: string };
   addPod(address: string, interfaceName: string, extraAddresses?: readonly string[]): Promise<TestPod>;
   remove(): Promise<void>;
+}
+
+export function setSocketIn({ path }: Netns): SetSocket {
+  const opened = openNetns(path);
+  if (!opened.ok) throw new Error(opened.message);
+  try {
+    return enterNetns(opened.netns, openSetSocket);
+  } finally {
+    opened.netns.close();
+  }
 }
 
 const hostMac = 'ee:ee:ee:ee:ee:ee';
@@ -38,10 +50,12 @@ export async function createTestNode(): Promise<TestNode> {
   );
   await out.run('ip', ['route', 'add', '10.65.0.0/16', 'via', '192.0.2.1']);
   await netns.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+  const directSets = setSocketIn(netns);
   return {
     netns,
     address: '192.0.2.1',
     probe: startProber(netns),
+    directSets,
     outside: { netns: out, address: '192.0.2.2', probe: startProber(out) },
     async addPod(address, interfaceName, extraAddresses = []) {
       const pod = await make('pod');
@@ -56,6 +70,7 @@ export async function createTestNode(): Promise<TestNode> {
       return { netns: pod, interfaceName, address, probe: startProber(pod) };
     },
     async remove() {
+      directSets.close();
       for (const each of made.reverse()) await each.remove();
     },
   };

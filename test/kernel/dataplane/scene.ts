@@ -43,6 +43,6 @@ export function dataplaneIn(node: TestNode, options: Partial<DataplaneOptions> =
     error: (_: object, message: string) => void said.errors.push(message),
   };
   const processes = systemProcesses(['nsenter', `--net=${node.netns.path}`]);
-  const dataplane = createDataplane({ logger, processes, ...options });
+  const dataplane = createDataplane({ logger, processes, directSets: node.directSets, ...options });
   return Object.assign(Object.create(dataplane, Object.getOwnPropertyDescriptors(dataplane)), { said });
 }
