@@ -17,11 +17,30 @@ export type ParsedConfiguration =
   | { readonly ok: true; readonly value: NetworkConfiguration; readonly unknownFields: readonly string[] }
   | (CniFailure & { readonly cniVersion?: string });
 
+/** What was read last, as ADD reads it and as DEL does: the pods of a node bring the same, and to check it takes longer than to find them an address. */
+const last: Record<
+  'whole' | 'takingBack',
+  { readonly stdin: string; readonly parsed: ParsedConfiguration } | undefined
+> = {
+  whole: undefined,
+  takingBack: undefined,
+};
+/** In characters: what a chain of plugins hands on is longer, and another one for each pod. */
+const longestKept = 16_384;
+
 /**
  * Reads the network configuration for an operation (ADD unless given). Unknown fields are reported, not refused; an impossible value is a
  * failure that names its field, and carries the version that was asked wherever it can be read. Of DEL and GC only what they need is read.
  */
 export function parseConfiguration(stdin: string, command?: string): ParsedConfiguration {
+  const as = command === 'DEL' || command === 'GC' ? 'takingBack' : 'whole';
+  if (last[as]?.stdin === stdin) return last[as].parsed;
+  const parsed = parse(stdin, as === 'takingBack');
+  last[as] = stdin.length <= longestKept ? { stdin, parsed } : undefined;
+  return parsed;
+}
+
+function parse(stdin: string, takesBack: boolean): ParsedConfiguration {
   let document: unknown;
   try {
     document = JSON.parse(stdin);
@@ -42,7 +61,6 @@ export function parseConfiguration(stdin: string, command?: string): ParsedConfi
     const cniVersion = typeof version === 'string' ? version : undefined;
     return { ok: false, code: cniErrorCodes.incompatibleVersion, message, details, cniVersion };
   }
-  const takesBack = command === 'DEL' || command === 'GC';
   const parsed = (takesBack ? takingBackSchema : configurationSchema).safeParse(document);
   if (parsed.success) {
     return { ok: true, value: parsed.data, unknownFields: unknownFields(document) };

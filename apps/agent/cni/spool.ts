@@ -28,6 +28,19 @@ export function openSpool(
   logger: Logger,
 ): Spool {
   let draining: Promise<void> | undefined;
+  /** The folder's time when nothing was in it, in nanoseconds: while it is the same, nothing has come. */
+  let emptyAt: bigint | undefined;
+
+  function spooled(): string[] {
+    const changedAt = timeOf(directory);
+    // Nobody has spooled yet, or not since.
+    if (changedAt === undefined || changedAt === emptyAt) return [];
+    const { names, unfinished } = list(directory);
+    // What comes within a tick of the kernel's clock may leave the time as it was (4 ms, with CONFIG_HZ=250).
+    const isOld = BigInt(Date.now() - 1_000) * 1_000_000n > changedAt;
+    emptyAt = isOld && names.length === 0 && !unfinished ? changedAt : undefined;
+    return names;
+  }
 
   async function drainAll(names: readonly string[]): Promise<void> {
     for (const name of names) {
@@ -59,7 +72,7 @@ export function openSpool(
   return {
     drain: () => {
       if (draining) return draining;
-      const names = list(directory);
+      const names = spooled();
       if (names.length === 0) return Promise.resolve();
       draining = drainAll(names).finally(() => {
         draining = undefined;
@@ -69,17 +82,26 @@ export function openSpool(
   };
 }
 
+/** When something came into the folder or left it, in nanoseconds; undefined without a folder. */
+function timeOf(directory: string): bigint | undefined {
+  try {
+    return statSync(directory, { bigint: true, throwIfNoEntry: false })?.mtimeNs;
+  } catch {
+    return undefined;
+  }
+}
+
 /** In the order in which they came: the names start with the time. What was begun long ago and never finished is removed. */
-function list(directory: string): string[] {
+function list(directory: string): { readonly names: string[]; readonly unfinished: boolean } {
   let names: string[];
   try {
     names = readdirSync(directory).sort();
   } catch {
-    // Nobody has spooled yet.
-    return [];
+    return { names: [], unfinished: true };
   }
-  for (const name of names) if (name.endsWith(unfinishedSuffix)) removeWhenOld(join(directory, name));
-  return names.filter((name) => name.endsWith(suffix));
+  const unfinished = names.filter((name) => name.endsWith(unfinishedSuffix));
+  for (const name of unfinished) removeWhenOld(join(directory, name));
+  return { names: names.filter((name) => name.endsWith(suffix)), unfinished: unfinished.length > 0 };
 }
 
 function removeWhenOld(file: string): void {
