@@ -11,6 +11,7 @@ export {
   type LinkChange,
   loopbackIndex,
   setLink,
+  showLink,
   type VethSpec,
 } from './links.ts';
 export { type Neighbour, replaceNeighbour } from './neighbours.ts';

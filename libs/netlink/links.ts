@@ -195,7 +195,7 @@ export function deleteLinkGroup(group: number): Request {
 }
 
 /** Asks for one link by name (the answer goes to the visitor; see {@link parseLink}); ENODEV when there is none. */
-function requestLink(name: string): Request {
+export function showLink(name: string): Request {
   return {
     operation: () => `look up link ${name}`,
     encode: (writer) => {
@@ -257,7 +257,7 @@ export function createIfbLink(socket: NetlinkSocket, name: string): Result<Link>
 
 function create(socket: NetlinkSocket, request: Request, name: string): Result<Link> {
   let created: Link | undefined;
-  const outcome = socket.batch([request, requestLink(name)], (answer) => {
+  const outcome = socket.batch([request, showLink(name)], (answer) => {
     if (answer.type === k.RTM_NEWLINK) created = parseLink(answer);
   });
   if (!outcome.ok) return outcome;
@@ -268,7 +268,7 @@ function create(socket: NetlinkSocket, request: Request, name: string): Result<L
 /** The link of the name; undefined when there is none. */
 export function findLink(socket: NetlinkSocket, name: string): Result<Link | undefined> {
   let found: Link | undefined;
-  const outcome = socket.request(requestLink(name), (answer) => {
+  const outcome = socket.request(showLink(name), (answer) => {
     if (answer.type === k.RTM_NEWLINK) found = parseLink(answer);
   });
   if (outcome.ok) return { ok: true, value: found };

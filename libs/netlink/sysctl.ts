@@ -30,8 +30,8 @@ export function listSysctls(name: readonly string[]): string[] {
 export class NamespaceSysctls {
   readonly #folders = new Map<string, number>();
 
-  constructor(families: readonly ('ipv4' | 'ipv6')[]) {
-    for (const family of families) {
+  constructor() {
+    for (const family of ['ipv4', 'ipv6']) {
       const fd = openFolder(`${root}/net/${family}`);
       if (fd !== undefined) this.#folders.set(family, fd);
     }

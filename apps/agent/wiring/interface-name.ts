@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Every host interface of ours starts with this; iptables matches all of them as `cara+`. */
 export const hostInterfacePrefix = 'cara';
@@ -8,5 +8,5 @@ export const hostInterfacePrefix = 'cara';
  * kernel's limit (IFNAMSIZ); the 44 bits of the hash keep 250 pods of a node apart.
  */
 export function hostInterfaceName(containerId: string, ifname: string): string {
-  return hostInterfacePrefix + createHash('sha1').update(`${containerId}/${ifname}`).digest('hex').slice(0, 11);
+  return hostInterfacePrefix + hash('sha1', `${containerId}/${ifname}`).slice(0, 11);
 }

@@ -1,21 +1,25 @@
-import { listSysctls, type NamespaceSysctls, readSysctl } from '@caracal/netlink';
+import { listSysctls, NamespaceSysctls, readSysctl } from '@caracal/netlink';
 
 /** IPv6 of a network namespace's interfaces. A kernel without IPv6 has none of these settings. */
 
 const conf = ['net', 'ipv6', 'conf'] as const;
 
-/** Interfaces that are made from now on have IPv6, at once: no duplicate address detection (RFC 4862), and no router but ours. */
-export function openNamespaceToIpv6(sysctls: NamespaceSysctls): void {
-  for (const scope of ['all', 'default']) {
-    write(sysctls, [...conf, scope, 'accept_dad'], 0);
-    write(sysctls, [...conf, scope, 'accept_ra'], 0);
+/**
+ * In this thread's namespace: interfaces that are made from now on have IPv6, at once (no duplicate address detection, RFC 4862), and no router
+ * but ours. `forwarding`: whether they may forward between each other.
+ */
+export function openNamespaceToIpv6(forwarding: boolean): void {
+  const sysctls = new NamespaceSysctls();
+  try {
+    for (const scope of ['all', 'default']) {
+      write(sysctls, [...conf, scope, 'accept_dad'], 0);
+      write(sysctls, [...conf, scope, 'accept_ra'], 0);
+    }
+    for (const scope of ['default', 'lo']) write(sysctls, [...conf, scope, 'disable_ipv6'], 0);
+    write(sysctls, [...conf, 'all', 'forwarding'], forwarding ? 1 : 0);
+  } finally {
+    sysctls.close();
   }
-  for (const scope of ['default', 'lo']) write(sysctls, [...conf, scope, 'disable_ipv6'], 0);
-}
-
-/** Whether the namespace's interfaces may forward between each other. */
-export function setIpv6Forwarding(sysctls: NamespaceSysctls, forwarding: boolean): void {
-  write(sysctls, [...conf, 'all', 'forwarding'], forwarding ? 1 : 0);
 }
 
 /** The host's end without IPv6: it would answer the pod on its link-local address. */
@@ -41,7 +45,7 @@ export function forwardIpv6(host: NamespaceSysctls): void {
     for (const name of listSysctls(conf)) {
       if (readSysctl([...conf, name, 'accept_ra']) === '1') write(host, [...conf, name, 'accept_ra'], 2);
     }
-    setIpv6Forwarding(host, true);
+    write(host, [...conf, 'all', 'forwarding'], 1);
   }
   forwards = true;
 }

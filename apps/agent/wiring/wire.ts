@@ -7,7 +7,7 @@ import {
   enterNetns,
   type LinkReaper,
   loopbackIndex,
-  NamespaceSysctls,
+  type NamespaceSysctls,
   type NetlinkError,
   type Netns,
   type Outcome,
@@ -18,10 +18,11 @@ import {
   replaceNeighbour,
   routeProtocols,
   setLink,
+  showLink,
   writeSysctl,
 } from '@caracal/netlink';
 import { reached } from '../steps.ts';
-import { forwardIpv6, openNamespaceToIpv6, prepareHostEnd, setIpv6Forwarding, switchOffIpv6 } from './ipv6.ts';
+import { forwardIpv6, openNamespaceToIpv6, prepareHostEnd, switchOffIpv6 } from './ipv6.ts';
 import { everything, gateways, gatewayTexts, hostLengths, hostMac } from './link-local.ts';
 import { shape, shaperName } from './shape.ts';
 import type { Wired, WireRequest, WiringFailure, WiringFailureReason } from './types.ts';
@@ -107,11 +108,13 @@ export async function wire(sockets: HostSockets, request: WireRequest): Promise<
     sockets.sysctls.write(['net', 'ipv4', 'neigh', hostInterface, 'proxy_delay'], 0);
     const unlimited = shape(sockets, link.value, request.bandwidth ?? {});
     if (unlimited) return await undo(sockets, hostInterface, unlimited);
-    const outside = sockets.host.batch(hostRequests(link.value.index, addresses, request.loopback ?? false));
+    const outside = sockets.host.batch([
+      ...hostRequests(link.value.index, addresses, request.loopback ?? false),
+      activate(hostInterface),
+    ]);
     if (!outside.ok) return await undo(sockets, hostInterface, outside.error.message);
     reached('wire: host end set up');
-    activate(pod, podInterface);
-    activate(sockets.host, hostInterface);
+    pod.request(activate(podInterface));
     reached('wire: done');
     return { ok: true, hostMac, podMac, mtu: link.value.mtu, defaultRoutes };
   } catch (error) {
@@ -137,22 +140,10 @@ export function failure(reason: WiringFailureReason, message: string): WiringFai
 /** The only time inside: a socket that stays there, and the settings that must be there before the interface is. */
 function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSocket {
   return enterNetns(netns, () => {
-    const socket = openRouteSocket();
-    const sysctls = new NamespaceSysctls(hasIpv6 ? ['ipv4', 'ipv6'] : ['ipv4']);
-    try {
-      // A new namespace has the host's setting, and the host forwards.
-      sysctls.write(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
-      if (hasIpv6) {
-        openNamespaceToIpv6(sysctls);
-        setIpv6Forwarding(sysctls, forwarding);
-      }
-      return socket;
-    } catch (error) {
-      socket.close();
-      throw error;
-    } finally {
-      sysctls.close();
-    }
+    // A new namespace has the host's setting, and the host forwards.
+    writeSysctl(['net', 'ipv4', 'ip_forward'], forwarding ? 1 : 0);
+    if (hasIpv6) openNamespaceToIpv6(forwarding);
+    return openRouteSocket();
   });
 }
 
@@ -161,9 +152,7 @@ function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSoc
  * is dropped; for both the state shown lags. Looking a link up completes that now (rtnl_getlink: linkwatch_sync_dev,
  * since Linux 6.8), so its answer does not matter.
  */
-function activate(socket: RouteSocket, name: string): void {
-  socket.findLink(name);
-}
+const activate = (name: string): Request => showLink(name);
 
 function podRequests(index: number, addresses: readonly Address[]): Request[] {
   return [
