@@ -7,9 +7,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buildStub, pluginNames } from './build.ts';
 import { former } from './former.ts';
 
@@ -29,7 +30,7 @@ export interface CniInstallation {
  */
 export function installCni({ folder, socketPath, spoolDirectory }: CniInstallation): void {
   const from = buildStub();
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const temporary = join(folder, `.caracal-${randomBytes(4).toString('hex')}`);
   const link = `${temporary}.link`;
   try {
@@ -44,6 +45,18 @@ export function installCni({ folder, socketPath, spoolDirectory }: CniInstallati
     }
   } finally {
     for (const file of [temporary, link]) rmSync(file, { force: true });
+  }
+}
+
+/** With those above it. Where none can be made (ENOENT though the one above is there, as in /proc), Node.js' own way would try for ever. */
+function makeFolder(folder: string): void {
+  const isThere = () => statSync(folder, { throwIfNoEntry: false })?.isDirectory();
+  if (isThere()) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!isThere()) throw error; // somebody else has made it
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
@@ -31,10 +31,14 @@ test("a configuration of Calico's is named; on request it is set aside, and back
   expect(readdirSync(netD)).toEqual(['10-calico.conflist']);
 });
 
-test('a folder that cannot be is named in one line, without a stack', async () => {
+test.each([
+  ['file', /^caracal-cni: EEXIST: .*\/file'$/],
+  ['file/below', /^caracal-cni: EEXIST: .*\/file'$/],
+  ['/proc/nowhere/below', /^caracal-cni: ENOENT: .*'\/proc\/nowhere'$/],
+])('a folder that cannot be (%s) is named in one line, without a stack', async (name, message) => {
   writeFileSync(join(folder, 'file'), '');
-  const failed = await execa(process.execPath, [main, 'install', '--folder', join(folder, 'file')], { reject: false });
-  expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^caracal-cni: EEXIST: .*\/file'$/) });
+  const failed = await execa(process.execPath, [main, 'install', '--folder', resolve(folder, name)], { reject: false });
+  expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(message) });
 });
 
 test('what lay under our names is kept: of others until uninstall, of ours as the version before', async () => {
