@@ -58,6 +58,7 @@ const abilities: readonly Ability[] = [
     '-j',
     'DROP',
   ),
+  rule('match tcp', 'xt_tcpudp', '-A', 'FORWARD', '-p', 'tcp', '-m', 'tcp', '--dport', '1', '-j', 'DROP'),
   rule('target MARK', 'xt_mark', '-A', 'FORWARD', '-j', 'MARK', '--set-xmark', '0x1/0x1'),
   rule('target MASQUERADE', 'xt_MASQUERADE', '-t', 'nat', '-A', 'POSTROUTING', '-j', 'MASQUERADE'),
   rule(

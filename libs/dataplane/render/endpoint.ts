@@ -5,12 +5,16 @@ import { hostLength } from './family.ts';
 import { isClear, isSet, type Marks } from './marks.ts';
 import { chains } from './names.ts';
 
-/** What an endpoint's chain finds of a policy: its chain, no rules in this direction, or no such policy. */
-export type PolicyReference = { readonly chain: string } | 'empty' | 'missing';
+/**
+ * What an endpoint's chain finds of a policy: its chain, no rules in this direction, or no such policy. `onlyAllows`: all that the chain can do is
+ * to set the accept mark.
+ */
+export type PolicyReference = { readonly chain: string; readonly onlyAllows: boolean } | 'empty' | 'missing';
 
 /**
  * So many policies are asked one after another, each only if none before has decided: a rule a policy, where a return after each would
- * make it two. The kernel walks all rules when it takes any (nft_table_validate), so they cost with every pod that comes.
+ * make it two. The kernel walks all rules when it takes any (nft_table_validate), so they cost with every pod that comes, and those with a match
+ * of xtables most: as long as all do nothing but allow, as NetworkPolicies do, the next may as well allow once more what is allowed.
  */
 const policiesBeforeReturn = 8;
 
@@ -39,11 +43,13 @@ export function renderEndpoint(
       rules.push(`-j ${chains.clearPass}`);
     }
     let asked = 0;
+    let allowing = true;
     for (const policy of tier.policies) {
       const found = find(policy);
       if (found === 'empty') continue;
       if (asked > 0 && asked % policiesBeforeReturn === 0) rules.push(`${isSet(marks.accept)} -j RETURN`);
-      const condition = asked === 0 ? '' : `${undecided} `;
+      allowing &&= found !== 'missing' && found.onlyAllows;
+      const condition = asked === 0 || allowing ? '' : `${undecided} `;
       rules.push(`${condition}-j ${found === 'missing' ? 'DROP' : found.chain}`);
       asked++;
     }

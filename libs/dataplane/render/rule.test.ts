@@ -105,7 +105,7 @@ test('two alternatives and an exception work through the scratch marks', () => {
       '-s 10.1.0.0/16 -j cara-match',
       '-s 10.2.0.0/16 -j cara-match',
       '-j cara-no-any',
-      '-p tcp -m multiport --dports 80 -j cara-any',
+      '-p tcp -m tcp --dport 80 -j cara-any',
       '-m set --match-set cara4-p-p1 dst,dst -j cara-any',
       '-m mark --mark 0x0/0x80000 -j cara-no-match',
       '-d 10.3.9.0/24 -j cara-no-match',
@@ -123,7 +123,7 @@ test('multiport takes fifteen places, a range two of them', () => {
     rules: [
       '-j cara-no-match',
       '-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14 -j cara-match',
-      '-p tcp -m multiport --dports 20:30 -j cara-match',
+      '-p tcp -m tcp --dport 20:30 -j cara-match',
       '-p tcp -m mark --mark 0x40000/0x40000 -g cara-accept',
     ],
   });

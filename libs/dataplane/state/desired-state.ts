@@ -43,6 +43,10 @@ export class DesiredState {
   readonly #problems = new Map<string, DataplaneProblem>();
   /** Chains that the kernel refused; closed until their contents change. */
   readonly #refused = new Set<string>();
+  /** Chains of policies that do nothing but allow. */
+  readonly #allowing = new Set<string>();
+  /** Endpoints that jump to a chain of which this has changed. */
+  readonly #stale = new Set<string>();
   /** Sets that were refused have another chance: what the kernel holds of them is not known. */
   #mended = false;
   readonly #family: Family;
@@ -120,7 +124,8 @@ export class DesiredState {
       this.#addPoliciesOf(id, rerender);
     }
     for (const id of rerender) this.#renderPolicy(id);
-    for (const id of endpoints) this.#renderEndpoint(id);
+    for (const id of endpoints) this.#stale.add(id);
+    this.#renderStale();
   }
 
   /** Ranges of services' addresses in the form that iptables prints. */
@@ -141,6 +146,8 @@ export class DesiredState {
     const problem = { ...owner, message };
     this.#setChain(chain, closedRules, owner, problem);
     this.#refused.add(chain);
+    if (owner.object.kind === 'policy') this.#noteAllowing(owner.object.id, chain, false);
+    this.#renderStale();
     return problem;
   }
 
@@ -150,6 +157,7 @@ export class DesiredState {
     this.#problems.set(name, problem);
     const id = this.#directory.idOf(name);
     if (id !== undefined) for (const policy of this.#policiesOfSet.get(id)) this.#renderPolicy(policy);
+    this.#renderStale();
     return problem;
   }
 
@@ -177,6 +185,20 @@ export class DesiredState {
       if (object?.kind === 'endpoint') this.#renderEndpoint(object.id);
     }
     for (const policy of policies) this.#renderPolicy(policy);
+    this.#renderStale();
+  }
+
+  /** Whether the chain does nothing but allow: those who jump to it do so under other conditions when that changes. */
+  #noteAllowing(policy: PolicyId, chain: string, allows: boolean): void {
+    if (this.#allowing.has(chain) === allows) return;
+    if (allows) this.#allowing.add(chain);
+    else this.#allowing.delete(chain);
+    for (const endpoint of this.#endpointsOfPolicy.get(policy)) this.#stale.add(endpoint);
+  }
+
+  #renderStale(): void {
+    for (const id of this.#stale) this.#renderEndpoint(id);
+    this.#stale.clear();
   }
 
   #addPoliciesOf(set: SetId, to: Set<PolicyId>): void {
@@ -224,6 +246,8 @@ export class DesiredState {
       const { rules, problem } = renderPolicy(known.policy, direction, this.#family, this.#marks, lookup);
       const owner: ChainOwner = { object: { kind: 'policy', id }, direction };
       this.#setChain(chain, rules, owner, problem && { ...owner, ...problem });
+      const allows = !problem && known.policy[direction].every(({ action }) => action === 'Allow');
+      this.#noteAllowing(id, chain, allows);
     }
   }
 
@@ -269,7 +293,8 @@ export class DesiredState {
       const find = (policy: PolicyId): PolicyReference => {
         const known = this.#policies.get(policy);
         if (!known) return 'missing';
-        return known.policy[direction].length === 0 ? 'empty' : { chain: known.chains[direction] };
+        const chain = known.chains[direction];
+        return known.policy[direction].length === 0 ? 'empty' : { chain, onlyAllows: this.#allowing.has(chain) };
       };
       const rules = renderEndpoint(endpoint, direction, this.#family, this.#marks, find);
       this.#setChain(endpointChain(direction, endpoint.interfaceName), rules, {
@@ -302,6 +327,7 @@ export class DesiredState {
   #dropChain(chain: string): void {
     if (this.#chains.delete(chain)) this.#changed.add(chain);
     this.#refused.delete(chain);
+    this.#allowing.delete(chain);
     this.#owners.delete(chain);
     this.#problems.delete(chain);
   }
