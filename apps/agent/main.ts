@@ -1,3 +1,4 @@
+import './thread-pool.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { kubeApi, serviceAccount } from '@caracal/kube';
 import { Command } from 'commander';

@@ -1,6 +1,6 @@
 import { type Outcome, succeeded } from './errors.ts';
 import { deleteLinkGroup, findLink, setLink } from './links.ts';
-import type { Netns } from './netns.ts';
+import { type Netns, threadPoolSize } from './netns.ts';
 import { openNetlinkSocket } from './route-socket.ts';
 import type { NetlinkSocket } from './socket.ts';
 
@@ -15,7 +15,7 @@ import type { NetlinkSocket } from './socket.ts';
  */
 export class LinkReaper {
   readonly #watcher: NetlinkSocket;
-  /** Two, so that back-to-back deletions seldom wait and the pool (4 threads) stays usable for files. */
+  /** Each holds a thread of the pool while it waits; those that are left are for files. */
   readonly #idle: NetlinkSocket[];
   #waiting: Deletion[] = [];
   #group = firstGroup;
@@ -23,7 +23,9 @@ export class LinkReaper {
 
   constructor(netns?: Netns) {
     this.#watcher = openNetlinkSocket(netns);
-    this.#idle = [openNetlinkSocket(netns), openNetlinkSocket(netns)];
+    this.#idle = Array.from({ length: Math.max(2, threadPoolSize() - threadsForFiles) }, () =>
+      openNetlinkSocket(netns),
+    );
   }
 
   /** Resolves when the link, and with veth its peer, is no longer there; a link that was not there is a success. */
@@ -105,6 +107,8 @@ interface Deletion {
   readonly resolve: (outcome: Outcome) => void;
 }
 
+/** Beside those that wait: the journal above all. */
+const threadsForFiles = 4;
 /** Link groups of their own, far from the small numbers that administrators give. */
 const firstGroup = 0x4ca20000;
 const watchStepMs = 0.1;

@@ -84,6 +84,11 @@ export function enterNetns<T>(netns: Netns, work: () => T extends PromiseLike<un
   }
 }
 
+/** Threads of libuv's pool (UV_THREADPOOL_SIZE; 4 by default). */
+export function threadPoolSize(): number {
+  return Number(process.env.UV_THREADPOOL_SIZE) || 4;
+}
+
 /**
  * Makes libuv create the threads of its pool, all at once, in this thread's namespace. To be awaited before the first
  * `enterNetns` of a process: a pool born inside would keep the pod's namespace for every later file and DNS operation.

@@ -1,5 +1,6 @@
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { type AtOnce, runAtOnce } from './cni-at-once.ts';
+import { runDelsInARow } from './cni-in-a-row.ts';
 import { caracal, ptp } from './cni-plugins.ts';
 import { benchPolicies, type PoliciesBench } from './cni-policies.ts';
 import { runSideBySide, type SideBySide } from './cni-side-by-side.ts';
@@ -41,10 +42,13 @@ export interface CniBenchResult extends Comparison {
   readonly trace?: { readonly add: Trace; readonly del: Trace };
   /** From the first start to the last end. */
   readonly atOnce: { readonly pods: number; readonly caracal: AtOnce; readonly ptp: AtOnce };
+  /** DELs of so many pods, one after the other without another plugin's between; milliseconds. */
+  readonly inARow: { readonly pods: number; readonly caracal: number; readonly ptp: number };
   readonly policies: PoliciesBench;
 }
 
 const roundsAtOnce = 5;
+const roundsInARow = 2;
 
 export async function benchCni(node: BenchNode, options: CniBenchOptions): Promise<CniBenchResult> {
   const { pods, onProgress } = options;
@@ -64,6 +68,8 @@ export async function benchCni(node: BenchNode, options: CniBenchOptions): Promi
       pods,
       onProgress,
     );
+    onProgress(`${options.atOnce} DELs in a row, ${roundsInARow} times`);
+    const inARow = await runDelsInARow(plugins, node.netns, { pods: options.atOnce, rounds: roundsInARow });
     onProgress(`${options.atOnce} at once, ${roundsAtOnce} times`);
     const atOnce = await runAtOnce(plugins, node.netns, { pods: options.atOnce, rounds: roundsAtOnce });
     return {
@@ -73,6 +79,7 @@ export async function benchCni(node: BenchNode, options: CniBenchOptions): Promi
       features: compare(features.runs),
       ...(trace && { trace }),
       atOnce: { pods: options.atOnce, caracal: atOnce[0], ptp: atOnce[1] },
+      inARow: { pods: options.atOnce, caracal: inARow[0], ptp: inARow[1] },
       policies: await benchPolicies(options.policies, pods, onProgress),
     };
   } finally {
@@ -102,7 +109,7 @@ function compared({ caracal: ours, ptp: theirs, ratio }: Comparison, peer: strin
 
 /** Tables of at most 80 columns. */
 export function formatCniBench(result: CniBenchResult): string {
-  const { atOnce, features, policies, trace } = result;
+  const { atOnce, inARow, features, policies, trace } = result;
   const lines = [
     row(`${result.pods} pods of each`, 'ADD p50', 'ADD p99', 'DEL p50', 'DEL p99'),
     ...compared(result, 'ptp + host-local'),
@@ -114,6 +121,10 @@ export function formatCniBench(result: CniBenchResult): string {
     row(`${atOnce.pods} at once`, 'last ADD', 'last DEL'),
     row('caracal', atOnce.caracal.ADD, atOnce.caracal.DEL),
     row('ptp + host-local', atOnce.ptp.ADD, atOnce.ptp.DEL),
+    '',
+    row(`${inARow.pods} DELs in a row`, 'DEL p50'),
+    row('caracal', inARow.caracal),
+    row('ptp + host-local', inARow.ptp),
     '',
     row('policies in the kernel', 'ADD p50'),
     row('none but the pods’ own', policies.none),

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { differences, footprint } from '../support/cni-chaos/footprint.ts';
 import { type LoneAgent, prepareLoneAgent } from '../support/lone-agent.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { threadNames } from '../support/proc.ts';
 import { type PluginRun, runPlugin } from '../support/run-plugin.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -92,6 +93,10 @@ test.each([
   expect(errorOf(await call('ADD', 'astray', path())).msg).toContain(says);
   expect(await differences(agent, before)).toEqual([]);
   expect(await call('DEL', 'astray', path())).toMatchObject({ exitCode: 0, stdout: '' });
+});
+
+test('the agent has threads for interfaces whose deletion the kernel keeps waiting, and others for files', () => {
+  expect(threadNames(agent.pid()!).filter((name) => name === 'libuv-worker')).toHaveLength(12);
 });
 
 test('a pod whose namespace has gone before its DEL: everything of it is taken back', async () => {

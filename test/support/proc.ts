@@ -20,3 +20,8 @@ export function processIds(): number[] {
 export function childrenOf(pid: number): number[] {
   return readProc(pid, `task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 }
+
+/** The names of a process' threads. */
+export function threadNames(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((task) => readProc(pid, `task/${task}/comm`).trim());
+}
