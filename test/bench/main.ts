@@ -64,7 +64,7 @@ const { positionals, values } = parseArgs({
     part: { type: 'string' },
     routes: { type: 'string' },
     runs: { type: 'string', default: '5' },
-    pods: { type: 'string', default: '100' },
+    pods: { type: 'string', default: '300' },
     trace: { type: 'boolean', default: false },
   },
 });
