@@ -313,29 +313,40 @@ test.each([
   expect(await b.probe.reaches(tcp(a.address))).toBe(true);
 });
 
-test('what a policy allows stays allowed when the next one is refused, though both do nothing but allow', async () => {
-  let broken = true;
-  const processes = tampering('iptables-nft-restore', (text) =>
-    broken ? text.replaceAll('203.0.113.66/32', '203.0.113.66/99') : text,
-  );
-  const dataplane = await started({ processes });
-  const bad = { id: 'np/shop/bad', ingress: [rule({ source: { nets: ['203.0.113.66'] } })], egress: [] };
-  await dataplane.update({
-    ...scene(),
-    policies: [policy, bad],
-    endpoints: [endpointOf(a), endpointOf(b, { ingress: [tier(['knp/shop/db', 'np/shop/bad'])] })],
-  });
-  expect(dataplane.problems()).toMatchObject([{ object: { kind: 'policy', id: 'np/shop/bad' } }]);
-  expect(await a.probe.reaches(tcp(b.address, 80))).toBe(true);
-  expect(await a.probe.reaches(tcp(b.address, 81))).toBe(false);
-  broken = false;
-  await dataplane.resync();
-  expect(dataplane.problems()).toEqual([]);
-  expect(await a.probe.reaches(tcp(b.address, 80))).toBe(true);
-  expect((await save()).filter((line) => line.includes('-j cara-pi-bad'))).toEqual([
-    expect.stringMatching(/^-A cara-tw-\w+ -j cara-pi-bad/),
-  ]);
-});
+test.each([
+  ['by its line', '203.0.113.66/99'],
+  ['by halves', '203.0.113.66/32 -j cara-nowhere\n#'],
+])(
+  'what a policy allows stays allowed when the next one is refused (found %s), though both do nothing but allow',
+  async (_, replacement) => {
+    let broken = true;
+    const closedFor: string[] = [];
+    const processes = tampering('iptables-nft-restore', (text) => {
+      if (/^-A cara-pi-bad\S* -j DROP$/m.test(text))
+        closedFor.push(...(text.match(/^-A cara-tw-.*-j cara-pi-bad/gm) ?? ['nobody']));
+      return broken ? text.replaceAll('203.0.113.66/32', replacement) : text;
+    });
+    const dataplane = await started({ processes });
+    const bad = { id: 'np/shop/bad', ingress: [rule({ source: { nets: ['203.0.113.66'] } })], egress: [] };
+    await dataplane.update({
+      ...scene(),
+      policies: [policy, bad],
+      endpoints: [endpointOf(a), endpointOf(b, { ingress: [tier(['knp/shop/db', 'np/shop/bad'])] })],
+    });
+    expect(dataplane.problems()).toMatchObject([{ object: { kind: 'policy', id: 'np/shop/bad' } }]);
+    // At no time was it closed for packets that the other one allows.
+    expect(closedFor).toEqual([expect.stringContaining('--mark 0x0/')]);
+    expect(await a.probe.reaches(tcp(b.address, 80))).toBe(true);
+    expect(await a.probe.reaches(tcp(b.address, 81))).toBe(false);
+    broken = false;
+    await dataplane.resync();
+    expect(dataplane.problems()).toEqual([]);
+    expect(await a.probe.reaches(tcp(b.address, 80))).toBe(true);
+    expect((await save()).filter((line) => line.includes('-j cara-pi-bad'))).toEqual([
+      expect.stringMatching(/^-A cara-tw-\w+ -j cara-pi-bad/),
+    ]);
+  },
+);
 
 test('ports of the node that iptables refuses are tried again with the next comparison', async () => {
   let broken = true;

@@ -17,7 +17,7 @@ export interface DirectSets {
 
 /** More are as fast by ipset, and whoever waits for something else need not wait for them. */
 const mostChanges = 64;
-/** The kernel may build a set anew when it grows, with the caller waiting: a millisecond with so many members. */
+/** The kernel may build a set anew when it grows, with this thread waiting: a millisecond with so many members. */
 const mostMembers = 10_000;
 
 /** Whether the lines were carried out; false also when it would not be quick, or when ipset will know better why it cannot be done. */

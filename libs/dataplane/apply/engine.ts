@@ -278,7 +278,7 @@ export class Engine {
     }
     const suspects = [...filter.chains.keys()].filter((chain) => state.canClose(chain));
     if (failure.reason === 'died' || suspects.length === 0) return { ok: false, again: 'later', message };
-    const refused = await findRefusedChains(rules, this.#filter, filter, suspects);
+    const refused = await findRefusedChains(rules, this.#filter, filter, suspects, (chain) => state.standIn(chain));
     if (!refused) return { ok: false, again: 'later', message };
     for (const { chain, message } of refused) this.#report(state.close(chain, message));
     return { ok: false, again: refused.length > 0 ? 'at once' : 'later', message };

@@ -5,7 +5,6 @@ import {
   type RestoreWriter,
   type TableEdit,
 } from 'iptables-wrapper';
-import { closedRules } from '../render/policy.ts';
 import type { TableBelief } from './table-belief.ts';
 
 /** A chain that the kernel refuses, and why. */
@@ -22,14 +21,15 @@ export function failureMessage(failure: RestoreFailure, lines: readonly string[]
 
 /**
  * The kernel refused an edit and named no chain of `suspects`: finds those that are to blame by writing the others,
- * group by group. Meanwhile a suspect that the kernel has in an older form stays so, and a new one is closed, since
- * others may refer to it. Undefined when the edit is refused without any suspect as well: then nobody's rule is at fault.
+ * group by group. Meanwhile a suspect that the kernel has in an older form stays so, and for a new one, to which others may
+ * refer already, something stands in. Undefined when the edit is refused without any suspect as well: then nobody's rule is at fault.
  */
 export async function findRefusedChains(
   writer: RestoreWriter,
   belief: TableBelief,
   edit: TableEdit,
   suspects: readonly string[],
+  standIn: (chain: string) => readonly string[],
 ): Promise<readonly RefusedChain[] | undefined> {
   const messages = new Map<string, string>();
   let current = edit;
@@ -38,7 +38,7 @@ export async function findRefusedChains(
     for (const chain of suspects) {
       if (group.includes(chain)) continue;
       if (belief.has(chain)) chains.delete(chain);
-      else chains.set(chain, closedRules);
+      else chains.set(chain, standIn(chain));
     }
     // What was to be removed may still be referred to by a chain left as it was. Chains are written again and again: whole, since an
     // increment is good for once.

@@ -13,8 +13,8 @@ export type PolicyReference = { readonly chain: string; readonly onlyAllows: boo
 
 /**
  * So many policies are asked one after another, each only if none before has decided: a rule a policy, where a return after each would
- * make it two. The kernel walks all rules when it takes any (nft_table_validate), so they cost with every pod that comes, and those with a match
- * of xtables most: as long as all do nothing but allow, as NetworkPolicies do, the next may as well allow once more what is allowed.
+ * make it two. The kernel walks all rules when it takes any (nft_table_validate), so they cost with every pod that comes, by
+ * each match: as long as all do nothing but allow, as NetworkPolicies do, the next may as well allow once more what is allowed.
  */
 const policiesBeforeReturn = 8;
 

@@ -151,6 +151,11 @@ export class DesiredState {
     return problem;
   }
 
+  /** What stands for a moment where nobody knows whether the kernel takes the chain: nothing, where all that it could do is to allow. */
+  standIn(chain: string): readonly string[] {
+    return this.#allowing.has(chain) ? [] : closedRules;
+  }
+
   /** The kernel has refused a set: the policies that use it fail closed until it changes, or until `reopen`. */
   breakSet(name: string, message: string): DataplaneProblem {
     const problem: DataplaneProblem = { object: { kind: 'set', id: name }, message };
