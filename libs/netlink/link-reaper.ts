@@ -10,8 +10,8 @@ import type { NetlinkSocket } from './socket.ts';
  * RTM_DELLINK takes a link out of its namespace in a millisecond or two, with its addresses and routes, and then waits
  * for an RCU grace period (netdev_run_todo: rcu_barrier), 20 ms and more, before it answers. The request therefore runs
  * on a thread of libuv's pool, while this thread watches for the link to be gone from view: that is the moment at which
- * `delete` resolves. Deletions that come while others wait for their grace period are gathered and go out together
- * as one link group, so that they share the next.
+ * `delete` resolves. As many as there are threads to wait go on beside each other; those that come beyond that are gathered and
+ * go out together as one link group, so that they share the next grace period.
  */
 export class LinkReaper {
   readonly #watcher: NetlinkSocket;

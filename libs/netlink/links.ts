@@ -55,7 +55,7 @@ export interface Ipv4Settings {
 
 /** IPv6 settings of one interface. */
 export interface Ipv6Settings {
-  /** Who chooses its link-local address, and those that a router announces the prefixes of; nobody: it has what it is given. */
+  /** Nobody chooses a link-local address for it. What routers announce is another matter (accept_ra). */
   readonly addressGeneration?: 'none';
 }
 

@@ -17,7 +17,8 @@ export interface SetChange {
 /** Changes the members of ipsets of the network namespace in which it was opened. */
 export interface SetSocket {
   /**
-   * Carries out the changes in their order, without a process: a few microseconds each. That an address is in a set, or not in it, already
+   * Carries out the changes in their order, without a process: a few microseconds each, or until the
+   * kernel has done what another process asks of its sets at that moment. That an address is in a set, or not in it, already
    * is a success. Answers with the first failure; changes after it are still carried out.
    */
   change(changes: readonly SetChange[]): Outcome;

@@ -31,9 +31,14 @@ export class NamespaceSysctls {
   readonly #folders = new Map<string, number>();
 
   constructor() {
-    for (const family of ['ipv4', 'ipv6']) {
-      const fd = openFolder(`${root}/net/${family}`);
-      if (fd !== undefined) this.#folders.set(family, fd);
+    try {
+      for (const family of ['ipv4', 'ipv6']) {
+        const fd = openFolder(`${root}/net/${family}`);
+        if (fd !== undefined) this.#folders.set(family, fd);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
     }
   }
 

@@ -17,14 +17,8 @@ export type ParsedConfiguration =
   | { readonly ok: true; readonly value: NetworkConfiguration; readonly unknownFields: readonly string[] }
   | (CniFailure & { readonly cniVersion?: string });
 
-/** What was read last, as ADD reads it and as DEL does: the pods of a node bring the same, and to check it takes longer than to find them an address. */
-const last: Record<
-  'whole' | 'takingBack',
-  { readonly stdin: string; readonly parsed: ParsedConfiguration } | undefined
-> = {
-  whole: undefined,
-  takingBack: undefined,
-};
+/** What was read last for an ADD: the pods of a node bring the same, and to check it takes longer than to find them an address. */
+let last: { readonly stdin: string; readonly parsed: ParsedConfiguration } | undefined;
 /** In characters: what a chain of plugins hands on is longer, and another one for each pod. */
 const longestKept = 16_384;
 
@@ -33,10 +27,11 @@ const longestKept = 16_384;
  * failure that names its field, and carries the version that was asked wherever it can be read. Of DEL and GC only what they need is read.
  */
 export function parseConfiguration(stdin: string, command?: string): ParsedConfiguration {
-  const as = command === 'DEL' || command === 'GC' ? 'takingBack' : 'whole';
-  if (last[as]?.stdin === stdin) return last[as].parsed;
-  const parsed = parse(stdin, as === 'takingBack');
-  last[as] = stdin.length <= longestKept ? { stdin, parsed } : undefined;
+  // DEL and CHECK bring what ADD has answered (prevResult), so that no two are alike.
+  if (command !== undefined && command !== 'ADD') return parse(stdin, command === 'DEL' || command === 'GC');
+  if (last?.stdin === stdin) return last.parsed;
+  const parsed = parse(stdin, false);
+  last = stdin.length <= longestKept ? { stdin, parsed } : undefined;
   return parsed;
 }
 

@@ -22,7 +22,7 @@ export function openNamespaceToIpv6(forwarding: boolean): void {
   }
 }
 
-/** The host's end without IPv6: it would answer the pod on its link-local address. */
+/** An interface of the host without IPv6: it would answer the pod on its link-local address. */
 export function switchOffIpv6(host: NamespaceSysctls, name: string): void {
   write(host, [...conf, name, 'disable_ipv6'], 1);
 }

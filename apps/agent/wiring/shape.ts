@@ -7,6 +7,7 @@ import {
   type TokenBucket,
 } from '@caracal/netlink';
 import { hostInterfacePrefix } from './interface-name.ts';
+import { switchOffIpv6 } from './ipv6.ts';
 import type { Bandwidth, RateLimit } from './types.ts';
 
 /**
@@ -56,7 +57,7 @@ export function shape(
   const shaper = host.createIfb(shaperName(name));
   if (!shaper.ok) return shaper.error.message;
   // An interface for packets of others needs no address.
-  sysctls.write(['net', 'ipv6', 'conf', shaper.value.name, 'disable_ipv6'], 1);
+  switchOffIpv6(sysctls, shaper.value.name);
   const outcome = host.batch([
     setTokenBucket(shaper.value.index, tokenBucket(egress)),
     setLink(shaper.value.index, { up: true }),
