@@ -2,6 +2,7 @@ import { type Address, type Family, formatAddress } from '@caracal/net';
 import * as k from './constants.ts';
 import { type Outcome, type Result, succeeded } from './errors.ts';
 import { layout } from './layout.ts';
+import { beginRequest, families, messageType } from './nfnetlink.ts';
 import { forEachAttribute, type Message } from './reader.ts';
 import { NetlinkSocket, type Request } from './socket.ts';
 import type { MessageWriter } from './writer.ts';
@@ -77,7 +78,7 @@ function countFlows(socket: NetlinkSocket): Result<number> {
   let flows = 0;
   const request: Request = {
     operation: () => 'count flows',
-    encode: (writer) => begin(writer, k.IPCTNL_MSG_CT_GET_STATS, 0, undefined),
+    encode: (writer) => beginRequest(writer, flowMessage(k.IPCTNL_MSG_CT_GET_STATS), undefined),
   };
   const outcome = socket.request(request, ({ view, start, end }) => {
     forEachAttribute(view, start + layout.nfgenmsg.size, end, (type, offset) => {
@@ -90,7 +91,7 @@ function countFlows(socket: NetlinkSocket): Result<number> {
 async function deleteListed(socket: NetlinkSocket, list: List): Promise<Outcome> {
   const found: Request[] = [];
   const listed = await socket.dumpInBackground(listFlows(list), (message) => {
-    if (message.type !== messageType(k.IPCTNL_MSG_CT_NEW)) return;
+    if (message.type !== flowMessage(k.IPCTNL_MSG_CT_NEW)) return;
     if (matchesAny(message, readTuples(message), list.filters)) found.push(remove(message));
   });
   if (!listed.ok) return listed;
@@ -102,8 +103,7 @@ async function deleteListed(socket: NetlinkSocket, list: List): Promise<Outcome>
   return outcome;
 }
 
-const families = { 4: k.AF_INET, 6: k.AF_INET6 };
-const messageType = (message: number) => (k.NFNL_SUBSYS_CTNETLINK << 8) | message;
+const flowMessage = (message: number) => messageType(k.NFNL_SUBSYS_CTNETLINK, message);
 const tupleOf = { original: k.CTA_TUPLE_ORIG, reply: k.CTA_TUPLE_REPLY };
 const flagsOf = { original: k.CTA_FILTER_ORIG_FLAGS, reply: k.CTA_FILTER_REPLY_FLAGS };
 const ipAttributes = {
@@ -113,18 +113,12 @@ const ipAttributes = {
 /** What the filter's tuple is compared by (CTA_FILTER_F_… of the kernel's nf_internals.h, since Linux 5.8; no header for users has them). */
 const compared = { source: 1 << 0, destination: 1 << 1, protocol: 1 << 3, destinationPort: 1 << 5 };
 
-function begin(writer: MessageWriter, message: number, flags: number, family: Family | undefined): void {
-  const fixed = writer.begin(messageType(message), k.NLM_F_REQUEST | flags, layout.nfgenmsg.size);
-  writer.setUint8(fixed + layout.nfgenmsg.nfgen_family, family === undefined ? k.AF_UNSPEC : families[family]);
-  writer.setUint8(fixed + layout.nfgenmsg.version, k.NFNETLINK_V0);
-}
-
 /** Kernels before 5.8 do not know the filter and list all of IPv4. */
 function listFlows({ wanted, family, filters }: List): Request {
   return {
     operation: () => `list flows ${filters.map(describe).join(', or ')}`,
     encode: (writer) => {
-      begin(writer, k.IPCTNL_MSG_CT_GET, 0, wanted?.family ?? family);
+      beginRequest(writer, flowMessage(k.IPCTNL_MSG_CT_GET), wanted?.family ?? family);
       if (wanted) encodeFilter(writer, wanted);
     },
   };
@@ -139,7 +133,7 @@ function encodeFilter(writer: MessageWriter, filter: FlowFilter): void {
   writer.endNested(ip);
   if (protocol !== undefined) {
     const proto = writer.beginNested(k.CTA_TUPLE_PROTO);
-    writer.attributeBytes(k.CTA_PROTO_NUM, Uint8Array.of(protocol));
+    writer.attributeUint8(k.CTA_PROTO_NUM, protocol);
     if (destinationPort !== undefined) writer.attributeBytes(k.CTA_PROTO_DST_PORT, portBytes(destinationPort));
     writer.endNested(proto);
   }
@@ -165,7 +159,7 @@ function remove({ bytes, view, start, end }: Message): Request {
   return {
     operation: () => 'delete a flow',
     encode: (writer) => {
-      begin(writer, k.IPCTNL_MSG_CT_DELETE, 0, family);
+      beginRequest(writer, flowMessage(k.IPCTNL_MSG_CT_DELETE), family);
       for (const { type, value } of kept) writer.attributeBytes(type, value);
     },
   };

@@ -1,9 +1,8 @@
 import { type Address, formatAddress } from '@caracal/net';
 import * as k from './constants.ts';
 import type { Outcome } from './errors.ts';
-import { layout } from './layout.ts';
+import { beginRequest, messageType } from './nfnetlink.ts';
 import { NetlinkSocket, type Request } from './socket.ts';
-import { addressFamily } from './writer.ts';
 
 /** An address that comes into a set of type `hash:ip` or `hash:net`, or goes. */
 export interface SetChange {
@@ -41,9 +40,7 @@ function request(change: SetChange): Request {
     operation: () => `${present ? 'add' : 'delete'} ${formatAddress(address)} ${present ? 'to' : 'from'} set ${set}`,
     encode: (writer) => {
       // Without NLM_F_EXCL what is so already is no error (net/netfilter/ipset/ip_set_core.c: flag_exist).
-      const fixed = writer.begin((k.NFNL_SUBSYS_IPSET << 8) | command, k.NLM_F_REQUEST, layout.nfgenmsg.size);
-      writer.setUint8(fixed + layout.nfgenmsg.nfgen_family, addressFamily(address));
-      writer.setUint8(fixed + layout.nfgenmsg.version, k.NFNETLINK_V0);
+      beginRequest(writer, messageType(k.NFNL_SUBSYS_IPSET, command), address.family);
       writer.attributeUint8(k.IPSET_ATTR_PROTOCOL, k.IPSET_PROTOCOL_MIN);
       writer.attributeString(k.IPSET_ATTR_SETNAME, set);
       const data = writer.beginNested(k.IPSET_ATTR_DATA);

@@ -30,9 +30,10 @@ export function listSysctls(name: readonly string[]): string[] {
 export class NamespaceSysctls {
   readonly #folders = new Map<string, number>();
 
-  constructor() {
+  /** Of the families whose settings are to be written. */
+  constructor(families: readonly ('ipv4' | 'ipv6')[]) {
     try {
-      for (const family of ['ipv4', 'ipv6']) {
+      for (const family of families) {
         const fd = openFolder(`${root}/net/${family}`);
         if (fd !== undefined) this.#folders.set(family, fd);
       }
@@ -47,7 +48,7 @@ export class NamespaceSysctls {
     const [, family, ...rest] = name;
     const fd = this.#folders.get(family);
     if (fd === undefined) {
-      // The kernel does not have it: the path says so.
+      // Not open, or the kernel does not have it: the path says so.
       writeSysctl(name, value);
       return;
     }

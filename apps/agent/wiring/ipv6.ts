@@ -9,7 +9,7 @@ const conf = ['net', 'ipv6', 'conf'] as const;
  * but ours. `forwarding`: whether they may forward between each other.
  */
 export function openNamespaceToIpv6(forwarding: boolean): void {
-  const sysctls = new NamespaceSysctls();
+  const sysctls = new NamespaceSysctls(['ipv6']);
   try {
     for (const scope of ['all', 'default']) {
       write(sysctls, [...conf, scope, 'accept_dad'], 0);

@@ -152,7 +152,7 @@ function enterPod(netns: Netns, forwarding: boolean, hasIpv6: boolean): RouteSoc
  * is dropped; for both the state shown lags. Looking a link up completes that now (rtnl_getlink: linkwatch_sync_dev,
  * since Linux 6.8), so its answer does not matter.
  */
-const activate = (name: string): Request => showLink(name);
+const activate = showLink;
 
 function podRequests(index: number, addresses: readonly Address[]): Request[] {
   return [

@@ -21,7 +21,7 @@ await warmThreadPool();
 const sockets: HostSockets = {
   host: openRouteSocket(),
   reaper: new LinkReaper(),
-  sysctls: new NamespaceSysctls(),
+  sysctls: new NamespaceSysctls(['ipv4', 'ipv6']),
 };
 
 async function unwire(hostInterface: string): Promise<WiringOutcome> {
