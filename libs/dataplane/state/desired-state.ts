@@ -1,5 +1,5 @@
 import type { Family } from '@caracal/net';
-import type { CompiledEndpoint, CompiledPolicy, Direction, PolicyDelta, PolicyId, SetId } from '@caracal/policy';
+import type { CompiledEndpoint, CompiledPolicy, Direction, PolicyDelta, PolicyId, Rule, SetId } from '@caracal/policy';
 import { renderDispatchNode } from '../render/dispatch.ts';
 import { type PolicyReference, renderEndpoint } from '../render/endpoint.ts';
 import type { Marks } from '../render/marks.ts';
@@ -22,10 +22,14 @@ import { SetDirectory } from './set-directory.ts';
 
 const directions: readonly Direction[] = ['ingress', 'egress'];
 
+/** What its rules in one direction come to for those who jump to them. */
+type Shape = 'empty' | 'allows' | 'decides';
+
 /** A policy and the names of its chains, which cost a hash each. */
 interface KnownPolicy {
   readonly policy: CompiledPolicy;
   readonly chains: Readonly<Record<Direction, string>>;
+  readonly shapes: Readonly<Record<Direction, Shape>>;
 }
 
 /** Whose a chain is that can be closed without harm to others. */
@@ -43,9 +47,7 @@ export class DesiredState {
   readonly #problems = new Map<string, DataplaneProblem>();
   /** Chains that the kernel refused; closed until their contents change. */
   readonly #refused = new Set<string>();
-  /** Chains of policies that do nothing but allow. */
-  readonly #allowing = new Set<string>();
-  /** Endpoints that jump to a chain of which this has changed. */
+  /** Endpoints whose chains are to be rendered: of a policy that they refer to something has changed that shows in them. */
   readonly #stale = new Set<string>();
   /** Sets that were refused have another chance: what the kernel holds of them is not known. */
   #mended = false;
@@ -94,7 +96,6 @@ export class DesiredState {
 
   update(delta: PolicyDelta): void {
     const rerender = new Set<PolicyId>();
-    const endpoints = new Set<string>();
     for (const change of delta.sets) {
       const { definition, added, removed } = change;
       if (definition.family !== this.#family) continue;
@@ -108,14 +109,14 @@ export class DesiredState {
     }
     for (const policy of delta.policies) {
       rerender.add(policy.id);
-      this.#definePolicy(policy, endpoints);
+      this.#definePolicy(policy);
     }
     for (const endpoint of delta.endpoints) {
-      endpoints.add(endpoint.id);
+      this.#stale.add(endpoint.id);
       this.#defineEndpoint(endpoint);
     }
     for (const id of delta.removedEndpoints) this.#removeEndpoint(id);
-    for (const id of delta.removedPolicies) this.#removePolicy(id, endpoints);
+    for (const id of delta.removedPolicies) this.#removePolicy(id);
     for (const id of delta.removedSets) {
       const definition = this.#directory.remove(id);
       if (!definition) continue;
@@ -124,7 +125,6 @@ export class DesiredState {
       this.#addPoliciesOf(id, rerender);
     }
     for (const id of rerender) this.#renderPolicy(id);
-    for (const id of endpoints) this.#stale.add(id);
     this.#renderStale();
   }
 
@@ -146,14 +146,14 @@ export class DesiredState {
     const problem = { ...owner, message };
     this.#setChain(chain, closedRules, owner, problem);
     this.#refused.add(chain);
-    if (owner.object.kind === 'policy') this.#noteAllowing(owner.object.id, chain, false);
     this.#renderStale();
     return problem;
   }
 
   /** What stands for a moment where nobody knows whether the kernel takes the chain: nothing, where all that it could do is to allow. */
   standIn(chain: string): readonly string[] {
-    return this.#allowing.has(chain) ? [] : closedRules;
+    const owner = this.#owners.get(chain);
+    return owner?.object.kind === 'policy' && this.#onlyAllows(owner.object.id, owner.direction) ? [] : closedRules;
   }
 
   /** The kernel has refused a set: the policies that use it fail closed until it changes, or until `reopen`. */
@@ -187,17 +187,19 @@ export class DesiredState {
     for (const chain of this.#refused) {
       const object = this.#owners.get(chain)?.object;
       if (object?.kind === 'policy') policies.add(object.id);
-      if (object?.kind === 'endpoint') this.#renderEndpoint(object.id);
+      if (object?.kind === 'endpoint') this.#stale.add(object.id);
     }
     for (const policy of policies) this.#renderPolicy(policy);
     this.#renderStale();
   }
 
-  /** Whether the chain does nothing but allow: those who jump to it do so under other conditions when that changes. */
-  #noteAllowing(policy: PolicyId, chain: string, allows: boolean): void {
-    if (this.#allowing.has(chain) === allows) return;
-    if (allows) this.#allowing.add(chain);
-    else this.#allowing.delete(chain);
+  /** Whether all that the policy's chain can do is to allow: it is not closed either. */
+  #onlyAllows(id: PolicyId, direction: Direction): boolean {
+    const known = this.#policies.get(id);
+    return known?.shapes[direction] === 'allows' && !this.#problems.has(known.chains[direction]);
+  }
+
+  #markEndpointsOf(policy: PolicyId): void {
     for (const endpoint of this.#endpointsOfPolicy.get(policy)) this.#stale.add(endpoint);
   }
 
@@ -210,7 +212,7 @@ export class DesiredState {
     for (const policy of this.#policiesOfSet.get(set)) to.add(policy);
   }
 
-  #definePolicy(policy: CompiledPolicy, endpoints: Set<string>): void {
+  #definePolicy(policy: CompiledPolicy): void {
     const before = this.#policies.get(policy.id);
     if (before) for (const set of setsOf(before.policy)) this.#policiesOfSet.delete(set, policy.id);
     for (const set of setsOf(policy)) this.#policiesOfSet.add(set, policy.id);
@@ -218,19 +220,18 @@ export class DesiredState {
       ingress: policyChain('ingress', policy.id),
       egress: policyChain('egress', policy.id),
     };
-    this.#policies.set(policy.id, { policy, chains });
-    // Endpoints jump only to chains that have rules.
-    const sameShape = directions.every((d) => before && before.policy[d].length > 0 === policy[d].length > 0);
-    if (!sameShape) for (const endpoint of this.#endpointsOfPolicy.get(policy.id)) endpoints.add(endpoint);
+    const shapes = { ingress: shapeOf(policy.ingress), egress: shapeOf(policy.egress) };
+    this.#policies.set(policy.id, { policy, chains, shapes });
+    if (!directions.every((d) => before?.shapes[d] === shapes[d])) this.#markEndpointsOf(policy.id);
   }
 
-  #removePolicy(id: PolicyId, endpoints: Set<string>): void {
+  #removePolicy(id: PolicyId): void {
     const known = this.#policies.get(id);
     if (!known) return;
     this.#policies.delete(id);
     for (const set of setsOf(known.policy)) this.#policiesOfSet.delete(set, id);
     for (const direction of directions) this.#dropChain(known.chains[direction]);
-    for (const endpoint of this.#endpointsOfPolicy.get(id)) endpoints.add(endpoint);
+    this.#markEndpointsOf(id);
   }
 
   #renderPolicy(id: PolicyId): void {
@@ -251,8 +252,6 @@ export class DesiredState {
       const { rules, problem } = renderPolicy(known.policy, direction, this.#family, this.#marks, lookup);
       const owner: ChainOwner = { object: { kind: 'policy', id }, direction };
       this.#setChain(chain, rules, owner, problem && { ...owner, ...problem });
-      const allows = !problem && known.policy[direction].every(({ action }) => action === 'Allow');
-      this.#noteAllowing(id, chain, allows);
     }
   }
 
@@ -298,8 +297,8 @@ export class DesiredState {
       const find = (policy: PolicyId): PolicyReference => {
         const known = this.#policies.get(policy);
         if (!known) return 'missing';
-        const chain = known.chains[direction];
-        return known.policy[direction].length === 0 ? 'empty' : { chain, onlyAllows: this.#allowing.has(chain) };
+        if (known.shapes[direction] === 'empty') return 'empty';
+        return { chain: known.chains[direction], onlyAllows: this.#onlyAllows(policy, direction) };
       };
       const rules = renderEndpoint(endpoint, direction, this.#family, this.#marks, find);
       this.#setChain(endpointChain(direction, endpoint.interfaceName), rules, {
@@ -325,6 +324,9 @@ export class DesiredState {
     this.#changed.add(chain);
     this.#refused.delete(chain);
     if (owner) this.#owners.set(chain, owner);
+    // Whether it is closed.
+    if (owner?.object.kind === 'policy' && this.#problems.has(chain) !== (problem !== undefined))
+      this.#markEndpointsOf(owner.object.id);
     if (problem) this.#problems.set(chain, problem);
     else this.#problems.delete(chain);
   }
@@ -332,10 +334,14 @@ export class DesiredState {
   #dropChain(chain: string): void {
     if (this.#chains.delete(chain)) this.#changed.add(chain);
     this.#refused.delete(chain);
-    this.#allowing.delete(chain);
     this.#owners.delete(chain);
     this.#problems.delete(chain);
   }
+}
+
+function shapeOf(rules: readonly Rule[]): Shape {
+  if (rules.length === 0) return 'empty';
+  return rules.every(({ action }) => action === 'Allow') ? 'allows' : 'decides';
 }
 
 function setsOf(policy: CompiledPolicy): Set<SetId> {
