@@ -1,6 +1,7 @@
 import { createNetns, type Netns } from '../support/netns.ts';
 import { type Command, call, type Plugin } from './cni-plugins.ts';
 import { percentiles } from './figures.ts';
+import { inTurn } from './in-turn.ts';
 import { type SpawnTimer, startSpawnTimer } from './spawn-timer.ts';
 
 /** Milliseconds from the first start to the last end; the median of the rounds. */
@@ -19,9 +20,7 @@ export async function runAtOnce(
     for (let i = 0; i < options.pods; i++) timers.push(startSpawnTimer(netns));
     for (let i = 0; i < options.pods; i++) namespaces.push(await createNetns('bench'));
     for (let round = 0; round < options.rounds; round++) {
-      const turn = [...plugins.keys()];
-      if (round % 2) turn.reverse();
-      for (const which of turn) {
+      for (const which of inTurn(plugins.length, round)) {
         for (const command of ['ADD', 'DEL'] as const) {
           const pod = (number: number) => 1_000 + round * options.pods + number;
           const settled = await Promise.allSettled(

@@ -1,6 +1,7 @@
 import { createNetns, type Netns } from '../support/netns.ts';
 import { call, type Plugin } from './cni-plugins.ts';
 import { percentiles } from './figures.ts';
+import { inTurn } from './in-turn.ts';
 import { type SpawnTimer, startSpawnTimer } from './spawn-timer.ts';
 
 /**
@@ -19,9 +20,7 @@ export async function runDelsInARow(
   try {
     for (let i = 0; i < options.pods; i++) namespaces.push(await createNetns('bench'));
     for (let round = 0; round < options.rounds; round++) {
-      const turn = [...plugins.keys()];
-      if (round % 2) turn.reverse();
-      for (const which of turn) {
+      for (const which of inTurn(plugins.length, round)) {
         const plugin = plugins[which];
         const pod = (number: number) => 2_000 + round * options.pods + number;
         for (const [i, each] of namespaces.entries()) {

@@ -1,6 +1,7 @@
 import { createNetns, type Netns } from '../support/netns.ts';
 import { type Command, call, type Plugin } from './cni-plugins.ts';
 import { type Percentiles, percentiles } from './figures.ts';
+import { inTurn } from './in-turn.ts';
 import { type SpawnTimer, startSpawnTimer, type TimedRun } from './spawn-timer.ts';
 
 /** A plugin, on a node of its own or of all. */
@@ -42,9 +43,7 @@ export async function runSideBySide(
     for (const command of ['ADD', 'DEL'] as const) {
       progress(`${command} of ${pods} pods of each`);
       for (let pod = 0; pod < total; pod++) {
-        const turn = [...contenders.keys()];
-        if (pod % 2) turn.reverse();
-        for (const which of turn) {
+        for (const which of inTurn(contenders.length, pod)) {
           const { plugin } = contenders[which];
           const netns = namespaces[contenders.length * pod + which];
           // Whatever fails later, what was begun is taken back.
