@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Address, parseAddress } from '../../libs/net/index.ts';
-import { type Conntrack, enterNetns, type FlowFilter, openConntrack, openNetns } from '../../libs/netlink/index.ts';
+import { type Conntrack, type FlowFilter, openConntrack } from '../../libs/netlink/index.ts';
 import { createNetns, type Netns } from '../support/netns.ts';
+import { openIn } from '../support/open-in.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 let netns: Netns;
@@ -11,10 +12,7 @@ let conntrack: Conntrack;
 const folder = makeTemporaryFolder('flows');
 beforeAll(async () => {
   netns = await createNetns('flows');
-  const opened = openNetns(netns.path);
-  if (!opened.ok) throw new Error(opened.message);
-  conntrack = enterNetns(opened.netns, openConntrack);
-  opened.netns.close();
+  conntrack = openIn(netns, openConntrack);
 });
 afterAll(async () => {
   conntrack?.close();

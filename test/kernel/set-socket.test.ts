@@ -1,8 +1,8 @@
 import { parseAddress } from '@caracal/net';
-import type { SetChange, SetSocket } from '@caracal/netlink';
+import { openSetSocket, type SetChange, type SetSocket } from '@caracal/netlink';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createNetns, type Netns } from '../support/netns.ts';
-import { setSocketIn } from './dataplane/pod-network.ts';
+import { openIn } from '../support/open-in.ts';
 
 /** Members of real ipsets, changed without a process. */
 
@@ -10,7 +10,7 @@ let netns: Netns;
 let socket: SetSocket;
 beforeAll(async () => {
   netns = await createNetns('set');
-  socket = setSocketIn(netns);
+  socket = openIn(netns, openSetSocket);
 });
 beforeEach(async () => {
   await netns.run('ipset', ['destroy']);

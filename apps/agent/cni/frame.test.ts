@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { cniFrame as frame } from '../../../test/support/cni-frame.ts';
 import { encodeReply, parseFrame } from './frame.ts';
-
-function frame(environment: string, stdin: string): Buffer {
-  const header = Buffer.alloc(8);
-  header.writeUInt32LE(Buffer.byteLength(environment), 0);
-  header.writeUInt32LE(Buffer.byteLength(stdin), 4);
-  return Buffer.concat([header, Buffer.from(environment), Buffer.from(stdin)]);
-}
 
 test('a request is read when its last byte is there, and not before', () => {
   const bytes = frame('CNI_COMMAND=ADD\0CNI_ARGS=A=B;C=D\0', '{"ü":1}');

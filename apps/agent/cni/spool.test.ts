@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { cniFrame } from '../../../test/support/cni-frame.ts';
 import { openSpool } from './spool.ts';
 
 let parent: string;
@@ -25,12 +26,8 @@ const open = () =>
     pino({ level: 'silent' }),
   );
 
-function put(container: string): void {
-  const environment = Buffer.from(`CNI_COMMAND=DEL\0CNI_CONTAINERID=${container}\0`);
-  const header = Buffer.alloc(8);
-  header.writeUInt32LE(environment.length, 0);
-  writeFileSync(join(folder, `${container}.del`), Buffer.concat([header, environment]));
-}
+const put = (container: string) =>
+  writeFileSync(join(folder, `${container}.del`), cniFrame(`CNI_COMMAND=DEL\0CNI_CONTAINERID=${container}\0`, ''));
 
 /** As if nothing had come into the folder since then. */
 const setTime = (seconds: number) => utimesSync(folder, seconds, seconds);

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { formatAddress, formatPrefix } from '@caracal/net';
-import { type Link, openNetns, openRouteSocket, type RouteSocket } from '@caracal/netlink';
+import { type Link, openRouteSocket, type RouteSocket } from '@caracal/netlink';
 import { createNetns, type Netns } from '../../support/netns.ts';
+import { openIn } from '../../support/open-in.ts';
 import { type PluginRun, runPlugin } from '../../support/run-plugin.ts';
 
 /** A plugin under test: an executable, the namespace that it works in, and a configuration that it should accept. */
@@ -210,17 +211,11 @@ export async function removeSpare(): Promise<void> {
 
 /** Asks the kernel about a namespace, without a process. */
 function inside<T>(netns: Netns, ask: (socket: RouteSocket) => T): T {
-  const opened = openNetns(netns.path);
-  if (!opened.ok) throw new Error(opened.message);
+  const socket = openIn(netns, openRouteSocket);
   try {
-    const socket = openRouteSocket({ netns: opened.netns });
-    try {
-      return ask(socket);
-    } finally {
-      socket.close();
-    }
+    return ask(socket);
   } finally {
-    opened.netns.close();
+    socket.close();
   }
 }
 

@@ -1,5 +1,6 @@
-import { enterNetns, openNetns, openSetSocket, type SetSocket } from '@caracal/netlink';
+import { openSetSocket, type SetSocket } from '@caracal/netlink';
 import { connect, createNetns, type Netns } from '../../support/netns.ts';
+import { openIn } from '../../support/open-in.ts';
 import { type Prober, startProber } from './prober.ts';
 
 /** A pod of a test: a namespace with one address, routed as Caracal's pods are. */
@@ -22,16 +23,6 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
-export function setSocketIn({ path }: Netns): SetSocket {
-  const opened = openNetns(path);
-  if (!opened.ok) throw new Error(opened.message);
-  try {
-    return enterNetns(opened.netns, openSetSocket);
-  } finally {
-    opened.netns.close();
-  }
-}
-
 const hostMac = 'ee:ee:ee:ee:ee:ee';
 
 /** The node is 192.0.2.1, the host outside 192.0.2.2 with a route to 10.65.0.0/16 by the node. */
@@ -50,7 +41,7 @@ export async function createTestNode(): Promise<TestNode> {
   );
   await out.run('ip', ['route', 'add', '10.65.0.0/16', 'via', '192.0.2.1']);
   await netns.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
-  const directSets = setSocketIn(netns);
+  const directSets = openIn(netns, openSetSocket);
   return {
     netns,
     address: '192.0.2.1',
