@@ -54,9 +54,12 @@ async function answered(peer: Peer, connection: Connection, row: SendRow): Promi
 
 async function routeState(row: SendRow, peer: Peer, six: boolean): Promise<string> {
   const views = await peer.process.received(peer.name);
-  const view = views.find(
+  const candidates = views.filter(
     ({ family, prefix }) => family === (six ? 'ipv6Unicast' : 'ipv4Unicast') && !prefix.startsWith('11.'),
   );
+  // Others announce what fills an UPDATE as well: which of them is best says nothing of this row.
+  const own = `10.${peer.number >> 8}.${peer.number & 255}.0/24`;
+  const view = candidates.find(({ prefix }) => prefix === own) ?? candidates[0];
   if (!view) return 'withdrawn';
   if (view.attributes.communities === markText) return 'untouched';
   if (view.excluded || !view.best) return 'unused';
